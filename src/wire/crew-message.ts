@@ -1,0 +1,93 @@
+import type { PageIndex, PageRange, Version } from '../address/page.js'
+import type { NodeId } from '../address/identity.js'
+
+/** The right that a token carries: to read a page, or to read and write it. */
+export type TokenRight = 'shared' | 'exclusive'
+
+/** What is left after a recall. */
+export type KeptRight = 'none' | 'shared'
+
+/**
+ * One page in a message that hands out or returns bytes. Where `hasBytes`, the frame carries the page's bytes: the
+ * n-th page that has bytes owns the n-th payload of the frame.
+ */
+export interface PageStamp {
+  readonly page: PageIndex
+  readonly version: Version
+  readonly hasBytes: boolean
+}
+
+/**
+ * What the crew protocol says between a site and its parent (a node and the region's home; a client and its node).
+ * Per pair of sites the order of sending is the order of arrival, each exactly once.
+ */
+export type CrewMessage =
+  // --- child to parent ---
+  /**
+   * Asks for tokens on a range. `serial` is the child's number for this request. `known` holds one version a page:
+   * that of the bytes the child still has, or -1 where it has none; empty where it has none at all.
+   */
+  | {
+      readonly kind: 'acquire'
+      readonly serial: number
+      readonly range: PageRange
+      readonly right: TokenRight
+      readonly known: readonly number[]
+    }
+  /** The child no longer wants what of `serial` has not been granted yet. */
+  | { readonly kind: 'cancel'; readonly serial: number; readonly range: PageRange }
+  /** What one critical section wrote: made durable together. Numbered by the child, answered in order. */
+  | { readonly kind: 'commit'; readonly commit: number; readonly pages: readonly PageStamp[] }
+  /** The child gives its tokens up, down to `keep`: on recall, or on its own accord. */
+  | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight }
+  /** The child got a token straight from its former owner. */
+  | { readonly kind: 'accepted'; readonly serial: number; readonly page: PageIndex; readonly right: TokenRight }
+  // --- parent to child ---
+  /** Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. */
+  | {
+      readonly kind: 'grant'
+      readonly serial: number
+      readonly right: TokenRight
+      readonly pages: readonly PageStamp[]
+    }
+  /** What of `serial` the parent will not grant, and why. */
+  | {
+      readonly kind: 'refuse'
+      readonly serial: number
+      readonly range: PageRange
+      readonly code: string
+      readonly message: string
+    }
+  /** Give the tokens up, down to `keep`, as soon as no lock needs them. */
+  | {
+      readonly kind: 'recall'
+      readonly range: PageRange
+      readonly keep: KeptRight
+      /** Hand the one page straight to this sibling, if nothing is waiting to become durable. */
+      readonly transfer: Transfer | undefined
+    }
+  /** All commits up to this number are durable. */
+  | { readonly kind: 'committed'; readonly commit: number }
+  /** The commit, and all later ones of this child in this region, did not happen; their pages are lost to it. */
+  | { readonly kind: 'uncommitted'; readonly commit: number; readonly code: string; readonly message: string }
+  /** The parent itself lost its rights to the range: the child's are void at once. */
+  | { readonly kind: 'revoke'; readonly range: PageRange }
+  // --- between two children of one home ---
+  /** A token with its bytes, on the home's order. Void unless it fits the request that the receiver has open. */
+  | {
+      readonly kind: 'transfer'
+      readonly serial: number
+      /** The receiver's session with the home, as the home knows it. */
+      readonly session: number
+      readonly right: TokenRight
+      readonly page: PageStamp
+    }
+
+export interface Transfer {
+  readonly to: NodeId
+  readonly serial: number
+  readonly session: number
+  readonly right: TokenRight
+  /** The version the receiver still has bytes of, or -1. */
+  readonly known: number
+}

@@ -1,0 +1,211 @@
+import type { Address } from '../address/address.js'
+import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
+import type { ClusterId, NodeId, SiteId } from '../address/identity.js'
+import type { PageIndex, PageRange, Version } from '../address/page.js'
+import type { CrewMessage } from './crew-message.js'
+
+/** The one version of the protocol that this code speaks. */
+export const protocolVersion = 1
+
+/** Everything that crosses a connection. The set is closed; the decoder knows no other. */
+export type Message = SessionMessage | CmEnvelope | Request | Response | Failure | Members
+
+// ---- sessions -------------------------------------------------------------------------------------------------
+
+/** Said outside the numbered stream: to set a session up, to keep its lease, to acknowledge, to end it. */
+export type SessionMessage = Hello | Welcome | Refused | Acknowledge | Renew | Renewed | Goodbye
+
+export interface Hello {
+  readonly kind: 'hello'
+  readonly version: number
+  /** All zeros where the sender belongs to no cluster yet, and for clients that take any. */
+  readonly cluster: ClusterId
+  readonly role: 'node' | 'client'
+  /** 0 where the sender has no id yet (a client, or a node that asks to join). */
+  readonly site: SiteId | 0
+  /** Counts the starts of the sender: its rights of an earlier one are void. */
+  readonly incarnation: number
+  /** For people. */
+  readonly name: string
+  /** Where the sending node accepts connections, `host:port`; empty for clients. */
+  readonly listen: string
+  /** The session to go on with, or undefined for a new one. */
+  readonly resume: { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
+}
+
+export interface Welcome {
+  readonly kind: 'welcome'
+  readonly version: number
+  readonly cluster: ClusterId
+  readonly site: NodeId
+  readonly incarnation: number
+  readonly name: string
+  readonly listen: string
+  /** The id that the receiver has at the sender from now on. */
+  readonly assigned: SiteId
+  readonly session: number
+  /** Whether the session of `Hello.resume` goes on. If not, all that was held under it is void. */
+  readonly resumed: boolean
+  /** How many numbered messages of this session the sender has received. */
+  readonly received: number
+  readonly leaseMs: number
+}
+
+/** The connection is not wanted, and is closed after this. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly code: string
+  readonly message: string
+}
+
+/** Nothing to say but the acknowledgement that every frame carries. */
+export interface Acknowledge {
+  readonly kind: 'acknowledge'
+}
+
+/** Asks the peer to go on honouring the sender's tokens. */
+export interface Renew {
+  readonly kind: 'renew'
+  readonly renewal: number
+}
+
+export interface Renewed {
+  readonly kind: 'renewed'
+  readonly renewal: number
+  /** Counted from when the asker sent `renew`. */
+  readonly validForMs: number
+}
+
+/** The sender has given everything up and closes: no lease needs to be waited for. */
+export interface Goodbye {
+  readonly kind: 'goodbye'
+}
+
+// ---- consistency managers ---------------------------------------------------------------------------------------
+
+/** A consistency manager to its peer for the same region. */
+export interface CmEnvelope {
+  readonly kind: 'cm'
+  readonly region: Address
+  readonly generation: number
+  readonly body: CrewMessage
+}
+
+// ---- requests ---------------------------------------------------------------------------------------------------
+
+export interface Request {
+  readonly kind: 'request'
+  readonly id: number
+  readonly call: Call
+}
+
+export interface Response {
+  readonly kind: 'response'
+  readonly id: number
+  readonly result: Result
+}
+
+export interface Failure {
+  readonly kind: 'failure'
+  readonly id: number
+  readonly code: string
+  readonly message: string
+}
+
+export type Call =
+  | {
+      readonly op: 'reserve'
+      readonly size: number
+      readonly pageSize: number
+      readonly attributes: RegionAttributes
+    }
+  | { readonly op: 'unreserve'; readonly address: Address }
+  | { readonly op: 'allocate'; readonly address: Address; readonly offset: number; readonly length: number }
+  | { readonly op: 'free'; readonly address: Address; readonly offset: number; readonly length: number }
+  | { readonly op: 'describe'; readonly address: Address }
+  | { readonly op: 'set-attributes'; readonly address: Address; readonly changes: AttributeChanges }
+  | { readonly op: 'stat'; readonly address: Address; readonly range: PageRange }
+  | { readonly op: 'nodes' }
+  | { readonly op: 'node-status' }
+  | { readonly op: 'grant-pool'; readonly size: number }
+  | { readonly op: 'locate'; readonly address: Address }
+
+export type Result =
+  | { readonly op: 'reserve' | 'describe' | 'set-attributes'; readonly descriptor: RegionDescriptor }
+  | { readonly op: 'unreserve' | 'allocate' | 'free' }
+  | { readonly op: 'stat'; readonly stat: RegionStat }
+  | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
+  | { readonly op: 'node-status'; readonly status: NodeStatus }
+  | { readonly op: 'grant-pool' | 'locate'; readonly pool: PoolEntry }
+
+export interface AttributeChanges {
+  readonly protocol: string | undefined
+  readonly minReplicas: number | undefined
+  /** An empty text removes the label. */
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** A part of the address space and the node that reserves from it. */
+export interface PoolEntry {
+  readonly start: Address
+  readonly size: bigint
+  readonly node: NodeId
+}
+
+export interface RegionStat {
+  readonly descriptor: RegionDescriptor
+  /** The home group: with one replica, the home alone. */
+  readonly group: readonly NodeId[]
+  readonly epoch: number
+  /** Byte ranges with storage, ascending, not touching. At most 1,024 are told; see `allocatedBytes` for all. */
+  readonly allocated: readonly { readonly offset: number; readonly length: number }[]
+  readonly allocatedBytes: number
+  readonly pages: readonly PageStat[]
+}
+
+export interface PageStat {
+  readonly page: PageIndex
+  readonly version: Version
+  /** Who may write it: a site at the home, or undefined where nobody but the home itself. */
+  readonly owner: SiteId | undefined
+  readonly sharers: readonly SiteId[]
+  readonly damaged: boolean
+}
+
+export interface NodeStatus {
+  readonly node: NodeId
+  readonly name: string
+  readonly listen: string
+  readonly incarnation: number
+  readonly uptimeMs: number
+  readonly regions: number
+  readonly clients: number
+  readonly memoryBytes: number
+  readonly memoryBytesMax: number
+  readonly diskBytes: number
+  readonly diskBytesMax: number
+  readonly allocatedBytes: number
+  readonly damagedPages: number
+}
+
+/** One member, with its status where it could be asked. */
+export interface NodeEntry {
+  readonly member: Member
+  readonly status: NodeStatus | undefined
+}
+
+// ---- membership -------------------------------------------------------------------------------------------------
+
+/** The founder tells all nodes who is in the cluster. */
+export interface Members {
+  readonly kind: 'members'
+  readonly revision: number
+  readonly members: readonly Member[]
+}
+
+export interface Member {
+  readonly node: NodeId
+  readonly name: string
+  /** `host:port`. */
+  readonly listen: string
+}
