@@ -1,0 +1,38 @@
+import type { PageIndex, PageRange, Version } from '../address/page.js'
+import type { SpaceId } from './space.js'
+
+/** The bytes of one page. They must not change until the commit has settled; the store keeps no reference afterwards. */
+export interface PageWrite {
+  readonly space: SpaceId
+  readonly page: PageIndex
+  /** 1 to 2^48 - 1. The store keeps it and does not compare it. */
+  readonly version: Version
+  /** A page size: a power of two from 4 KiB to the store's `pageBytesMax`. */
+  readonly bytes: Uint8Array
+}
+
+export interface MetadataPut {
+  /** At most 1 KiB of UTF-8. */
+  readonly key: string
+  /** With its key at most `pageBytesMax`. Kept as it is, so it must not change afterwards. */
+  readonly value: Uint8Array
+}
+
+export interface RangeFree {
+  readonly space: SpaceId
+  readonly range: PageRange
+}
+
+/**
+ * What becomes durable together or not at all. Within a group drops come first, then frees, then pages; and deletes
+ * come before puts: a group that frees a range and writes into it leaves what it wrote.
+ */
+export interface CommitGroup {
+  readonly pages?: readonly PageWrite[]
+  readonly puts?: readonly MetadataPut[]
+  /** Keys; one that is absent is no error. */
+  readonly deletes?: readonly string[]
+  readonly frees?: readonly RangeFree[]
+  /** Spaces whose pages all go. */
+  readonly drops?: readonly SpaceId[]
+}
