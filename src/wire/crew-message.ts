@@ -38,8 +38,11 @@ export type CrewMessage =
   | { readonly kind: 'cancel'; readonly serial: number; readonly range: PageRange }
   /** What one critical section wrote: made durable together. Numbered by the child, answered in order. */
   | { readonly kind: 'commit'; readonly commit: number; readonly pages: readonly PageStamp[] }
-  /** The child gives its tokens up, down to `keep`: on recall, or on its own accord. */
-  | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight }
+  /**
+   * The child gives its tokens up, down to `keep`: on recall, or on its own accord. `handed`: it has sent the token
+   * to the sibling that the recall named.
+   */
+  | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight; readonly handed: boolean }
   /** The child got a token straight from its former owner. */
   | {
       readonly kind: 'accepted'
@@ -71,9 +74,9 @@ export type CrewMessage =
       /** Hand the one page straight to this sibling, if nothing is waiting to become durable. */
       readonly transfer: Transfer | undefined
     }
-  /** All commits up to this number are durable. */
+  /** The commit is durable. Commits are answered one by one, in their order. */
   | { readonly kind: 'committed'; readonly commit: number }
-  /** The commit, and all later ones of this child in this region, did not happen; their pages are lost to it. */
+  /** The commit did not happen. The child has no right to any of its pages any more. */
   | { readonly kind: 'uncommitted'; readonly commit: number; readonly code: string; readonly message: string }
   /** The parent itself lost its rights to the range: the child's are void at once. */
   | { readonly kind: 'revoke'; readonly range: PageRange }

@@ -1,0 +1,115 @@
+import type { SiteId } from '../../address/identity.js'
+import type { PageIndex, Version } from '../../address/page.js'
+import type { PageStamp } from '../../wire/crew-message.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import { present } from '../../stdx/assert.js'
+import type { CommitId } from '../contract.js'
+import type { Commit, CrewState } from './crew-state.js'
+import { exclusive, noBytes, none } from './page-state.js'
+import type { PageState } from './page-state.js'
+
+/** Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. */
+export function startCommit(crew: CrewState, origin: Commit['origin'], pages: readonly PageIndex[]): void {
+  const commit = crew.nextCommit()
+  crew.commits.set(commit, { origin, pages })
+  const states = pages.map((page) => crew.page(page))
+  for (const state of states) state.unsettled += 1
+  if (origin.kind === 'local') crew.effects.push({ kind: 'committing', commit })
+  const { parent } = crew.site
+  if (parent === undefined) {
+    crew.effects.push({
+      kind: 'persist',
+      commit,
+      pages: states.map(({ page, version }) => ({ page, version: version as Version })),
+    })
+    if (crew.plantedBug === 'acknowledge-before-durable' && origin.kind === 'child') {
+      crew.send(origin.child, { kind: 'committed', commit: origin.commit })
+    }
+    return
+  }
+  const stamps = states.map(({ page, version }) => ({ page, version: version as Version, hasBytes: true }))
+  crew.send(parent, { kind: 'commit', commit, pages: stamps })
+}
+
+/** The commit is durable: its pages may go to others, whoever waits is told. */
+export function settle(crew: CrewState, commit: CommitId): void {
+  const { origin, pages } = take(crew, commit)
+  for (const page of pages) {
+    const state = crew.page(page)
+    state.unsettled -= 1
+    crew.mark(state)
+  }
+  if (origin.kind === 'local') crew.effects.push({ kind: 'settled', commit })
+  else if (crew.plantedBug !== 'acknowledge-before-durable') {
+    crew.send(origin.child, { kind: 'committed', commit: origin.commit })
+  }
+}
+
+/**
+ * The commit did not happen. Its pages go back to what is durable. Local locks on them have seen bytes that never
+ * were, so their contexts break. A child that committed loses its right to the pages.
+ */
+export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
+  const { origin, pages } = take(crew, commit)
+  for (const page of pages) {
+    const state = crew.page(page)
+    state.unsettled -= 1
+    if (origin.kind === 'child') crew.lend(state, origin.child, none)
+    if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page })
+    crew.effects.push({ kind: 'drop', page })
+    if (crew.isRoot) state.version = crew.site.versionOf(page)
+    else {
+      state.version = noBytes
+      state.right = none
+      revokeChildren(crew, state)
+    }
+    crew.mark(state)
+  }
+  if (origin.kind === 'local') crew.effects.push({ kind: 'unsettled', commit, code, message })
+  else crew.send(origin.child, { kind: 'uncommitted', commit: origin.commit, code, message })
+}
+
+/** Voids what children hold of the page. */
+export function revokeChildren(crew: CrewState, state: PageState): void {
+  for (const child of [...(state.children?.keys() ?? [])]) {
+    crew.lend(state, child, none)
+    crew.outbox.revoke(child, state.page)
+  }
+  state.recalling = undefined
+  state.handing = undefined
+}
+
+/** A child's section: taken only if the child still holds every page of it. */
+export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: readonly PageStamp[]): void {
+  const isHeld = (stamp: PageStamp): boolean => {
+    const state = crew.pages.get(stamp.page)
+    return stamp.hasBytes && state?.children?.get(child) === exclusive && stamp.version === state.version + 1
+  }
+  if (pages.length === 0 || !pages.every(isHeld)) {
+    for (const { page } of pages) {
+      const state = crew.pages.get(page)
+      if (state?.children?.has(child) !== true) continue
+      crew.lend(state, child, none)
+      state.recalling?.delete(child)
+      crew.mark(state)
+    }
+    const message = 'the right to the pages was lost before the section ended'
+    crew.send(child, { kind: 'uncommitted', commit, code: 'context-broken', message })
+    return
+  }
+  pages.forEach(({ page, version }, payload) => {
+    crew.page(page).version = version
+    crew.effects.push({ kind: 'install', page, version, payload })
+  })
+  startCommit(
+    crew,
+    { kind: 'child', child, commit },
+    pages.map(({ page }) => page),
+  )
+}
+
+function take(crew: CrewState, commit: CommitId): Commit {
+  const found = present(crew.commits.get(commit), `commit ${commit} ends once`)
+  crew.commits.delete(commit)
+  return found
+}

@@ -1,0 +1,115 @@
+import type { SiteId } from '../../address/identity.js'
+import type { PageIndex } from '../../address/page.js'
+import type { CrewMessage } from '../../wire/crew-message.js'
+import type { CmEffect, CmOptions, CmSite, CommitId, LockId } from '../contract.js'
+import { Outbox } from './outbox.js'
+import { exclusive, newPageState, noBytes, none, setChild } from './page-state.js'
+import type { LockRequest, PageState, Right } from './page-state.js'
+import type { PlantedBug } from './planted-bug.js'
+
+/** Pages on their way to stable storage, and who is told of the end. */
+export interface Commit {
+  readonly origin: { readonly kind: 'local' } | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
+  readonly pages: readonly PageIndex[]
+}
+
+/**
+ * The state of one manager, shared by the files that each handle one side of it. They change pages and `mark` them;
+ * at the end of the step `pump` looks at every marked page once more. So no handler calls another, and the order in
+ * which a step looks at pages does not depend on who marked them first: it is the order of marking.
+ */
+export class CrewState {
+  readonly pages = new Map<PageIndex, PageState>()
+  /** Local locks that wait. */
+  readonly locks = new Map<LockId, LockRequest>()
+  readonly commits = new Map<CommitId, Commit>()
+  readonly outbox = new Outbox()
+  readonly site: CmSite
+  readonly plantedBug: PlantedBug | undefined
+  /** Root: whether no exclusive right may be given yet. */
+  inGrace: boolean
+  connected: boolean
+  effects: CmEffect[] = []
+  #marked = new Set<PageIndex>()
+  /** Pages of which a child holds a right or waits for one: a superset. */
+  readonly #pagesOfChild = new Map<SiteId, Set<PageIndex>>()
+  #serial = 0
+  #commit = 0
+
+  constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
+    this.site = site
+    this.plantedBug = plantedBug
+    this.inGrace = options.grace === 'until-ended'
+    this.connected = site.parent === undefined
+  }
+
+  get isRoot(): boolean {
+    return this.site.parent === undefined
+  }
+
+  /** The page's state, made where there is none. At the root only for pages that have storage. */
+  page(page: PageIndex): PageState {
+    const known = this.pages.get(page)
+    if (known !== undefined) return known
+    const made = this.isRoot
+      ? newPageState(page, exclusive, this.site.versionOf(page))
+      : newPageState(page, none, noBytes)
+    this.pages.set(page, made)
+    return made
+  }
+
+  mark(state: PageState): void {
+    this.#marked.add(state.page)
+  }
+
+  get hasMarked(): boolean {
+    return this.#marked.size > 0
+  }
+
+  /** Takes the next page to look at. */
+  takeMarked(): PageState | undefined {
+    for (const page of this.#marked) {
+      this.#marked.delete(page)
+      const state = this.pages.get(page)
+      if (state !== undefined) return state
+    }
+    return undefined
+  }
+
+  send(to: SiteId, message: CrewMessage): void {
+    this.effects.push({ kind: 'send', to, message })
+  }
+
+  nextSerial = (): number => ++this.#serial
+
+  nextCommit(): CommitId {
+    return ++this.#commit as CommitId
+  }
+
+  /** Notes that the child has something to do with the page, so that its loss finds it. */
+  involve(child: SiteId, page: PageIndex): void {
+    const pages = this.#pagesOfChild.get(child)
+    if (pages === undefined) this.#pagesOfChild.set(child, new Set([page]))
+    else pages.add(page)
+  }
+
+  involved(child: SiteId): Iterable<PageIndex> {
+    return this.#pagesOfChild.get(child) ?? []
+  }
+
+  forgetChild(child: SiteId): void {
+    this.#pagesOfChild.delete(child)
+  }
+
+  /** Sets what a child holds. */
+  lend(state: PageState, child: SiteId, right: Right): void {
+    setChild(state, child, right)
+    if (right !== none) this.involve(child, state.page)
+    else if (
+      state.handing?.from !== child &&
+      !state.queue.some((waiter) => waiter.kind === 'child' && waiter.child === child)
+    ) {
+      this.#pagesOfChild.get(child)?.delete(state.page)
+    }
+  }
+}

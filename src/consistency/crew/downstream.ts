@@ -1,0 +1,157 @@
+import type { SiteId } from '../../address/identity.js'
+import { isNode } from '../../address/identity.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import type { Transfer } from '../../wire/crew-message.js'
+import type { CrewState } from './crew-state.js'
+import type { ChildRequest, PageState, Right } from './page-state.js'
+import { exclusive, none, toKept, toToken } from './page-state.js'
+import { refuseLock } from './locks.js'
+
+export interface AcquireRequest {
+  readonly serial: number
+  readonly range: PageRange
+  readonly right: Right
+  readonly known: readonly number[]
+}
+
+/** A child asks for tokens: it waits at each page by itself, so that the ones at hand go out at once. */
+export function onAcquire(crew: CrewState, child: SiteId, request: AcquireRequest): void {
+  const { serial, range, right, known } = request
+  if (crew.isRoot && !crew.site.isAllocated(range)) {
+    for (let offset = 0; offset < range.count; offset++) {
+      crew.outbox.refuse(child, serial, (range.first + offset) as PageIndex, 'not-allocated', notAllocated)
+    }
+    return
+  }
+  for (let offset = 0; offset < range.count; offset++) {
+    const state = crew.page((range.first + offset) as PageIndex)
+    state.queue.push({ kind: 'child', child, serial, right, known: known[offset] ?? -1 })
+    crew.involve(child, state.page)
+    crew.mark(state)
+  }
+}
+
+export const notAllocated = 'the range has no storage: allocate it before locking it'
+
+/**
+ * The child gave up waiting. A grant that is on its way stays one. A token that a sibling was told to hand over comes
+ * back here: the child takes none once it has said so.
+ */
+export function onCancel(crew: CrewState, child: SiteId, serial: number, range: PageRange): void {
+  for (let page = range.first; page < range.first + range.count; page++) {
+    const state = crew.pages.get(page)
+    if (state === undefined) continue
+    if (state.handing?.to === child && state.handing.serial === serial) state.handing = undefined
+    const at = state.queue.findIndex((waiter) => isRequest(waiter, child, serial))
+    if (at < 0) continue
+    state.queue.splice(at, 1)
+    crew.outbox.refuse(child, serial, page, 'aborted', 'cancelled')
+    crew.mark(state)
+  }
+}
+
+export function onYield(
+  crew: CrewState,
+  child: SiteId,
+  message: { readonly range: PageRange; readonly keep: Right; readonly handed: boolean },
+): void {
+  const { range, keep, handed } = message
+  for (let page = range.first; page < range.first + range.count; page++) {
+    const state = crew.pages.get(page)
+    if (state === undefined) continue
+    const held = state.children?.get(child) ?? none
+    if (held > keep) crew.lend(state, child, keep)
+    if ((state.recalling?.get(child) ?? exclusive) >= keep) state.recalling?.delete(child)
+    if (!handed && state.handing !== undefined && held > keep) state.handing = undefined
+    crew.mark(state)
+  }
+}
+
+/** A child has the token that another was told to hand it. */
+export function onAccepted(crew: CrewState, child: SiteId, serial: number, page: PageIndex, right: Right): void {
+  const state = crew.pages.get(page)
+  if (state?.handing?.to !== child || state.handing.serial !== serial) return
+  state.handing = undefined
+  const at = state.queue.findIndex((waiter) => isRequest(waiter, child, serial))
+  if (at >= 0) state.queue.splice(at, 1)
+  crew.lend(state, child, right)
+  crew.mark(state)
+}
+
+/** A dead child holds and wants nothing. What it committed whole goes its way. */
+export function onChildLost(crew: CrewState, child: SiteId): void {
+  for (const page of crew.involved(child)) {
+    const state = crew.pages.get(page)
+    if (state === undefined) continue
+    if (state.handing?.to === child || state.handing?.from === child) state.handing = undefined
+    state.queue = state.queue.filter((waiter) => waiter.kind !== 'child' || waiter.child !== child)
+    state.recalling?.delete(child)
+    if (state.children?.has(child) === true) crew.lend(state, child, none)
+    crew.mark(state)
+  }
+  crew.forgetChild(child)
+}
+
+/**
+ * Tells children to go down to `keep`, each once. `waiting` is spared: it is the one that is to have more. Where the
+ * token comes from one owner and goes to one sibling that it can reach, the owner hands it over itself: the bytes
+ * travel once, and the requester waits for one message less.
+ */
+export function recallChildren(
+  crew: CrewState,
+  state: PageState,
+  keep: Right,
+  waiting: ChildRequest | undefined,
+): void {
+  if (state.handing !== undefined) return
+  for (const [child, held] of state.children ?? []) {
+    if (child === waiting?.child || held <= keep) continue
+    const told = state.recalling?.get(child)
+    if (told !== undefined && told <= keep) continue
+    state.recalling ??= new Map<SiteId, Right>()
+    state.recalling.set(child, keep)
+    const transfer = told === undefined ? directTransfer(crew, state, child, waiting) : undefined
+    if (transfer === undefined || waiting === undefined) {
+      crew.outbox.recall(child, state.page, toKept(keep))
+      continue
+    }
+    state.handing = { from: child, to: waiting.child, serial: waiting.serial, right: waiting.right }
+    crew.send(child, { kind: 'recall', range: { first: state.page, count: 1 }, keep: toKept(keep), transfer })
+  }
+}
+
+function directTransfer(
+  crew: CrewState,
+  state: PageState,
+  owner: SiteId,
+  waiting: ChildRequest | undefined,
+): Transfer | undefined {
+  if (waiting === undefined || state.unsettled > 0) return undefined
+  if (!isNode(owner) || !isNode(waiting.child) || state.children?.get(owner) !== exclusive) return undefined
+  const session = crew.site.siblingSession(waiting.child)
+  if (session === undefined || crew.site.siblingSession(owner) === undefined) return undefined
+  const { serial, right, known } = waiting
+  return { to: waiting.child, serial, session, right: toToken(right), known }
+}
+
+/** Gives the child at the head of the queue what it asked, as nothing is in the way any more. */
+export function grantChild(crew: CrewState, state: PageState, request: ChildRequest): void {
+  const hasBytes = request.known !== state.version
+  const stamp = { page: state.page, version: state.version as Version, hasBytes }
+  crew.outbox.grant(request.child, request.serial, toToken(request.right), stamp)
+  crew.lend(state, request.child, request.right)
+}
+
+/** Tells everybody who waits for the page why it cannot be had. */
+export function refuseWaiters(crew: CrewState, state: PageState, code: ErrorCode, message: string): void {
+  for (const waiter of [...state.queue]) {
+    if (waiter.kind === 'lock') refuseLock(crew, waiter, code, message)
+    else crew.outbox.refuse(waiter.child, waiter.serial, state.page, code, message)
+  }
+  state.queue = []
+}
+
+function isRequest(waiter: PageState['queue'][number], child: SiteId, serial: number): boolean {
+  return waiter.kind === 'child' && waiter.child === child && waiter.serial === serial
+}

@@ -1,0 +1,140 @@
+import type { SiteId } from '../../address/identity.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
+import type { KeptRight, TokenRight, Transfer } from '../../wire/crew-message.js'
+import type { LockId, LockMode } from '../contract.js'
+
+/** Rights as numbers, so that the hot path compares them: each includes the ones below. */
+export type Right = 0 | 1 | 2
+export const none: Right = 0
+export const shared: Right = 1
+export const exclusive: Right = 2
+
+export function rightOf(mode: LockMode): Right {
+  return mode === 'read' ? shared : exclusive
+}
+
+export function fromToken(right: TokenRight | KeptRight): Right {
+  return right === 'exclusive' ? exclusive : right === 'shared' ? shared : none
+}
+
+export function toToken(right: Right): TokenRight {
+  return right === exclusive ? 'exclusive' : 'shared'
+}
+
+export function toKept(right: Right): KeptRight {
+  return right === none ? 'none' : 'shared'
+}
+
+/** No bytes of the page are here. */
+export const noBytes = -1
+
+/** A local lock that has to wait. Pages below `next` are locked for it; it waits in the queue of page `next`. */
+export interface LockRequest {
+  readonly kind: 'lock'
+  readonly lock: LockId
+  readonly range: PageRange
+  readonly mode: LockMode
+  readonly right: Right
+  next: number
+}
+
+/** A child that waits for a token on one page. */
+export interface ChildRequest {
+  readonly kind: 'child'
+  readonly child: SiteId
+  readonly serial: number
+  readonly right: Right
+  /** The version the child has bytes of, or `noBytes`. */
+  readonly known: number
+}
+
+export type Waiter = LockRequest | ChildRequest
+
+/** A token on its way from one child straight to another. */
+export interface Handing {
+  readonly from: SiteId
+  readonly to: SiteId
+  readonly serial: number
+  readonly right: Right
+}
+
+/**
+ * What a site knows of one page. Where `lent` is exclusive, exactly one child is in `children`; the site itself may
+ * use the page only as far as `lent` allows.
+ */
+export interface PageState {
+  readonly page: PageIndex
+  /** What the parent gave this site; always exclusive at the root. */
+  right: Right
+  /** Of the newest bytes at this site, or `noBytes`. At the root: the newest, wherever its bytes are. */
+  version: number
+  /** Local locks held. */
+  readers: number
+  writing: boolean
+  /** The highest right that a child has. */
+  lent: Right
+  children: Map<SiteId, Right> | undefined
+  /** Who waits, first come first served. */
+  queue: Waiter[]
+  /** The request that is open at the parent. */
+  asked: { readonly serial: number; readonly right: Right; cancelling: boolean } | undefined
+  /** What the parent has told this site to go down to, and not been answered yet. */
+  recalled: { readonly keep: Right; readonly transfer: Transfer | undefined } | undefined
+  /** What each child has been told to go down to, and has not yet. */
+  recalling: Map<SiteId, Right> | undefined
+  handing: Handing | undefined
+  /** Commits on their way that hold this page. While there are any, the bytes go to nobody. */
+  unsettled: number
+}
+
+export function newPageState(page: PageIndex, right: Right, version: number): PageState {
+  return {
+    page,
+    right,
+    version,
+    readers: 0,
+    writing: false,
+    lent: none,
+    children: undefined,
+    queue: [],
+    asked: undefined,
+    recalled: undefined,
+    recalling: undefined,
+    handing: undefined,
+    unsettled: 0,
+  }
+}
+
+/** Whether local locks, as they stand, allow somebody else the right. */
+export function localsAllow(state: PageState, right: Right): boolean {
+  return right === exclusive ? state.readers === 0 && !state.writing : !state.writing
+}
+
+/** Whether what children hold allows a lock of this right here. */
+export function lentAllows(state: PageState, right: Right): boolean {
+  return right === exclusive ? state.lent === none : state.lent !== exclusive
+}
+
+/** Whether nothing but the bytes is at stake: no lock, child, waiter, question, order or commit. */
+export function isIdle(state: PageState): boolean {
+  return (
+    state.readers === 0 &&
+    !state.writing &&
+    state.lent === none &&
+    state.queue.length === 0 &&
+    state.asked === undefined &&
+    state.recalled === undefined &&
+    state.handing === undefined &&
+    state.unsettled === 0
+  )
+}
+
+/** Sets what a child holds, and keeps `lent` in step. */
+export function setChild(state: PageState, child: SiteId, right: Right): void {
+  const children = (state.children ??= new Map<SiteId, Right>())
+  if (right === none) children.delete(child)
+  else children.set(child, right)
+  let lent: Right = none
+  for (const held of children.values()) if (held > lent) lent = held
+  state.lent = lent
+}

@@ -1,0 +1,20 @@
+/**
+ * Faults of the protocol that tests plant on purpose, to see that the checkers catch them. Never set outside tests.
+ * Each is a mistake that a real implementation of such a protocol has made.
+ */
+export type PlantedBug =
+  /** A recall is answered while a local lock still reads the page. */
+  | 'yield-while-locked'
+  /** A token goes to the next holder while the bytes are not durable. */
+  | 'grant-before-durable'
+  /** An exclusive token is given while another child still holds a shared one. */
+  | 'forget-a-sharer'
+  /** A commit is answered when it is received, not when it is durable. */
+  | 'acknowledge-before-durable'
+
+export const plantedBugs: readonly PlantedBug[] = [
+  'yield-while-locked',
+  'grant-before-durable',
+  'forget-a-sharer',
+  'acknowledge-before-durable',
+]

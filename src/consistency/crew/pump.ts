@@ -1,0 +1,57 @@
+import type { CrewState } from './crew-state.js'
+import { grantChild, recallChildren } from './downstream.js'
+import { graceAllows, pin } from './locks.js'
+import type { ChildRequest, PageState, Right, Waiter } from './page-state.js'
+import { exclusive, lentAllows, localsAllow, none, shared } from './page-state.js'
+import { ask, obeyRecall } from './upstream.js'
+
+/** Looks at every marked page, until no page has anything left to do. */
+export function pumpMarked(crew: CrewState): void {
+  for (let state = crew.takeMarked(); state !== undefined; state = crew.takeMarked()) {
+    if (obeyRecall(crew, state)) serveQueue(crew, state)
+  }
+}
+
+/**
+ * Serves the queue of a page, first come first served, as far as it goes. The first waiter that cannot be served stops
+ * it, and what is in its way is asked for: the parent's right, the children's tokens. Local locks, commits and grace
+ * end by themselves, and mark the page again.
+ */
+function serveQueue(crew: CrewState, state: PageState): void {
+  for (;;) {
+    const waiter = state.queue[0]
+    if (waiter === undefined || state.handing !== undefined) return
+    if (state.right < waiter.right) {
+      ask(crew, state, waiter.right)
+      return
+    }
+    if (!graceAllows(crew, waiter)) return
+    const child = waiter.kind === 'child' ? waiter : undefined
+    if (!childrenAllow(crew, state, waiter)) {
+      recallChildren(crew, state, waiter.right === shared ? shared : none, child)
+      return
+    }
+    if (!localsAllow(state, waiter.right)) return
+    if (child !== undefined && state.unsettled > 0 && crew.plantedBug !== 'grant-before-durable') return
+    state.queue.shift()
+    if (waiter.kind === 'child') grantChild(crew, state, waiter)
+    else pin(crew, state, waiter)
+  }
+}
+
+/** Whether what other children hold allows the waiter its right. */
+function childrenAllow(crew: CrewState, state: PageState, waiter: Waiter): boolean {
+  if (waiter.kind === 'lock') return lentAllows(state, waiter.right)
+  if (crew.plantedBug === 'forget-a-sharer' && forgotten(state, waiter)) return true
+  for (const [child, held] of state.children ?? []) {
+    if (child === waiter.child) continue
+    if (waiter.right === exclusive ? held !== none : held === exclusive) return false
+  }
+  return true
+}
+
+function forgotten(state: PageState, waiter: ChildRequest): boolean {
+  const others: Right[] = []
+  for (const [child, held] of state.children ?? []) if (child !== waiter.child) others.push(held)
+  return others.length === 1 && others[0] === shared
+}

@@ -1,0 +1,181 @@
+import { present } from '../../stdx/assert.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type { PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import { revokeChildren, unsettle } from './commits.js'
+import type { CrewState } from './crew-state.js'
+import { recallChildren, refuseWaiters } from './downstream.js'
+import { restartLocks } from './locks.js'
+import { fromToken, localsAllow, noBytes, none, shared, toKept, toToken } from './page-state.js'
+import type { PageState, Right } from './page-state.js'
+
+/** Asks the parent for a right, unless a question about the page is open. */
+export function ask(crew: CrewState, state: PageState, right: Right): void {
+  const { parent } = crew.site
+  if (parent === undefined || !crew.connected || state.asked !== undefined) return
+  const serial = crew.outbox.ask(parent, state.page, toToken(right), state.version, crew.nextSerial)
+  state.asked = { serial, right, cancelling: false }
+}
+
+export function onGrant(crew: CrewState, serial: number, right: TokenRight, pages: readonly PageStamp[]): void {
+  let payload = 0
+  for (const stamp of pages) {
+    const index = stamp.hasBytes ? payload++ : undefined
+    const state = crew.pages.get(stamp.page)
+    // Not the answer to an open question: the token came by another way before.
+    if (state?.asked?.serial !== serial) continue
+    accept(crew, state, stamp, fromToken(right), index)
+  }
+}
+
+/** A sibling hands its token over, on the parent's order. Void unless it is what this site asked, in this session. */
+export function onTransfer(
+  crew: CrewState,
+  message: { readonly serial: number; readonly session: number; readonly right: TokenRight; readonly page: PageStamp },
+): void {
+  const { serial, session, right, page: stamp } = message
+  const state = crew.pages.get(stamp.page)
+  const { parent, parentSession } = crew.site
+  if (parent === undefined || !crew.connected || session !== parentSession) return
+  // Once a site has said that it gave up, it takes no token but from the parent, which then knows where the token is.
+  if (state?.asked?.serial !== serial || state.asked.cancelling) return
+  accept(crew, state, stamp, fromToken(right), stamp.hasBytes ? 0 : undefined)
+  crew.send(parent, { kind: 'accepted', serial, page: stamp.page, right })
+}
+
+function accept(
+  crew: CrewState,
+  state: PageState,
+  stamp: PageStamp,
+  right: Right,
+  payload: number | undefined,
+): void {
+  state.asked = undefined
+  if (payload !== undefined) {
+    crew.effects.push({ kind: 'install', page: stamp.page, version: stamp.version, payload })
+  }
+  state.version = stamp.version
+  if (right > state.right) state.right = right
+  crew.mark(state)
+}
+
+/** What of a request the parent will not grant. Cancelled questions are asked again where somebody still waits. */
+export function onRefuse(crew: CrewState, serial: number, range: PageRange, code: ErrorCode, message: string): void {
+  for (let page = range.first; page < range.first + range.count; page++) {
+    const state = crew.pages.get(page)
+    if (state?.asked?.serial !== serial) continue
+    state.asked = undefined
+    if (code !== 'aborted') refuseWaiters(crew, state, code, message)
+    crew.mark(state)
+  }
+}
+
+/** Takes an open question back. The parent answers with the grant that was on its way, or with a refusal. */
+export function cancelAsk(crew: CrewState, state: PageState): void {
+  if (state.asked === undefined || state.asked.cancelling) return
+  state.asked.cancelling = true
+  crew.outbox.cancel(present(crew.site.parent, 'only a child asks'), state.asked.serial, state.page)
+}
+
+/** A sibling that may have been told to hand a token over can no longer do so: ask anew. */
+export function onSiblingLost(crew: CrewState): void {
+  for (const state of crew.pages.values()) cancelAsk(crew, state)
+}
+
+/** The parent wants tokens back. What this site has given up already is on its way: the parent will see. */
+export function onRecall(crew: CrewState, range: PageRange, keep: Right, transfer: Transfer | undefined): void {
+  for (let page = range.first; page < range.first + range.count; page++) {
+    const state = crew.pages.get(page)
+    if (state === undefined || state.right <= keep) continue
+    const kept = state.recalled !== undefined && state.recalled.keep < keep ? state.recalled.keep : keep
+    state.recalled = { keep: kept, transfer }
+    crew.mark(state)
+  }
+}
+
+/**
+ * Gives the parent what it has recalled, once no local lock and no child needs it. Answers whether nothing is left to
+ * give.
+ */
+export function obeyRecall(crew: CrewState, state: PageState): boolean {
+  const { recalled } = state
+  if (recalled === undefined) return true
+  const mayGo = crew.plantedBug === 'yield-while-locked'
+  // What others may do once this site keeps no more than `keep`: to read beside it, or to write.
+  const others: Right = recalled.keep === shared ? shared : 2
+  if (!mayGo && !localsAllow(state, others)) return false
+  if (state.lent > recalled.keep) {
+    recallChildren(crew, state, recalled.keep, undefined)
+    return false
+  }
+  if (state.handing !== undefined) return false
+  giveUp(crew, state, recalled.keep, recalled.transfer)
+  return true
+}
+
+function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transfer | undefined): void {
+  const parent = present(crew.site.parent, 'only a child gives up')
+  state.recalled = undefined
+  state.right = keep
+  // While a commit is on its way, only the parent may hand the page on: it waits until the bytes are durable.
+  const mayHand = state.unsettled === 0 && state.version !== noBytes
+  if (transfer === undefined || !mayHand || !crew.site.canReach(transfer.to)) {
+    crew.outbox.yield(parent, state.page, toKept(keep))
+    return
+  }
+  const hasBytes = transfer.known !== state.version
+  crew.send(transfer.to, {
+    kind: 'transfer',
+    serial: transfer.serial,
+    session: transfer.session,
+    right: transfer.right,
+    page: { page: state.page, version: state.version as Version, hasBytes },
+  })
+  crew.send(parent, { kind: 'yield', range: { first: state.page, count: 1 }, keep: toKept(keep), handed: true })
+}
+
+/** The parent's own rights to these pages ended, and so do this site's. */
+export function onRevoke(crew: CrewState, range: PageRange): void {
+  const lost: PageState[] = []
+  for (let page = range.first; page < range.first + range.count; page++) {
+    const state = crew.pages.get(page)
+    if (state !== undefined) lost.push(state)
+  }
+  voidRights(crew, lost)
+}
+
+/** The session with the parent is lost: so is every right, and the fate of commits on their way is unknown. */
+export function onParentLost(crew: CrewState): void {
+  crew.connected = false
+  for (const state of crew.pages.values()) state.asked = undefined
+  voidRights(crew, [...crew.pages.values()])
+  for (const commit of [...crew.commits.keys()]) {
+    unsettle(crew, commit, 'outcome-unknown', 'the connection to the home was lost before it confirmed the write')
+  }
+}
+
+export function onParentReady(crew: CrewState): void {
+  crew.connected = true
+  for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
+}
+
+function voidRights(crew: CrewState, states: readonly PageState[]): void {
+  restartLocks(crew, new Set(states.map((state) => state.page)))
+  for (const state of states) {
+    if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
+    state.right = none
+    state.recalled = undefined
+    revokeChildren(crew, state)
+    // Bytes that may never have become durable are no base to build on.
+    if (state.unsettled > 0 && state.version !== noBytes) {
+      state.version = noBytes
+      crew.effects.push({ kind: 'drop', page: state.page })
+    }
+    crew.mark(state)
+  }
+}
+
+/** Gives an unused token up of this site's own accord, because storage needs the room. */
+export function yieldVoluntarily(crew: CrewState, page: PageIndex): void {
+  crew.outbox.yield(present(crew.site.parent, 'only a child gives up'), page, 'none')
+}
