@@ -44,7 +44,12 @@ export type CrewMessage =
    */
   | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight; readonly handed: boolean }
   /** The child got a token straight from its former owner. */
-  | { readonly kind: 'accepted'; readonly serial: number; readonly page: PageIndex; readonly right: TokenRight }
+  | {
+      readonly kind: 'accepted'
+      readonly serial: number
+      readonly page: PageIndex
+      readonly right: TokenRight
+    }
   // --- parent to child ---
   /** Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. */
   | {

@@ -8,7 +8,10 @@ import type { CrewMessage } from './crew-message.js'
 export const protocolVersion = 1
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
-export type Message = SessionMessage | CmEnvelope | Request | Response | Failure | Members
+export type Message = SessionMessage | SequencedMessage
+
+/** Numbered: arrives exactly once, in the order of sending, also across connections. */
+export type SequencedMessage = CmEnvelope | Request | Response | Failure | Members
 
 // ---- sessions -------------------------------------------------------------------------------------------------
 
@@ -30,7 +33,8 @@ export interface Hello {
   /** Where the sending node accepts connections, `host:port`; empty for clients. */
   readonly listen: string
   /** The session to go on with, or undefined for a new one. */
-  readonly resume: { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
+  readonly resume:
+    { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
 }
 
 export interface Welcome {

@@ -1,0 +1,88 @@
+import type { ClusterId, SiteId } from '../address/identity.js'
+import type { KhazanaError } from '../stdx/errors.js'
+import type { SequencedMessage } from '../wire/message.js'
+
+/** What a site says of itself when it connects. */
+export interface LocalIdentity {
+  readonly cluster: ClusterId
+  readonly role: 'node' | 'client'
+  /** 0 where it has no id yet. */
+  readonly site: SiteId | 0
+  readonly incarnation: number
+  readonly name: string
+  /** `host:port`; empty where it accepts no connections. */
+  readonly listen: string
+}
+
+/** What the other side said of itself. */
+export interface PeerIdentity {
+  readonly cluster: ClusterId
+  readonly role: 'node' | 'client'
+  /** The id that this side knows it by. */
+  readonly site: SiteId
+  readonly incarnation: number
+  readonly name: string
+  readonly listen: string
+}
+
+/**
+ * Why a session is over.
+ * `goodbye`: the peer gave everything up and closed. `ended`: the peer, a client, closed or died. `expired`: nothing
+ * was heard of the peer for a lease. `restarted`: the peer knows nothing of this session (any more). `violation`: the
+ * peer said what it must not. `overrun`: the peer does not take what is sent. `closed`: this side closed it.
+ */
+export interface SessionLoss {
+  readonly cause: 'goodbye' | 'ended' | 'expired' | 'restarted' | 'violation' | 'overrun' | 'closed'
+  /** For whoever waits for the peer. */
+  readonly error: KhazanaError
+}
+
+/** The user of a session. */
+export interface SessionHandlers {
+  /**
+   * A message of the peer: each exactly once, in the order of sending. `pages` belong to the receiver. A
+   * `protocol-error` thrown here ends the session as a `violation`.
+   */
+  message(message: SequencedMessage, pages: readonly Uint8Array[]): void
+  /** Exactly once, and last: all rights that either side held of the other are void. */
+  lost(loss: SessionLoss): void
+}
+
+/**
+ * An exactly-once, in-order stream of messages in both directions between two sites, over one connection after the
+ * other, with a lease each way (DESIGN sections 7 and 10).
+ */
+export interface Session {
+  /** Unique at the accepting site's incarnation. */
+  readonly id: number
+  readonly peer: PeerIdentity
+  /** The id that this side has at the peer. */
+  readonly assigned: SiteId
+  readonly leaseMs: number
+
+  /**
+   * On this side's clock: until when this side may use what the peer granted. Once passed, uses must be refused, but
+   * nothing is void: it may move on again.
+   */
+  readonly validUntil: number
+  /** Resolves when `validUntil` is in the future. Rejects with the error of the loss. */
+  whenValid(): Promise<void>
+
+  /**
+   * Queues a message. `pages` are those the message says it carries, in order; they are kept until the peer has
+   * acknowledged, and must not change any more. Ignored once lost. Throws `invalid-argument` for what is over the
+   * limits of `wire/limits.ts`.
+   */
+  send(message: SequencedMessage, pages?: readonly Uint8Array[]): void
+  /** Whether less than the high-water mark is unacknowledged. Sending does not stop at it; senders of much should. */
+  readonly writable: boolean
+  /** Resolves when `writable` (with some room). Rejects with the error of the loss. */
+  whenWritable(): Promise<void>
+
+  /** Undefined while the session lives. */
+  readonly loss: SessionLoss | undefined
+  /** Whether a connection is up at the moment. */
+  readonly connected: boolean
+  /** Says goodbye; `lost` is called with `closed` before this returns. Resolves when the connection is closed. */
+  close(): Promise<void>
+}

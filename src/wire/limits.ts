@@ -1,0 +1,35 @@
+/**
+ * What one message and one frame may hold at most. The encoder refuses what the decoder would: whoever takes values
+ * from users checks them against these first.
+ */
+
+/** Bytes of a message without its pages. */
+export const headerBytesMax = 1024 * 1024
+/** Bytes of all pages of one frame. Larger transfers are several messages. */
+export const payloadBytesMax = 64 * 1024 * 1024
+/** Pages with bytes in one frame. */
+export const payloadsMax = 0xffff
+/** Bytes of the frame with the first message of either side: less, as nothing is known of the peer yet. */
+export const handshakeBytesMax = 4096
+
+/** Pages named in one message. */
+export const pageStampsMax = 65_536
+/** UTF-8 bytes. Longer messages of errors are cut, everything else is refused. */
+export const errorMessageBytesMax = 1024
+export const errorCodeBytesMax = 64
+export const nameBytesMax = 256
+export const endpointBytesMax = 512
+export const protocolNameBytesMax = 64
+export const labelNameBytesMax = 256
+export const labelValueBytesMax = 4096
+export const labelsMax = 64
+export const membersMax = 4096
+export const groupMembersMax = 64
+/** Sharers told of one page. */
+export const sharersMax = 65_536
+/** Byte ranges told of one region. */
+export const allocatedRangesMax = 1024
+
+export const minReplicasMax = 64
+export const leaseMsMin = 10
+export const leaseMsMax = 3_600_000
