@@ -49,8 +49,16 @@ export type CmEvent =
   | { readonly kind: 'lock'; readonly lock: LockId; readonly range: PageRange; readonly mode: LockMode }
   /** The waiting caller gave up. No `grant` follows. */
   | { readonly kind: 'cancel'; readonly lock: LockId }
-  /** A write lock ends, and `written` pages, whose frames were already replaced, become the region's. */
-  | { readonly kind: 'unlock'; readonly range: PageRange; readonly written: readonly PageIndex[] }
+  /**
+   * A write lock ends, and the `written` pages, at least one, whose frames were already replaced, become the region's.
+   * `ticket` is told back when they are durable.
+   */
+  | {
+      readonly kind: 'unlock'
+      readonly range: PageRange
+      readonly written: readonly PageIndex[]
+      readonly ticket: number
+    }
   | { readonly kind: 'message'; readonly from: SiteId; readonly message: CmMessage }
   /** The child is dead or its lease has ended: its tokens are void, what it did not release never happened. */
   | { readonly kind: 'child-lost'; readonly child: SiteId }
@@ -82,16 +90,15 @@ export type CmEffect =
   | { readonly kind: 'break'; readonly page: PageIndex }
   /** Root: write these pages' frames to stable storage as one group, then tell `durable` or `not-durable`. */
   | { readonly kind: 'persist'; readonly commit: CommitId; readonly pages: readonly CommittedPage[] }
-  /** The section that was unlocked when the manager numbered its commit so is durable. */
-  | { readonly kind: 'settled'; readonly commit: CommitId }
+  /** Written pages are on their way to stable storage; an `ended` of the same number follows, in the same order. */
+  | { readonly kind: 'started'; readonly commit: CommitId; readonly ticket: number | undefined }
+  /** They are durable, or, with a failure, they never were. `ticket` as the `unlock` event gave it. */
   | {
-      readonly kind: 'unsettled'
+      readonly kind: 'ended'
       readonly commit: CommitId
-      readonly code: ErrorCode
-      readonly message: string
+      readonly ticket: number | undefined
+      readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined
     }
-  /** The `unlock` event just handled is on its way under this number; a `settled` or `unsettled` follows. */
-  | { readonly kind: 'committing'; readonly commit: CommitId }
 
 export interface CommittedPage {
   readonly page: PageIndex

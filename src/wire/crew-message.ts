@@ -36,8 +36,16 @@ export type CrewMessage =
     }
   /** The child no longer wants what of `serial` has not been granted yet. */
   | { readonly kind: 'cancel'; readonly serial: number; readonly range: PageRange }
-  /** What one critical section wrote: made durable together. Numbered by the child, answered in order. */
-  | { readonly kind: 'commit'; readonly commit: number; readonly pages: readonly PageStamp[] }
+  /**
+   * What one critical section wrote: made durable together. Numbered by the child, answered in order. A large section
+   * comes in several messages of the same number, of which the last is `final`.
+   */
+  | {
+      readonly kind: 'commit'
+      readonly commit: number
+      readonly pages: readonly PageStamp[]
+      readonly final: boolean
+    }
   /**
    * The child gives its tokens up, down to `keep`: on recall, or on its own accord. `handed`: it has sent the token
    * to the sibling that the recall named.

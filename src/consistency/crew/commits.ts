@@ -14,7 +14,7 @@ export function startCommit(crew: CrewState, origin: Commit['origin'], pages: re
   crew.commits.set(commit, { origin, pages })
   const states = pages.map((page) => crew.page(page))
   for (const state of states) state.unsettled += 1
-  if (origin.kind === 'local') crew.effects.push({ kind: 'committing', commit })
+  crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin) })
   const { parent } = crew.site
   if (parent === undefined) {
     crew.effects.push({
@@ -28,7 +28,7 @@ export function startCommit(crew: CrewState, origin: Commit['origin'], pages: re
     return
   }
   const stamps = states.map(({ page, version }) => ({ page, version: version as Version, hasBytes: true }))
-  crew.send(parent, { kind: 'commit', commit, pages: stamps })
+  crew.send(parent, { kind: 'commit', commit, pages: stamps, final: true })
 }
 
 /** The commit is durable: its pages may go to others, whoever waits is told. */
@@ -39,8 +39,8 @@ export function settle(crew: CrewState, commit: CommitId): void {
     state.unsettled -= 1
     crew.mark(state)
   }
-  if (origin.kind === 'local') crew.effects.push({ kind: 'settled', commit })
-  else if (crew.plantedBug !== 'acknowledge-before-durable') {
+  crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: undefined })
+  if (origin.kind === 'child' && crew.plantedBug !== 'acknowledge-before-durable') {
     crew.send(origin.child, { kind: 'committed', commit: origin.commit })
   }
 }
@@ -65,8 +65,14 @@ export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, mes
     }
     crew.mark(state)
   }
-  if (origin.kind === 'local') crew.effects.push({ kind: 'unsettled', commit, code, message })
-  else crew.send(origin.child, { kind: 'uncommitted', commit: origin.commit, code, message })
+  crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: { code, message } })
+  if (origin.kind === 'child') {
+    crew.send(origin.child, { kind: 'uncommitted', commit: origin.commit, code, message })
+  }
+}
+
+function ticketOf(origin: Commit['origin']): number | undefined {
+  return origin.kind === 'local' ? origin.ticket : undefined
 }
 
 /** Voids what children hold of the page. */

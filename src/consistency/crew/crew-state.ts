@@ -9,7 +9,9 @@ import type { PlantedBug } from './planted-bug.js'
 
 /** Pages on their way to stable storage, and who is told of the end. */
 export interface Commit {
-  readonly origin: { readonly kind: 'local' } | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
+  readonly origin:
+    | { readonly kind: 'local'; readonly ticket: number }
+    | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
   readonly pages: readonly PageIndex[]
 }
 

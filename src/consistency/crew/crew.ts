@@ -130,7 +130,7 @@ class CrewManager implements ConsistencyManager {
       case 'cancel':
         return this.#onCancelLock(event.lock)
       case 'unlock':
-        return this.#onUnlock(event.range, event.written)
+        return this.#onUnlock(event.range, event.written, event.ticket)
       case 'message':
         return this.#onMessage(event.from, event.message)
       case 'child-lost':
@@ -230,10 +230,10 @@ class CrewManager implements ConsistencyManager {
     }
   }
 
-  #onUnlock(range: PageRange, written: readonly PageIndex[]): void {
+  #onUnlock(range: PageRange, written: readonly PageIndex[], ticket: number): void {
     const crew = this.#crew
     for (const page of written) crew.page(page).version += 1
-    if (written.length > 0) startCommit(crew, { kind: 'local' }, written)
+    startCommit(crew, { kind: 'local', ticket }, written)
     unpin(crew, range.first, range.first + range.count, 'write')
   }
 

@@ -1,0 +1,67 @@
+import type { Address } from '../address/address.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+
+/**
+ * The region directory (paper 3.2): descriptors of regions used lately, found by any address inside them. It may be
+ * stale: the home that it names then refuses, and the entry is forgotten.
+ *
+ * Entries are kept sorted by address and, in a second order, by their last use. The least recently used goes when
+ * there are more than `entriesMax`.
+ */
+export class RegionDirectory {
+  readonly #entriesMax: number
+  /** By last use: the first is the oldest. */
+  readonly #byUse = new Map<Address, RegionDescriptor>()
+  readonly #starts: Address[] = []
+
+  constructor(entriesMax: number) {
+    this.#entriesMax = entriesMax
+  }
+
+  get size(): number {
+    return this.#byUse.size
+  }
+
+  /** The descriptor of the region that holds the address. */
+  find(address: Address): RegionDescriptor | undefined {
+    const start = this.#starts[this.#after(address) - 1]
+    const found = start === undefined ? undefined : this.#byUse.get(start)
+    if (found === undefined || address >= found.address + BigInt(found.size)) return undefined
+    this.#byUse.delete(found.address)
+    this.#byUse.set(found.address, found)
+    return found
+  }
+
+  /** Remembers the descriptor, instead of all that overlap it. */
+  add(descriptor: RegionDescriptor): void {
+    const end = descriptor.address + BigInt(descriptor.size)
+    for (let at = this.#after(end as Address) - 1; at >= 0; at--) {
+      const known = this.#byUse.get(this.#starts[at] as Address)
+      if (known === undefined || known.address + BigInt(known.size) <= descriptor.address) break
+      if (known.address < end) this.forget(known.address)
+    }
+    this.#starts.splice(this.#after(descriptor.address), 0, descriptor.address)
+    this.#byUse.set(descriptor.address, descriptor)
+    for (const oldest of this.#byUse.keys()) {
+      if (this.#byUse.size <= this.#entriesMax) break
+      this.forget(oldest)
+    }
+  }
+
+  forget(start: Address): void {
+    if (!this.#byUse.delete(start)) return
+    this.#starts.splice(this.#after(start) - 1, 1)
+  }
+
+  /** How many starts are at or before the address. */
+  #after(address: Address): number {
+    let low = 0
+    let high = this.#starts.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#starts[middle] as Address) <= address) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+}

@@ -1,0 +1,367 @@
+import type { Address } from '../../address/address.js'
+import { applyChanges, checkAttributes } from '../../address/attributes.js'
+import type { RegionAttributes, RegionDescriptor } from '../../address/descriptor.js'
+import type { NodeId } from '../../address/identity.js'
+import { checkPageSize } from '../../address/page.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
+import { RangeSet } from '../../address/range-set.js'
+import { checkRange } from '../../address/range.js'
+import type { ByteRange } from '../../address/range.js'
+import { AddressPool } from '../../location/address-pool.js'
+import { RegionDirectory } from '../../location/region-directory.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { CommitGroup } from '../../store/commit-group.js'
+import type { Store } from '../../store/store.js'
+import type { AttributeChanges, PageStat, PoolEntry, RegionStat } from '../../wire/message.js'
+import type { WaitOptions } from '../deadline.js'
+import type { ReplicaSet } from '../replica-set.js'
+import { unreserved } from '../replica-set.js'
+import type { Replica } from '../replica/replica.js'
+import { HomedRegion } from './homed-region.js'
+import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
+
+/** The largest region, in bytes. */
+export const regionBytesMax = 2 ** 52
+/** Separate allocated ranges that one region may have. */
+export const allocatedFragmentsMax = 10_000
+/** Pages whose storage is taken away at a time. */
+const freePagesMax = 1024
+/** Bytes on disk that a page costs beside its own: its record's header, and the room its batch rounds up to. */
+const pageOverheadBytes = 256
+const poolKeyPrefix = 'pool/'
+const generationKey = 'generation'
+
+export interface HomeOptions {
+  readonly node: NodeId
+  readonly store: Store
+  readonly replicas: ReplicaSet
+  /** More address space, at least `size` bytes, from the cluster manager. */
+  readonly grantPool: (size: number) => Promise<PoolEntry>
+  /** Whether rights from before a restart may be outstanding. */
+  readonly inGrace: () => boolean
+}
+
+/**
+ * The regions homed at this node: reserving, storage, attributes, and the root replica of each. Every change is durable
+ * before it is answered.
+ */
+export class Home {
+  readonly #options: HomeOptions
+  readonly #regions = new Map<Address, HomedRegion>()
+  /** The same regions, found by any address in them. */
+  readonly #directory = new RegionDirectory(Infinity)
+  readonly #pool = new AddressPool()
+  #generation = 0
+  #allocatedBytes = 0
+  /** A request for address space that is under way: one at a time. */
+  #growing: Promise<void> | undefined
+
+  constructor(options: HomeOptions) {
+    this.#options = options
+  }
+
+  /** Reads what is homed here from the store. Throws `bad-format`. */
+  load(): void {
+    const { store, node } = this.#options
+    this.#generation = readNumber(store.get(generationKey))
+    for (const [key, value] of store.list(poolKeyPrefix)) {
+      const start = BigInt(`0x${key.slice(poolKeyPrefix.length)}`)
+      this.#pool.give(start, BigInt(`0x${new TextDecoder().decode(value)}`))
+    }
+    for (const [key, value] of store.list(regionKeyPrefix)) {
+      const region = new HomedRegion(store, decodeRegion(key, value, node))
+      const { address, size, pageSize } = region.descriptor
+      this.#regions.set(address, region)
+      this.#directory.add(region.descriptor)
+      this.#pool.remove(address, BigInt(size))
+      this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
+    }
+  }
+
+  get regionCount(): number {
+    return this.#regions.size
+  }
+
+  /** Bytes of storage promised to regions, with what their records cost. */
+  get allocatedBytes(): number {
+    return this.#allocatedBytes
+  }
+
+  /** The region that holds the address. */
+  find(address: Address): RegionDescriptor | undefined {
+    const start = this.#directory.find(address)?.address
+    return start === undefined ? undefined : this.#regions.get(start)?.descriptor
+  }
+
+  descriptors(): RegionDescriptor[] {
+    return [...this.#regions.values()].map((region) => region.descriptor)
+  }
+
+  /** The root replica, made at its first use. */
+  replica(address: Address): Replica | undefined {
+    const region = this.#regions.get(address)
+    if (region === undefined) return undefined
+    return this.#options.replicas.open(region.descriptor, {
+      kind: 'home',
+      backing: region,
+      grace: this.#options.inGrace() ? 'until-ended' : 'none',
+    })
+  }
+
+  /** Throws `invalid-argument`, `unsupported`, `no-space`, and what asking for address space does. */
+  async reserve(size: number, pageSize: number, attributes: Partial<RegionAttributes>): Promise<RegionDescriptor> {
+    checkPageSize(pageSize)
+    const checked = checkAttributes(attributes)
+    if (!Number.isInteger(size) || size <= 0 || size > regionBytesMax) {
+      throw new KhazanaError('invalid-argument', `a region has 1 to ${regionBytesMax} bytes, not ${size}`)
+    }
+    const rounded = Math.ceil(size / pageSize) * pageSize
+    const address = await this.#takeAddress(rounded, pageSize)
+    this.#generation += 1
+    const descriptor: RegionDescriptor = {
+      address,
+      size: rounded,
+      pageSize,
+      home: this.#options.node,
+      generation: this.#generation,
+      revision: 1,
+      attributes: checked,
+    }
+    const record = { descriptor, allocated: new RangeSet(), floor: 0 }
+    try {
+      await this.#options.store.commit({
+        puts: [
+          { key: regionKey(address), value: encodeRegion(record) },
+          { key: generationKey, value: new TextEncoder().encode(String(this.#generation)) },
+        ],
+      })
+    } catch (error) {
+      this.#pool.give(address, BigInt(rounded))
+      throw error
+    }
+    this.#regions.set(address, new HomedRegion(this.#options.store, record))
+    this.#directory.add(descriptor)
+    return descriptor
+  }
+
+  async #takeAddress(size: number, pageSize: number): Promise<Address> {
+    for (;;) {
+      const address = this.#pool.take(BigInt(size), BigInt(pageSize))
+      if (address !== undefined) return address
+      this.#growing ??= this.#grow(size + pageSize)
+      await this.#growing
+    }
+  }
+
+  async #grow(size: number): Promise<void> {
+    try {
+      const { start, size: granted } = await this.#options.grantPool(size)
+      await this.#options.store.commit({
+        puts: [
+          {
+            key: poolKeyPrefix + start.toString(16).padStart(32, '0'),
+            value: new TextEncoder().encode(granted.toString(16)),
+          },
+        ],
+      })
+      this.#pool.give(start, granted)
+    } finally {
+      this.#growing = undefined
+    }
+  }
+
+  /** Gives the range storage, all zeros; what has some keeps it. Throws `no-space`, `invalid-argument`. */
+  allocate(address: Address, range: ByteRange): Promise<void> {
+    const region = this.#region(address)
+    const pages = alignedPages(range, region.descriptor)
+    return region.exclusively(async () => {
+      this.#checkCurrent(region)
+      const { store } = this.#options
+      const { pageSize } = region.descriptor
+      const held = sum(region.allocated.within(pages.first, pages.count))
+      const bytes = (pages.count - held) * (pageSize + pageOverheadBytes)
+      if (bytes === 0) return
+      const room = store.usableBytes - this.#allocatedBytes
+      if (bytes > room) {
+        throw new KhazanaError(
+          'no-space',
+          `no room for ${bytes} more bytes: ${Math.max(0, room)} of ${store.usableBytes} are left on this node; ` +
+            'free something, or give the node more with --disk',
+        )
+      }
+      const added = missing(region.allocated, pages)
+      region.allocated.add(pages.first, pages.count)
+      this.#allocatedBytes += bytes
+      const undo = (): void => {
+        for (const { first, count } of added) region.allocated.remove(first, count)
+        this.#allocatedBytes -= bytes
+      }
+      if (region.allocated.fragments > allocatedFragmentsMax) {
+        undo()
+        const limit = `a region has at most ${allocatedFragmentsMax} separate allocated ranges`
+        throw new KhazanaError('unsupported', `${limit}: allocate in larger pieces`)
+      }
+      try {
+        await this.#save(region, {})
+      } catch (error) {
+        undo()
+        throw error
+      }
+    })
+  }
+
+  /** Takes the storage of the range away, once nobody has a lock on it. */
+  free(address: Address, range: ByteRange, options: WaitOptions): Promise<void> {
+    const region = this.#region(address)
+    const pages = alignedPages(range, region.descriptor)
+    return region.exclusively(async () => {
+      this.#checkCurrent(region)
+      await this.#free(region, pages, options)
+    })
+  }
+
+  async #free(region: HomedRegion, pages: PageRange, options: WaitOptions): Promise<void> {
+    const { descriptor } = region
+    const replica = this.replica(descriptor.address)
+    if (replica === undefined) return
+    for (const held of pieces(region.allocated.within(pages.first, pages.count))) {
+      const letGo = await replica.seize(held, options)
+      try {
+        await replica.whenDurable()
+        for (let page = held.first; page < held.first + held.count; page++) {
+          region.floor = Math.max(region.floor, region.versionOf(page) + 1)
+        }
+        region.allocated.remove(held.first, held.count)
+        try {
+          await this.#save(region, { frees: [{ space: region.space, range: held }] })
+        } catch (error) {
+          region.allocated.add(held.first, held.count)
+          throw error
+        }
+        this.#allocatedBytes -= held.count * (descriptor.pageSize + pageOverheadBytes)
+        replica.freed(held, 'not-allocated', 'the range was freed')
+      } finally {
+        letGo()
+      }
+    }
+  }
+
+  /** Ends the region, once nobody has a lock on it: its storage, then its address. */
+  unreserve(address: Address, options: WaitOptions): Promise<void> {
+    const region = this.#region(address)
+    const { descriptor } = region
+    return region.exclusively(async () => {
+      this.#checkCurrent(region)
+      await this.#free(region, { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize }, options)
+      await this.#options.store.commit({ drops: [region.space], deletes: [regionKey(descriptor.address)] })
+      this.#regions.delete(descriptor.address)
+      this.#directory.forget(descriptor.address)
+      const replica = this.#options.replicas.get(descriptor.address)
+      if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
+      this.#pool.give(descriptor.address, BigInt(descriptor.size))
+    })
+  }
+
+  setAttributes(address: Address, changes: AttributeChanges): Promise<RegionDescriptor> {
+    const region = this.#region(address)
+    return region.exclusively(async () => {
+      this.#checkCurrent(region)
+      const before = region.descriptor
+      const attributes = applyChanges(before.attributes, changes)
+      region.descriptor = { ...before, attributes, revision: before.revision + 1 }
+      try {
+        await this.#save(region, {})
+      } catch (error) {
+        region.descriptor = before
+        throw error
+      }
+      return region.descriptor
+    })
+  }
+
+  stat(address: Address, range: PageRange): RegionStat {
+    const region = this.#region(address)
+    const { descriptor } = region
+    const replica = this.replica(descriptor.address)
+    const pages: PageStat[] = []
+    for (let page = range.first; page < range.first + range.count; page++) {
+      if (replica === undefined || !region.isAllocated({ first: page, count: 1 })) continue
+      const view = replica.inspect(page)
+      const sharers = [...view.children].filter(([, right]) => right === 'shared').map(([site]) => site)
+      const owner = [...view.children].find(([, right]) => right === 'exclusive')?.[0]
+      const version = region.versionOf(page)
+      pages.push({ page, version, owner, sharers, damaged: region.isDamaged(page) })
+    }
+    const all = region.allocated.within(0, descriptor.size / descriptor.pageSize)
+    return {
+      descriptor,
+      group: [descriptor.home],
+      epoch: 1,
+      allocated: all.slice(0, 1024).map(({ first, count }) => ({
+        offset: first * descriptor.pageSize,
+        length: count * descriptor.pageSize,
+      })),
+      allocatedBytes: region.allocated.total * descriptor.pageSize,
+      pages,
+    }
+  }
+
+  async #save(region: HomedRegion, group: CommitGroup): Promise<void> {
+    const { descriptor, allocated, floor } = region
+    const value = encodeRegion({ descriptor, allocated, floor })
+    await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
+  }
+
+  #region(address: Address): HomedRegion {
+    const found = this.find(address)
+    const region = found === undefined ? undefined : this.#regions.get(found.address)
+    if (region === undefined) throw unreserved()
+    return region
+  }
+
+  /** It may have been unreserved while this change waited for its turn. */
+  #checkCurrent(region: HomedRegion): void {
+    if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
+  }
+}
+
+/** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */
+function alignedPages(range: ByteRange, { size, pageSize }: RegionDescriptor): PageRange {
+  checkRange(range, size)
+  const { offset, length } = range
+  if (offset % pageSize !== 0 || length % pageSize !== 0) {
+    throw new KhazanaError(
+      'invalid-argument',
+      `storage comes in whole pages: offset ${offset} and length ${length} must be multiples of ${pageSize}`,
+    )
+  }
+  return { first: (offset / pageSize) as PageIndex, count: length / pageSize }
+}
+
+function missing(allocated: RangeSet, pages: PageRange): PageRange[] {
+  const gaps: PageRange[] = []
+  let next: number = pages.first
+  for (const { first, count } of allocated.within(pages.first, pages.count)) {
+    if (first > next) gaps.push({ first: next as PageIndex, count: first - next })
+    next = first + count
+  }
+  const end = pages.first + pages.count
+  if (end > next) gaps.push({ first: next as PageIndex, count: end - next })
+  return gaps
+}
+
+function* pieces(ranges: readonly { readonly first: number; readonly count: number }[]): Generator<PageRange> {
+  for (const { first, count } of ranges) {
+    for (let start = 0; start < count; start += freePagesMax) {
+      yield { first: (first + start) as PageIndex, count: Math.min(freePagesMax, count - start) }
+    }
+  }
+}
+
+function sum(ranges: readonly { readonly count: number }[]): number {
+  return ranges.reduce((total, { count }) => total + count, 0)
+}
+
+function readNumber(value: Uint8Array | undefined): number {
+  return value === undefined ? 0 : Number(new TextDecoder().decode(value))
+}

@@ -1,0 +1,86 @@
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type { RangeSet } from '../../address/range-set.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { spaceId } from '../../store/space.js'
+import type { SpaceId } from '../../store/space.js'
+import type { Store } from '../../store/store.js'
+import { withResolvers } from '../deadline.js'
+import type { HomeBacking } from '../replica/home-backing.js'
+import type { RegionRecord } from './region-record.js'
+
+/** Share of the store's bound on undurable bytes at which writers begin to wait. */
+const backlogShare = 0.25
+
+/** A region homed here: what stands behind its root replica. */
+export class HomedRegion implements HomeBacking {
+  descriptor: RegionDescriptor
+  readonly allocated: RangeSet
+  readonly space: SpaceId
+  floor: number
+  /** Ends of changes to the region's storage: one at a time. */
+  #changes: Promise<void> = Promise.resolve()
+  readonly #store: Store
+
+  constructor(store: Store, record: RegionRecord) {
+    this.#store = store
+    this.descriptor = record.descriptor
+    this.allocated = record.allocated
+    this.floor = record.floor
+    this.space = spaceId(record.descriptor.generation)
+  }
+
+  isAllocated(range: PageRange): boolean {
+    return this.allocated.includes(range.first, range.count)
+  }
+
+  versionOf(page: PageIndex): Version {
+    const stored = this.#store.versionOf(this.space, page)
+    return stored > 0 ? stored : (this.floor as Version)
+  }
+
+  load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
+    return this.#store.read(this.space, page)
+  }
+
+  persist(
+    pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
+    done: (failure: KhazanaError | undefined) => void,
+  ): void {
+    const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
+    this.#store.commit({ pages: writes }).then(
+      () => {
+        done(undefined)
+      },
+      (error: unknown) => {
+        done(KhazanaError.from(error))
+      },
+    )
+  }
+
+  get isBacklogged(): boolean {
+    return this.#store.pendingBytes > this.#store.pendingBytesMax * backlogShare
+  }
+
+  /** An empty commit is durable when all before it are. */
+  whenCaughtUp(): Promise<void> {
+    return this.#store.commit({})
+  }
+
+  isDamaged(page: PageIndex): boolean {
+    return this.#store.damage.some((found) => found.kind === 'page' && found.space === this.space && found.page === page)
+  }
+
+  /** Runs one change of the region's storage after the other. */
+  async exclusively<T>(change: () => Promise<T>): Promise<T> {
+    const before = this.#changes
+    const { promise, resolve } = withResolvers<void>()
+    this.#changes = promise
+    await before
+    try {
+      return await change()
+    } finally {
+      resolve()
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { clusterId, nodeId } from '../address/identity.js'
+import type { ClusterId, NodeId } from '../address/identity.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { Store } from '../store/store.js'
+import type { Member, PoolEntry } from '../wire/message.js'
+import { parseAddress } from '../address/address.js'
+import { formatAddress } from '../address/address.js'
+
+/** What a node is, for life. */
+export interface NodeIdentity {
+  readonly cluster: ClusterId
+  readonly node: NodeId
+  readonly name: string
+}
+
+const identityKey = 'node/identity'
+const incarnationKey = 'node/incarnation'
+const listenKey = 'node/listen'
+const lesseesKey = 'node/lessees'
+const membersKey = 'cluster/members'
+const grantPrefix = 'cluster/pool/'
+const recordFormat = 1
+
+/** A node's own small records in its store. Every `write` is durable when it resolves. */
+export class NodeRecord {
+  readonly #store: Store
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** Undefined for a new directory. Throws `bad-format`. */
+  get identity(): NodeIdentity | undefined {
+    const value = this.#read(identityKey)
+    if (value === undefined) return undefined
+    const record = value as { format: number; cluster: string; node: number; name: string }
+    if (record.format !== recordFormat) {
+      throw new KhazanaError('bad-format', `this directory has format ${record.format}: use a newer khazana`)
+    }
+    return { cluster: clusterId(record.cluster), node: nodeId(record.node), name: record.name }
+  }
+
+  writeIdentity(identity: NodeIdentity): Promise<void> {
+    return this.#write(identityKey, { format: recordFormat, ...identity })
+  }
+
+  /** Counts the starts of this node. */
+  get incarnation(): number {
+    return (this.#read(incarnationKey) as number | undefined) ?? 0
+  }
+
+  writeIncarnation(incarnation: number): Promise<void> {
+    return this.#write(incarnationKey, incarnation)
+  }
+
+  /** Where the node listened last, `host:port`, so that others find it again. */
+  get listen(): string | undefined {
+    return this.#read(listenKey) as string | undefined
+  }
+
+  writeListen(listen: string): Promise<void> {
+    return this.#write(listenKey, listen)
+  }
+
+  /** Whether anybody may hold rights that this node gave out. */
+  get hasLessees(): boolean {
+    return this.#read(lesseesKey) === true
+  }
+
+  writeHasLessees(hasLessees: boolean): Promise<void> {
+    return this.#write(lesseesKey, hasLessees)
+  }
+
+  get members(): { readonly revision: number; readonly members: readonly Member[] } {
+    const value = this.#read(membersKey) as { revision: number; members: Member[] } | undefined
+    return value ?? { revision: 0, members: [] }
+  }
+
+  writeMembers(revision: number, members: readonly Member[]): Promise<void> {
+    return this.#write(membersKey, { revision, members })
+  }
+
+  /** Founder: all address space that was given out. */
+  get grants(): PoolEntry[] {
+    return this.#store.list(grantPrefix).map(([key, value]) => {
+      const { size, node } = parse(value) as { size: string; node: number }
+      return { start: parseAddress(key.slice(grantPrefix.length)), size: BigInt(size), node: nodeId(node) }
+    })
+  }
+
+  writeGrant({ start, size, node }: PoolEntry): Promise<void> {
+    return this.#write(grantPrefix + formatAddress(start), { size: size.toString(), node })
+  }
+
+  #read(key: string): unknown {
+    const value = this.#store.get(key)
+    return value === undefined ? undefined : parse(value)
+  }
+
+  #write(key: string, value: unknown): Promise<void> {
+    return this.#store.commit({ puts: [{ key, value: new TextEncoder().encode(JSON.stringify(value)) }] })
+  }
+}
+
+function parse(value: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(value)) as unknown
+  } catch (error) {
+    throw new KhazanaError('bad-format', 'a record of the node cannot be read', { cause: error })
+  }
+}

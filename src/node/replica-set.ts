@@ -1,0 +1,125 @@
+import type { Address } from '../address/address.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+import { isNode } from '../address/identity.js'
+import type { SiteId } from '../address/identity.js'
+import type { ProtocolDefinition } from '../consistency/contract.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { CmEnvelope } from '../wire/message.js'
+import { Replica } from './replica/replica.js'
+import type { ReplicaRole } from './replica/replica.js'
+import type { SiteEnvironment } from './replica/site-environment.js'
+import type { Session } from './session.js'
+
+export interface ReplicaSetOptions {
+  readonly environment: Omit<SiteEnvironment, 'session' | 'gone'>
+  readonly protocol: (name: string) => ProtocolDefinition
+  /** Makes the replica for a region that a peer speaks of and this site has none of yet, where it can. */
+  readonly find: (region: Address) => Replica | undefined
+  /** A region whose home says that it is no more. */
+  readonly gone: (region: Address) => void
+}
+
+/** All regions at one site, and the live sessions through which their managers talk. */
+export class ReplicaSet {
+  readonly #options: ReplicaSetOptions
+  readonly #environment: SiteEnvironment
+  readonly #replicas = new Map<Address, Replica>()
+  readonly #sessions = new Map<SiteId, Session>()
+
+  constructor(options: ReplicaSetOptions) {
+    this.#options = options
+    this.#environment = {
+      ...options.environment,
+      session: (peer) => this.#sessions.get(peer),
+      gone: ({ address, generation }) => {
+        options.gone(address)
+        const replica = this.#replicas.get(address)
+        if (replica?.descriptor.generation === generation) this.close(replica, unreserved())
+      },
+    }
+  }
+
+  get(region: Address): Replica | undefined {
+    return this.#replicas.get(region)
+  }
+
+  all(): Iterable<Replica> {
+    return this.#replicas.values()
+  }
+
+  session(peer: SiteId): Session | undefined {
+    return this.#sessions.get(peer)
+  }
+
+  sessions(): Iterable<Session> {
+    return this.#sessions.values()
+  }
+
+  /** The replica of the region, made where there is none, or where the one there is of an earlier reservation. */
+  open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
+    const existing = this.#replicas.get(descriptor.address)
+    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) return existing
+    if (existing !== undefined) this.close(existing, unreserved())
+    const protocol = this.#options.protocol(descriptor.attributes.protocol)
+    const replica = new Replica(this.#environment, descriptor, role, protocol)
+    this.#replicas.set(descriptor.address, replica)
+    const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined
+    if (session !== undefined) replica.parentReady(session)
+    return replica
+  }
+
+  close(replica: Replica, error: KhazanaError): void {
+    if (this.#replicas.get(replica.descriptor.address) === replica) {
+      this.#replicas.delete(replica.descriptor.address)
+    }
+    replica.close(error)
+  }
+
+  sessionUp(session: Session): void {
+    const peer = session.peer.site
+    this.#sessions.set(peer, session)
+    for (const replica of this.#replicas.values()) {
+      if (replica.role.kind === 'copy' && replica.role.parent === peer) replica.parentReady(session)
+    }
+  }
+
+  sessionLost(session: Session): void {
+    const peer = session.peer.site
+    if (this.#sessions.get(peer) !== session) return
+    this.#sessions.delete(peer)
+    for (const replica of [...this.#replicas.values()]) {
+      if (replica.role.kind === 'copy' && replica.role.parent === peer) replica.parentLost()
+      else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
+      else replica.childLost(peer)
+    }
+  }
+
+  deliver(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
+    const { region, generation, body } = envelope
+    const replica = this.#replicas.get(region) ?? this.#options.find(region)
+    if (replica?.descriptor.generation === generation) {
+      replica.onMessage(from.peer.site, body, payloads)
+      return
+    }
+    const { code, message } = unreserved()
+    if (body.kind === 'acquire') {
+      const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
+      from.send({ kind: 'cm', region, generation, body: refusal })
+    } else if (body.kind === 'commit' && body.final) {
+      const refusal = { kind: 'uncommitted', commit: body.commit, code, message } as const
+      from.send({ kind: 'cm', region, generation, body: refusal })
+    }
+  }
+
+  closeAll(error: KhazanaError): void {
+    for (const replica of [...this.#replicas.values()]) this.close(replica, error)
+  }
+}
+
+export function unreserved(): KhazanaError {
+  return new KhazanaError('no-such-region', 'the region does not exist (any more): it was never reserved, or unreserved')
+}
+
+function isSameRole(a: ReplicaRole, b: ReplicaRole): boolean {
+  return a.kind === 'copy' && b.kind === 'copy' ? a.parent === b.parent : a.kind === b.kind
+}

@@ -1,0 +1,83 @@
+import type { CommitId } from '../../consistency/contract.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import { withResolvers } from '../deadline.js'
+import type { Resolvers } from '../deadline.js'
+
+interface Witness {
+  readonly until: number
+  readonly resolvers: Resolvers<void>
+}
+
+/**
+ * Who waits for what to become durable. A section that wrote waits for its own commit. A section that may have read
+ * bytes that are not durable yet waits for all commits that had started when it ended: commits end in the order they
+ * started, so one number says which.
+ */
+export class Durability {
+  readonly #sections = new Map<number, Resolvers<void>>()
+  #witnesses: Witness[] = []
+  #started = 0
+  #open = 0
+  #ticket = 0
+
+  get openCommits(): number {
+    return this.#open
+  }
+
+  /** The promise of a section that wrote, and the ticket its commit will carry. */
+  newSection(): { readonly ticket: number; readonly promise: Promise<void> } {
+    const ticket = ++this.#ticket
+    const resolvers = withResolvers<void>()
+    this.#sections.set(ticket, resolvers)
+    return { ticket, promise: resolvers.promise }
+  }
+
+  /** Resolves when all that has started is durable; rejects if any of it fails. */
+  whenDurable(): Promise<void> {
+    if (this.#open === 0) return Promise.resolve()
+    const resolvers = withResolvers<void>()
+    this.#witnesses.push({ until: this.#started, resolvers })
+    return resolvers.promise
+  }
+
+  started(commit: CommitId): void {
+    this.#started = commit
+    this.#open += 1
+  }
+
+  ended(
+    commit: CommitId,
+    ticket: number | undefined,
+    failure: { readonly code: ErrorCode; readonly message: string } | undefined,
+  ): void {
+    this.#open -= 1
+    const section = ticket === undefined ? undefined : this.#sections.get(ticket)
+    if (ticket !== undefined) this.#sections.delete(ticket)
+    if (failure !== undefined) {
+      section?.reject(new KhazanaError(failure.code, failure.message))
+      this.#endWitnesses(() => true, new KhazanaError('context-broken', 'what was read was never durable'))
+      return
+    }
+    section?.resolve()
+    if (this.#witnesses.length > 0) this.#endWitnesses(({ until }) => until <= commit, undefined)
+  }
+
+  /** Nobody will say any more what became of open commits. */
+  close(error: KhazanaError): void {
+    for (const section of this.#sections.values()) {
+      section.reject(new KhazanaError('outcome-unknown', 'closed before the write was confirmed', { cause: error }))
+    }
+    this.#sections.clear()
+    this.#endWitnesses(() => true, error)
+  }
+
+  #endWitnesses(isOver: (witness: Witness) => boolean, error: KhazanaError | undefined): void {
+    const over = this.#witnesses.filter(isOver)
+    this.#witnesses = this.#witnesses.filter((witness) => !isOver(witness))
+    for (const { resolvers } of over) {
+      if (error === undefined) resolvers.resolve()
+      else resolvers.reject(error)
+    }
+  }
+}

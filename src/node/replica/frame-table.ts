@@ -1,0 +1,129 @@
+import type { PageIndex } from '../../address/page.js'
+import { present } from '../../stdx/assert.js'
+import { Frame } from '../../store/frame-cache.js'
+import type { FrameCache, FrameOwner } from '../../store/frame-cache.js'
+import type { HomeBacking } from './home-backing.js'
+import { contiguous } from './lock-context.js'
+
+export interface FrameTableOptions {
+  readonly pageSize: number
+  readonly cache: FrameCache
+  /** At the home, where pages that are not in memory come from. */
+  readonly backing: HomeBacking | undefined
+  /** Gives a page up, if its state allows: nothing may be lost with it. */
+  readonly mayEvict: (page: PageIndex) => boolean
+  /** The newest version there is of the page at this site. */
+  readonly versionOf: (page: PageIndex) => number
+}
+
+/**
+ * The page frames of one region in this process. A frame's bytes never change once others can see them: a writer
+ * replaces them by new ones. So they can be sent, logged and read without a copy.
+ */
+export class FrameTable implements FrameOwner {
+  readonly #frames = new Map<PageIndex, Frame>()
+  readonly #loading = new Map<PageIndex, Promise<Frame>>()
+  readonly #options: FrameTableOptions
+
+  constructor(options: FrameTableOptions) {
+    this.#options = options
+  }
+
+  get(page: PageIndex): Frame | undefined {
+    return this.#frames.get(page)
+  }
+
+  /** Makes the bytes the page's. Takes them over. Throws `no-memory` where all memory is in use. */
+  set(page: PageIndex, bytes: Uint8Array): Frame {
+    const existing = this.#frames.get(page)
+    if (existing !== undefined) {
+      existing.bytes = bytes
+      return existing
+    }
+    const frame = new Frame(this, page, bytes)
+    // Before it is inserted, as that may evict others and ask them, and must find a whole table.
+    this.#frames.set(page, frame)
+    try {
+      this.#options.cache.insert(frame)
+    } catch (error) {
+      this.#frames.delete(page)
+      throw error
+    }
+    return frame
+  }
+
+  drop(page: PageIndex): void {
+    const frame = this.#frames.get(page)
+    if (frame === undefined) return
+    this.#frames.delete(page)
+    this.#options.cache.remove(frame)
+  }
+
+  clear(): void {
+    for (const page of [...this.#frames.keys()]) this.drop(page)
+  }
+
+  /** The page's frame, from storage where it is not in memory, pinned: the caller owes an `unpin`. */
+  async load(page: PageIndex): Promise<Frame> {
+    for (;;) {
+      const frame = this.#frames.get(page) ?? (await this.#loadOnce(page))
+      // Another's eviction or replacement may have come in between.
+      if (this.#frames.get(page) !== frame) continue
+      frame.pins += 1
+      return frame
+    }
+  }
+
+  async #loadOnce(page: PageIndex): Promise<Frame> {
+    const running = this.#loading.get(page)
+    if (running !== undefined) return running
+    const loading = this.#read(page)
+    this.#loading.set(page, loading)
+    try {
+      return await loading
+    } finally {
+      this.#loading.delete(page)
+    }
+  }
+
+  async #read(page: PageIndex): Promise<Frame> {
+    const backing = present(this.#options.backing, 'only a home loads pages from its disk')
+    for (;;) {
+      const stored = await backing.load(page)
+      const frame = this.#frames.get(page)
+      if (frame !== undefined) return frame
+      const version = stored?.version ?? backing.versionOf(page)
+      // What was read was overtaken while it was being read.
+      if (version !== this.#options.versionOf(page)) continue
+      return this.set(page, stored?.bytes ?? new Uint8Array(this.#options.pageSize))
+    }
+  }
+
+  /** Moves the frames of the range, all present, next to each other, unless they are. */
+  makeContiguous(first: PageIndex, count: number): Uint8Array {
+    const size = this.#options.pageSize
+    const frames: Frame[] = []
+    for (let page = first; page < first + count; page++) {
+      frames.push(present(this.#frames.get(page), 'a locked page is in memory'))
+    }
+    const found = contiguous(
+      frames.map((frame) => frame.bytes),
+      count,
+      size,
+    )
+    if (found !== undefined) return found
+    const memory = new Uint8Array(count * size)
+    frames.forEach((frame, slot) => {
+      const part = memory.subarray(slot * size, (slot + 1) * size)
+      part.set(frame.bytes)
+      frame.bytes = part
+    })
+    return memory
+  }
+
+  evict(frame: Frame): boolean {
+    if (frame.pins > 0 || !this.#options.mayEvict(frame.page)) return false
+    this.#frames.delete(frame.page)
+    return true
+  }
+}

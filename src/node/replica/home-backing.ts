@@ -1,0 +1,22 @@
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type { KhazanaError } from '../../stdx/errors.js'
+
+/** What stands behind the root replica of a region: the home's disk and the region's allocation. */
+export interface HomeBacking {
+  isAllocated(range: PageRange): boolean
+  /** The newest durable version; the version of zeros where the page was never written. */
+  versionOf(page: PageIndex): Version
+  /** Undefined: never written since allocated. Throws `damaged`. */
+  load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
+  /** Makes the group durable. Calls `done` when it is, or with the error; calls come in the order of the groups. */
+  persist(
+    pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
+    done: (failure: KhazanaError | undefined) => void,
+  ): void
+  /** Whether so much waits to become durable that writers should wait. */
+  readonly isBacklogged: boolean
+  /** Resolves when it is not. */
+  whenCaughtUp(): Promise<void>
+  /** Whether the page's newest record is damaged. */
+  isDamaged(page: PageIndex): boolean
+}

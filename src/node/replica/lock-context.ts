@@ -1,0 +1,248 @@
+import type { PageIndex } from '../../address/page.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { LockMode } from '../../consistency/contract.js'
+import type { Frame } from '../../store/frame-cache.js'
+
+/** What a lock context needs of the replica it was granted on. */
+export interface ContextOwner {
+  readonly pageSize: number
+  /** Whether the rights behind locks may be used at this moment. */
+  isValid(): boolean
+  takeBuffer(): Uint8Array
+  giveBuffer(buffer: Uint8Array): void
+  /** Puts the frames of a range next to each other in memory and returns that memory. */
+  makeContiguous(first: PageIndex, count: number): Uint8Array
+  release(context: LockContext): Promise<void>
+  /** The lock ends, what was written is dropped. */
+  abandon(context: LockContext): void
+}
+
+/**
+ * A granted lock (paper 2): the only way to the bytes. Reads, writes and maps under it are synchronous, as its pages
+ * are in this process's memory until it ends. Offsets are bytes from the start of the region.
+ *
+ * What is written stays private to the context until `unlock`, and then becomes visible and durable as a whole (P3).
+ * Every use checks that the right still stands: a context whose right was lost throws `context-broken` from then on
+ * (P4), and nothing written under it remains.
+ */
+export class LockContext {
+  readonly mode: LockMode
+  /** Bytes from the start of the region, as asked for. */
+  readonly offset: number
+  readonly length: number
+  readonly first: PageIndex
+  readonly count: number
+  /** In page order; pinned in memory. */
+  readonly frames: readonly Frame[]
+  /** New bytes of pages written so far, by their place in `frames`. Not visible to anybody else. */
+  shadows: (Uint8Array | undefined)[] | undefined
+  /** Whether the user was given views of the shadows, which it may use after the end. */
+  hasViews = false
+  readonly #owner: ContextOwner
+  readonly #pageSize: number
+  #state: 'open' | 'closed' | 'broken' = 'open'
+
+  constructor(
+    owner: ContextOwner,
+    mode: LockMode,
+    range: { readonly offset: number; readonly length: number },
+    pages: { readonly first: PageIndex; readonly frames: readonly Frame[] },
+  ) {
+    this.#owner = owner
+    this.#pageSize = owner.pageSize
+    this.mode = mode
+    this.offset = range.offset
+    this.length = range.length
+    this.first = pages.first
+    this.count = pages.frames.length
+    this.frames = pages.frames
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /**
+   * Copies `length` bytes at `offset` out: into `into` from its start, which is returned, or into a new array. Sees
+   * what was written under this context.
+   *
+   * Throws `context-closed`, `context-broken`, `out-of-range` for bytes outside the locked range or beyond `into`.
+   */
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array {
+    this.#check(offset, length)
+    const target = into ?? new Uint8Array(length)
+    if (target.length < length) throw outOfRange(`${length} bytes do not fit in an array of ${target.length}`)
+    const size = this.#pageSize
+    let done = 0
+    while (done < length) {
+      const at = offset + done
+      const slot = Math.floor(at / size) - this.first
+      const start = at % size
+      const bytes = Math.min(size - start, length - done)
+      const source = this.#bytesOf(slot)
+      if (bytes === source.length) target.set(source, done)
+      else target.set(source.subarray(start, start + bytes), done)
+      done += bytes
+    }
+    return target
+  }
+
+  /**
+   * Writes the bytes at `offset`. Nobody else sees them before `unlock`.
+   *
+   * Throws `context-closed`, `context-broken`, `wrong-mode` under a read lock, `out-of-range`.
+   */
+  write(offset: number, bytes: Uint8Array): void {
+    this.#check(offset, bytes.length)
+    if (this.mode !== 'write') throw wrongMode()
+    const size = this.#pageSize
+    let done = 0
+    while (done < bytes.length) {
+      const at = offset + done
+      const slot = Math.floor(at / size) - this.first
+      const start = at % size
+      const count = Math.min(size - start, bytes.length - done)
+      const shadow = this.#shadowOf(slot, count === size)
+      shadow.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), start)
+      done += count
+    }
+  }
+
+  /**
+   * The memory itself: no copy. Under a write lock, what is stored there is written, and all pages it touches count as
+   * written. Under a read lock it must not be stored to: the language cannot forbid it, and who does so corrupts the
+   * copy that others on this node read. The view must not be used after the end of the lock.
+   *
+   * A range over several pages is moved into one piece of memory first, once; views of its pages that were taken
+   * before are then out of date. Throws as `read` and `write` do.
+   */
+  map(offset: number, length: number): Uint8Array {
+    this.#check(offset, length)
+    const size = this.#pageSize
+    const firstSlot = Math.floor(offset / size) - this.first
+    const lastSlot = length === 0 ? firstSlot : Math.floor((offset + length - 1) / size) - this.first
+    const start = offset - (this.first + firstSlot) * size
+    const memory =
+      this.mode === 'write'
+        ? this.#mapShadows(firstSlot, lastSlot)
+        : this.#owner.makeContiguous((this.first + firstSlot) as PageIndex, lastSlot - firstSlot + 1)
+    return memory.subarray(start, start + length)
+  }
+
+  /**
+   * Ends the lock. What was written becomes visible, and the promise resolves when it is durable (P2). For a read
+   * lock it resolves when what may have been seen is durable, which is at once but for pages just written here.
+   *
+   * Rejects with `context-broken` where the right was lost before, `no-space` where the home's disk is full, and
+   * `outcome-unknown` where the home was lost before it answered. Nothing was kept in the first two cases. Idempotent
+   * after a first call that did not throw.
+   */
+  unlock(): Promise<void> {
+    if (this.#state === 'closed') return settledAlready
+    if (this.#state === 'broken') return Promise.reject(broken())
+    if (!this.#owner.isValid()) {
+      this.discard()
+      return Promise.reject(broken())
+    }
+    this.#state = 'closed'
+    return this.#owner.release(this)
+  }
+
+  /** Ends the lock and drops what was written under it. Idempotent; never throws. */
+  discard(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'closed'
+    this.#owner.abandon(this)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.unlock()
+  }
+
+  /** The right is lost: every further use says so. */
+  break(): void {
+    if (this.#state === 'open') this.#state = 'broken'
+  }
+
+  #check(offset: number, length: number): void {
+    if (this.#state !== 'open') {
+      throw this.#state === 'broken' ? broken() : new KhazanaError('context-closed', 'the lock was released already')
+    }
+    if (!this.#owner.isValid()) throw broken()
+    // Written so that NaN fails.
+    if (!(offset >= this.offset && length >= 0 && offset + length <= this.offset + this.length)) {
+      throw outOfRange(
+        `bytes ${offset} to ${offset + length} are not all within the locked range, ${this.offset} to ${this.offset + this.length}`,
+      )
+    }
+    if (!Number.isInteger(offset) || !Number.isInteger(length)) {
+      throw new KhazanaError('invalid-argument', 'offset and length are whole numbers of bytes')
+    }
+  }
+
+  #bytesOf(slot: number): Uint8Array {
+    const shadow = this.shadows?.[slot]
+    if (shadow !== undefined) return shadow
+    const frame = this.frames[slot]
+    if (frame === undefined) throw outOfRange('no such page under this lock')
+    return frame.bytes
+  }
+
+  #shadowOf(slot: number, isWhole: boolean): Uint8Array {
+    const shadows = (this.shadows ??= [])
+    const existing = shadows[slot]
+    if (existing !== undefined) return existing
+    const made = this.#owner.takeBuffer()
+    if (!isWhole) made.set(this.#bytesOf(slot))
+    shadows[slot] = made
+    return made
+  }
+
+  #mapShadows(firstSlot: number, lastSlot: number): Uint8Array {
+    const size = this.#pageSize
+    this.hasViews = true
+    if (firstSlot === lastSlot) return this.#shadowOf(firstSlot, false)
+    const found = contiguous(this.shadows?.slice(firstSlot, lastSlot + 1) ?? [], lastSlot - firstSlot + 1, size)
+    if (found !== undefined) return found
+    const memory = new Uint8Array((lastSlot - firstSlot + 1) * size)
+    const shadows = (this.shadows ??= [])
+    for (let slot = firstSlot; slot <= lastSlot; slot++) {
+      const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)
+      part.set(this.#bytesOf(slot))
+      shadows[slot] = part
+    }
+    return memory
+  }
+}
+
+/** The one piece of memory that the pages lie in, in order, or undefined where they do not. */
+export function contiguous(
+  pages: readonly (Uint8Array | undefined)[],
+  count: number,
+  pageSize: number,
+): Uint8Array | undefined {
+  const first = pages[0]
+  if (first === undefined || pages.length < count) return undefined
+  for (let slot = 0; slot < count; slot++) {
+    const page = pages[slot]
+    if (page?.buffer !== first.buffer || page.byteOffset !== first.byteOffset + slot * pageSize) return undefined
+  }
+  return new Uint8Array(first.buffer, first.byteOffset, count * pageSize)
+}
+
+const settledAlready = Promise.resolve()
+
+function broken(): KhazanaError {
+  return new KhazanaError(
+    'context-broken',
+    'the right behind this lock was lost, and what was written under it is discarded: lock again',
+  )
+}
+
+function wrongMode(): KhazanaError {
+  return new KhazanaError('wrong-mode', "a read lock allows no writing: take the lock in mode 'write'")
+}
+
+function outOfRange(message: string): KhazanaError {
+  return new KhazanaError('out-of-range', message)
+}

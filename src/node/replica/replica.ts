@@ -1,0 +1,562 @@
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { SiteId } from '../../address/identity.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import { checkRange, pagesOf } from '../../address/range.js'
+import type { ByteRange } from '../../address/range.js'
+import type {
+  CmEffect,
+  CmMessage,
+  CmSite,
+  CommitId,
+  CommittedPage,
+  ConsistencyManager,
+  LockId,
+  LockMode,
+  PageView,
+  ProtocolDefinition,
+} from '../../consistency/contract.js'
+import { assert, present, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import type { Frame } from '../../store/frame-cache.js'
+import type { PageStamp } from '../../wire/crew-message.js'
+import { Deadline, withResolvers } from '../deadline.js'
+import type { Resolvers, WaitOptions } from '../deadline.js'
+import type { Session } from '../session.js'
+import { Durability } from './durability.js'
+import { FrameTable } from './frame-table.js'
+import type { HomeBacking } from './home-backing.js'
+import { LockContext } from './lock-context.js'
+import type { ContextOwner } from './lock-context.js'
+import { Outgoing } from './outgoing.js'
+import type { SiteEnvironment } from './site-environment.js'
+import type { WaitingLock } from './waiting-lock.js'
+
+/** Where a replica stands in the tree of sites. */
+export type ReplicaRole =
+  | { readonly kind: 'home'; readonly backing: HomeBacking; readonly grace: 'none' | 'until-ended' }
+  | { readonly kind: 'copy'; readonly parent: SiteId }
+
+/**
+ * One region at one site: the driver of its consistency manager (DESIGN 5). It owns the page frames, the lock contexts
+ * and the waiting locks, feeds the manager and performs its effects. It knows nothing of the protocol's rules.
+ */
+export class Replica implements ContextOwner {
+  readonly descriptor: RegionDescriptor
+  readonly pageSize: number
+  readonly role: ReplicaRole
+  readonly #env: SiteEnvironment
+  readonly #manager: ConsistencyManager
+  readonly #frames: FrameTable
+  readonly #outgoing: Outgoing
+  readonly #durability = new Durability()
+  readonly #contexts = new Set<LockContext>()
+  readonly #waiting = new Map<LockId, WaitingLock>()
+  /** Locks for taking storage away, which need no frames. */
+  readonly #seizures = new Map<LockId, Resolvers<void>>()
+  /** Parts of large sections of children, until the last is there. */
+  readonly #parts = new Map<SiteId, { readonly pages: PageStamp[]; readonly payloads: Uint8Array[] }>()
+  /** Effects not performed yet, while others are: performing never nests. */
+  readonly #pending: { readonly effects: readonly CmEffect[]; readonly payloads: readonly Uint8Array[] }[] = []
+  #isPerforming = false
+  #uplink: Session | undefined
+  #closed: KhazanaError | undefined
+  #lockId = 0
+
+  constructor(
+    env: SiteEnvironment,
+    descriptor: RegionDescriptor,
+    role: ReplicaRole,
+    protocol: ProtocolDefinition,
+  ) {
+    this.#env = env
+    this.descriptor = descriptor
+    this.pageSize = descriptor.pageSize
+    this.role = role
+    const backing = role.kind === 'home' ? role.backing : undefined
+    this.#manager = protocol.create(this.#siteOf(role), { grace: role.kind === 'home' ? role.grace : 'none' })
+    this.#frames = new FrameTable({
+      pageSize: descriptor.pageSize,
+      cache: env.cache,
+      backing,
+      mayEvict: (page) => this.#mayEvict(page),
+      versionOf: (page) => this.#manager.inspect(page).version,
+    })
+    this.#outgoing = new Outgoing({
+      region: descriptor.address,
+      generation: descriptor.generation,
+      pageSize: descriptor.pageSize,
+      frames: this.#frames,
+      session: (peer) => env.session(peer),
+      unreadable: (to, message, page, error) => {
+        this.#onUnreadable(to, message, page, error)
+      },
+    })
+  }
+
+  #siteOf(role: ReplicaRole): CmSite {
+    const env = this.#env
+    const backing = role.kind === 'home' ? role.backing : undefined
+    const uplink = (): Session | undefined => this.#uplink
+    return {
+      parent: role.kind === 'copy' ? role.parent : undefined,
+      versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
+      isAllocated: (range) => backing?.isAllocated(range) ?? true,
+      siblingSession: (child) => env.session(child)?.id,
+      get parentSession(): number {
+        return uplink()?.id ?? -1
+      },
+      canReach: (sibling) => env.session(sibling)?.connected ?? false,
+    }
+  }
+
+  // ---- locks ----------------------------------------------------------------------------------------------------
+
+  /** The lock if this site holds all it needs at this moment, without any waiting; else undefined. */
+  tryLock(mode: LockMode, range: ByteRange): LockContext | undefined {
+    if (this.#closed !== undefined) throw this.#closed
+    checkRange(range, this.descriptor.size)
+    return this.#tryLock(mode, range, pagesOf(range, this.pageSize))
+  }
+
+  #tryLock(mode: LockMode, range: ByteRange, pages: PageRange): LockContext | undefined {
+    if (!this.isValid()) return undefined
+    if (mode === 'write' && this.#isBacklogged) return undefined
+    const { first, count } = pages
+    const frames: Frame[] = []
+    for (let page = first; page < first + count; page++) {
+      const frame = this.#frames.get(page)
+      if (frame === undefined) return undefined
+      frames.push(frame)
+    }
+    if (!this.#env.lockMemory.take(count * this.pageSize)) return undefined
+    if (!this.#manager.tryAcquire(first, count, mode)) {
+      this.#env.lockMemory.give(count * this.pageSize)
+      return undefined
+    }
+    for (const frame of frames) {
+      frame.pins += 1
+      frame.uses += 1
+    }
+    return this.#newContext(mode, range, first, frames)
+  }
+
+  /**
+   * The lock, as soon as it can be had. Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `no-memory`,
+   * `damaged`, `unreachable`, and leaves nothing behind then.
+   */
+  async lock(mode: LockMode, range: ByteRange, options: WaitOptions): Promise<LockContext> {
+    const hit = this.tryLock(mode, range)
+    if (hit !== undefined) {
+      if (options.signal?.aborted !== true) return hit
+      hit.discard()
+    }
+    const pages = pagesOf(range, this.pageSize)
+    const bytes = pages.count * this.pageSize
+    const { lockMemory } = this.#env
+    if (bytes > lockMemory.bytesMax) {
+      const limit = `locks may hold ${lockMemory.bytesMax} bytes of memory together`
+      throw new KhazanaError('no-memory', `a lock over ${bytes} bytes is too large: ${limit}; lock less at a time`)
+    }
+    const id = ++this.#lockId as LockId
+    const waiting: WaitingLock = {
+      mode,
+      range,
+      pages,
+      outcome: withResolvers<LockContext>(),
+      deadline: undefined,
+      state: 'asked',
+      failure: undefined,
+    }
+    const what = `${mode} lock on ${range.length} bytes at offset ${range.offset}`
+    waiting.deadline = Deadline.start(this.#env.clock, what, options, (error) => {
+      this.#giveUp(id, waiting, error)
+    })
+    if (!lockMemory.take(bytes)) {
+      waiting.deadline.stop()
+      const inUse = `${lockMemory.used} of ${lockMemory.bytesMax} bytes are held by other locks`
+      throw new KhazanaError('no-memory', `no memory for a lock over ${bytes} bytes: ${inUse}`)
+    }
+    this.#waiting.set(id, waiting)
+    void this.#ask(id, waiting)
+    return waiting.outcome.promise
+  }
+
+  /**
+   * Takes the write lock on pages without bringing them to memory, to take their storage away. Resolves with what ends
+   * it. Throws as `lock` does.
+   */
+  async seize(pages: PageRange, options: WaitOptions): Promise<() => void> {
+    if (this.#closed !== undefined) throw this.#closed
+    const id = ++this.#lockId as LockId
+    const outcome = withResolvers<void>()
+    const deadline = Deadline.start(this.#env.clock, 'free', options, (error) => {
+      if (!this.#seizures.delete(id)) return
+      this.#perform(this.#manager.step({ kind: 'cancel', lock: id }), [])
+      outcome.reject(error)
+    })
+    this.#seizures.set(id, outcome)
+    this.#perform(this.#manager.step({ kind: 'lock', lock: id, range: pages, mode: 'write' }), [])
+    try {
+      await outcome.promise
+    } finally {
+      deadline.stop()
+    }
+    return () => {
+      this.#perform(this.#manager.release(pages.first, pages.count, 'write'), [])
+    }
+  }
+
+  /** Resolves when all that was unlocked here is durable; rejects if any of it fails. */
+  whenDurable(): Promise<void> {
+    return this.#durability.whenDurable()
+  }
+
+  /** Hands the request to the manager, once the disk has caught up with writers before it. Never rejects. */
+  async #ask(id: LockId, waiting: WaitingLock): Promise<void> {
+    while (waiting.mode === 'write' && waiting.state === 'asked' && this.#isBacklogged) {
+      try {
+        if (this.#durability.openCommits >= openCommitsMax) await this.#durability.whenDurable()
+        else if (this.role.kind === 'home') await this.role.backing.whenCaughtUp()
+      } catch (error) {
+        this.#end(id, waiting, KhazanaError.from(error))
+      }
+    }
+    if (this.#waiting.get(id) !== waiting) return
+    const { mode, pages } = waiting
+    this.#perform(this.#manager.step({ kind: 'lock', lock: id, range: pages, mode }), [])
+  }
+
+  /** Whether writers run so far ahead of the disk that they must wait. */
+  get #isBacklogged(): boolean {
+    const isDiskBehind = this.role.kind === 'home' && this.role.backing.isBacklogged
+    return isDiskBehind || this.#durability.openCommits >= openCommitsMax
+  }
+
+  #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
+    if (waiting.state === 'asked') {
+      this.#end(id, waiting, error)
+      this.#perform(this.#manager.step({ kind: 'cancel', lock: id }), [])
+    } else if (waiting.state === 'granted') {
+      waiting.failure ??= error
+      waiting.outcome.reject(error)
+    }
+  }
+
+  /** Ends a lock request that the manager does not hold for it. */
+  #end(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
+    if (waiting.state === 'over') return
+    waiting.state = 'over'
+    waiting.deadline?.stop()
+    this.#waiting.delete(id)
+    this.#env.lockMemory.give(waiting.pages.count * this.pageSize)
+    waiting.outcome.reject(error)
+  }
+
+  /** The manager has granted: the frames come to memory, the lease is checked, the caller gets its context. */
+  async #complete(id: LockId, waiting: WaitingLock): Promise<void> {
+    waiting.state = 'granted'
+    const { first, count } = waiting.pages
+    const frames: Frame[] = []
+    try {
+      for (let page = first; page < first + count; page++) {
+        const frame = this.#frames.get(page)
+        if (frame === undefined) frames.push(await this.#frames.load(page))
+        else {
+          frame.pins += 1
+          frames.push(frame)
+        }
+        if (waiting.failure !== undefined) throw waiting.failure
+      }
+      if (!this.isValid()) await this.#uplink?.whenValid()
+      if (waiting.failure !== undefined) throw waiting.failure
+    } catch (error) {
+      for (const frame of frames) frame.pins -= 1
+      this.#end(id, waiting, KhazanaError.from(error))
+      this.#perform(this.#manager.release(first, count, waiting.mode), [])
+      return
+    }
+    waiting.state = 'over'
+    waiting.deadline?.stop()
+    this.#waiting.delete(id)
+    for (const frame of frames) frame.uses += 1
+    waiting.outcome.resolve(this.#newContext(waiting.mode, waiting.range, first, frames))
+  }
+
+  #newContext(mode: LockMode, range: ByteRange, first: PageIndex, frames: readonly Frame[]): LockContext {
+    const context = new LockContext(this, mode, range, { first, frames })
+    this.#contexts.add(context)
+    return context
+  }
+
+  // ---- what lock contexts ask -------------------------------------------------------------------------------------
+
+  isValid(): boolean {
+    if (this.#closed !== undefined) return false
+    if (this.role.kind === 'home') return true
+    return this.#uplink !== undefined && this.#env.clock.now() < this.#uplink.validUntil
+  }
+
+  takeBuffer(): Uint8Array {
+    return this.#env.buffers.take(this.pageSize)
+  }
+
+  giveBuffer(buffer: Uint8Array): void {
+    this.#env.buffers.give(buffer)
+  }
+
+  makeContiguous(first: PageIndex, count: number): Uint8Array {
+    return this.#frames.makeContiguous(first, count)
+  }
+
+  release(context: LockContext): Promise<void> {
+    const { first, count, mode, shadows } = context
+    if (shadows === undefined) {
+      const sawUnsettled = this.#durability.openCommits > 0 && this.#isUnsettled(first, count)
+      this.#letGo(context)
+      this.#perform(this.#manager.release(first, count, mode), [])
+      return sawUnsettled ? this.#durability.whenDurable() : done
+    }
+    const written: PageIndex[] = []
+    shadows.forEach((bytes, slot) => {
+      const frame = context.frames[slot]
+      if (bytes === undefined || frame === undefined) return
+      frame.bytes = bytes
+      written.push((first + slot) as PageIndex)
+    })
+    const { ticket, promise } = this.#durability.newSection()
+    this.#letGo(context)
+    this.#perform(this.#manager.step({ kind: 'unlock', range: { first, count }, written, ticket }), [])
+    return promise
+  }
+
+  abandon(context: LockContext): void {
+    if (!context.hasViews) {
+      for (const shadow of context.shadows ?? []) if (shadow !== undefined) this.giveBuffer(shadow)
+    }
+    this.#letGo(context)
+    this.#perform(this.#manager.release(context.first, context.count, context.mode), [])
+  }
+
+  #letGo(context: LockContext): void {
+    this.#contexts.delete(context)
+    for (const frame of context.frames) frame.pins -= 1
+    this.#env.lockMemory.give(context.count * this.pageSize)
+  }
+
+  #isUnsettled(first: PageIndex, count: number): boolean {
+    for (let page = first; page < first + count; page++) if (this.#manager.isUnsettled(page)) return true
+    return false
+  }
+
+  // ---- peers ------------------------------------------------------------------------------------------------------
+
+  /** A manager of the same region, at a peer. `payloads` belong to this replica. */
+  onMessage(from: SiteId, message: CmMessage, payloads: readonly Uint8Array[]): void {
+    if (this.#closed !== undefined) return
+    if (message.kind !== 'commit') {
+      this.#perform(this.#manager.step({ kind: 'message', from, message }), payloads)
+      const isGone = message.kind === 'refuse' && message.code === 'no-such-region'
+      if (isGone && this.role.kind === 'copy' && from === this.role.parent) this.#env.gone(this.descriptor)
+      return
+    }
+    const parts = this.#parts.get(from)
+    if (message.final && parts === undefined) {
+      this.#perform(this.#manager.step({ kind: 'message', from, message }), payloads)
+      return
+    }
+    const whole = parts ?? { pages: [], payloads: [] }
+    whole.pages.push(...message.pages)
+    whole.payloads.push(...payloads)
+    this.#parts.set(from, whole)
+    if (!message.final) return
+    this.#parts.delete(from)
+    this.#perform(
+      this.#manager.step({ kind: 'message', from, message: { ...message, pages: whole.pages } }),
+      whole.payloads,
+    )
+  }
+
+  parentReady(session: Session): void {
+    this.#uplink = session
+    this.#perform(this.#manager.step({ kind: 'parent-ready' }), [])
+  }
+
+  parentLost(): void {
+    if (this.#uplink === undefined) return
+    this.#outgoing.forget(this.#uplink.peer.site)
+    this.#uplink = undefined
+    this.#perform(this.#manager.step({ kind: 'parent-lost' }), [])
+  }
+
+  childLost(child: SiteId): void {
+    this.#outgoing.forget(child)
+    this.#parts.delete(child)
+    this.#perform(this.#manager.step({ kind: 'child-lost', child }), [])
+  }
+
+  siblingLost(sibling: SiteId): void {
+    this.#outgoing.forget(sibling)
+    this.#perform(this.#manager.step({ kind: 'sibling-lost' }), [])
+  }
+
+  graceEnded(): void {
+    this.#perform(this.#manager.step({ kind: 'grace-ended' }), [])
+  }
+
+  /** Home: the range, which the caller has a write lock on, has lost its storage. */
+  freed(range: PageRange, code: ErrorCode, message: string): void {
+    for (let page = range.first; page < range.first + range.count; page++) this.#frames.drop(page)
+    this.#perform(this.#manager.step({ kind: 'freed', range, code, message }), [])
+  }
+
+  /** Ends everything here: contexts break, waiting locks fail with the error, memory is given back. */
+  close(error: KhazanaError): void {
+    if (this.#closed !== undefined) return
+    this.#closed = error
+    for (const [id, waiting] of [...this.#waiting]) {
+      if (waiting.state === 'asked') this.#end(id, waiting, error)
+      else waiting.failure ??= error
+    }
+    for (const seizure of this.#seizures.values()) seizure.reject(error)
+    this.#seizures.clear()
+    for (const context of [...this.#contexts]) {
+      context.break()
+      this.#letGo(context)
+    }
+    this.#durability.close(error)
+    this.#frames.clear()
+  }
+
+  inspect(page: PageIndex): PageView {
+    return this.#manager.inspect(page)
+  }
+
+  pages(): Iterable<PageIndex> {
+    return this.#manager.pages()
+  }
+
+  /** The bytes in memory, for checkers; not to be changed. */
+  frameBytes(page: PageIndex): Uint8Array | undefined {
+    return this.#frames.get(page)?.bytes
+  }
+
+  /** Whether any lock is held or waited for, by anybody here. */
+  get isInUse(): boolean {
+    return this.#contexts.size > 0 || this.#waiting.size > 0 || this.#durability.openCommits > 0
+  }
+
+  // ---- effects ----------------------------------------------------------------------------------------------------
+
+  #perform(effects: readonly CmEffect[], payloads: readonly Uint8Array[]): void {
+    if (effects.length === 0 || this.#closed !== undefined) return
+    this.#pending.push({ effects, payloads })
+    if (this.#isPerforming) return
+    this.#isPerforming = true
+    try {
+      for (let batch = this.#pending.shift(); batch !== undefined; batch = this.#pending.shift()) {
+        for (const effect of batch.effects) this.#performOne(effect, batch.payloads)
+      }
+    } finally {
+      this.#isPerforming = false
+    }
+  }
+
+  #performOne(effect: CmEffect, payloads: readonly Uint8Array[]): void {
+    switch (effect.kind) {
+      case 'send':
+        return this.#outgoing.send(effect.to, effect.message)
+      case 'grant': {
+        const seizure = this.#seizures.get(effect.lock)
+        if (seizure !== undefined) {
+          this.#seizures.delete(effect.lock)
+          seizure.resolve()
+          return
+        }
+        const waiting = present(this.#waiting.get(effect.lock), 'a granted lock is waited for')
+        void this.#complete(effect.lock, waiting)
+        return
+      }
+      case 'refuse': {
+        const error = new KhazanaError(effect.code, effect.message)
+        this.#seizures.get(effect.lock)?.reject(error)
+        this.#seizures.delete(effect.lock)
+        const waiting = this.#waiting.get(effect.lock)
+        if (waiting !== undefined) this.#end(effect.lock, waiting, error)
+        return
+      }
+      case 'install': {
+        const bytes = present(payloads[effect.payload], 'a page that is installed came with its bytes')
+        assert(bytes.length === this.pageSize, 'a page has the size of a page')
+        this.#frames.set(effect.page, bytes)
+        return
+      }
+      case 'drop':
+        return this.#frames.drop(effect.page)
+      case 'break':
+        return this.#break(effect.page)
+      case 'persist':
+        return this.#persist(effect.commit, effect.pages)
+      case 'started':
+        return this.#durability.started(effect.commit)
+      case 'ended':
+        return this.#durability.ended(effect.commit, effect.ticket, effect.failure)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #persist(commit: CommitId, pages: readonly CommittedPage[]): void {
+    assert(this.role.kind === 'home', 'only the home has a log')
+    const writes = pages.map(({ page, version }) => {
+      const frame = present(this.#frames.get(page), 'a written page is in memory')
+      return { page, version, bytes: frame.bytes }
+    })
+    this.role.backing.persist(writes, (failure) => {
+      if (this.#closed !== undefined) return
+      const event =
+        failure === undefined
+          ? ({ kind: 'durable', commit } as const)
+          : ({ kind: 'not-durable', commit, code: failure.code, message: failure.message } as const)
+      this.#perform(this.#manager.step(event), [])
+    })
+  }
+
+  #break(page: PageIndex): void {
+    for (const context of [...this.#contexts]) {
+      if (page < context.first || page >= context.first + context.count) continue
+      context.break()
+      this.abandon(context)
+    }
+    for (const waiting of this.#waiting.values()) {
+      const { first, count } = waiting.pages
+      if (waiting.state !== 'granted' || page < first || page >= first + count) continue
+      waiting.failure ??= new KhazanaError('context-broken', 'the right was lost while the pages were being fetched')
+    }
+  }
+
+  #mayEvict(page: PageIndex): boolean {
+    const answer = this.#manager.evict(page)
+    if (answer.kind === 'refused') return false
+    this.#perform(answer.effects, [])
+    return true
+  }
+
+  /** A page that a child was granted cannot be read: it gets the reason instead, and no right. */
+  #onUnreadable(to: SiteId, message: CmMessage, page: PageIndex, error: KhazanaError): void {
+    this.#env.logger.log('error', 'a page cannot be served', { page, to, code: error.code, reason: error.message })
+    if (message.kind !== 'grant') return
+    const { serial, pages } = message
+    for (const stamp of pages) {
+      const range: PageRange = { first: stamp.page, count: 1 }
+      const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
+      this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken }), [])
+      this.#outgoing.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message })
+    }
+  }
+}
+
+/** Sections of one region that have ended here and are not durable yet. */
+const openCommitsMax = 4096
+
+const done = Promise.resolve()

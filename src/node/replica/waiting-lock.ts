@@ -1,0 +1,22 @@
+import type { ByteRange } from '../../address/range.js'
+import type { PageRange } from '../../address/page.js'
+import type { LockMode } from '../../consistency/contract.js'
+import type { KhazanaError } from '../../stdx/errors.js'
+import type { Deadline, Resolvers } from '../deadline.js'
+import type { LockContext } from './lock-context.js'
+
+/** A lock request on its way, from the miss until the caller has its context or its error. */
+export interface WaitingLock {
+  readonly mode: LockMode
+  readonly range: ByteRange
+  readonly pages: PageRange
+  readonly outcome: Resolvers<LockContext>
+  deadline: Deadline | undefined
+  /**
+   * `asked`: the manager has it. `granted`: the manager has given it and the frames are on their way to memory.
+   * `over`: the caller has its answer.
+   */
+  state: 'asked' | 'granted' | 'over'
+  /** Set by whoever ends it with an error while it is `granted`: the lock is given back when the frames are there. */
+  failure: KhazanaError | undefined
+}

@@ -1,0 +1,17 @@
+import type { RegionDescriptor } from '../address/descriptor.js'
+import type { Call, Result } from '../wire/message.js'
+import type { WaitOptions } from './deadline.js'
+import type { Replica } from './replica/replica.js'
+
+/** What the public API stands on: a node in this process, or a connection to one. The same to its users. */
+export interface SiteAccess {
+  /** `node`: this process is one. `client`: it is connected to one. */
+  readonly kind: 'node' | 'client'
+  /** Carries the operation out, wherever it must be. Throws its errors, `timeout`, `aborted`, `unreachable`, `closed`. */
+  call(call: Call, options: WaitOptions): Promise<Result>
+  /** This site's replica of the region. */
+  replica(descriptor: RegionDescriptor): Replica
+  /** Ends all that is open here. Idempotent. */
+  close(): Promise<void>
+}
+
