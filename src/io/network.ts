@@ -36,7 +36,10 @@ export interface Connection {
   send(chunks: readonly Uint8Array[]): boolean
   /** Sends what is queued, then closes. */
   close(): void
-  /** Closes now; what is queued is lost. */
+  /**
+   * Closes now; what is queued is lost. The other side sees a `reset`, except over a unix socket, which has none: there
+   * it sees `ended`.
+   */
   destroy(): void
 }
 

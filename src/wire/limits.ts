@@ -9,6 +9,8 @@ export const headerBytesMax = 1024 * 1024
 export const payloadBytesMax = 64 * 1024 * 1024
 /** Pages with bytes in one frame. */
 export const payloadsMax = 0xffff
+/** Bytes of one frame, all told. */
+export const frameBytesMax = payloadBytesMax + headerBytesMax + payloadsMax + 24
 /** Bytes of the frame with the first message of either side: less, as nothing is known of the peer yet. */
 export const handshakeBytesMax = 4096
 

@@ -1,0 +1,234 @@
+import { isNode, noCluster, type ClusterId, type NodeId, type SiteId } from '../address/identity.js'
+import type { Timer } from '../io/clock.js'
+import type { Connection } from '../io/network.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { Frame } from '../wire/frame-reader.js'
+import { FrameWriter } from '../wire/frame-writer.js'
+import { handshakeBytesMax } from '../wire/limits.js'
+import { protocolVersion, type Hello } from '../wire/message.js'
+import { FrameLink } from './frame-link.js'
+import {
+  canResume,
+  handshakeMs,
+  isSamePeer,
+  peerOfHello,
+  refusedBecause,
+  type SessionContext,
+} from './handshake.js'
+import { SessionDriver } from './session-driver.js'
+
+/** Connections whose first message has not come, or not been judged. */
+const handshakesMax = 64
+
+/** What the accepting node says of itself. */
+export interface AcceptorIdentity {
+  readonly cluster: ClusterId
+  readonly site: NodeId
+  readonly incarnation: number
+  readonly name: string
+  readonly listen: string
+}
+
+export interface AcceptorOptions extends SessionContext {
+  /** As it is now: it may become known after listening has begun. */
+  readonly identity: () => AcceptorIdentity
+  readonly leaseMs: number
+  /**
+   * Judges who asks for a new session, and names it. The caller's version and cluster are right; a node without a
+   * cluster asks to join. Throws a `KhazanaError` to refuse.
+   */
+  readonly admit: (hello: Hello, remote: string) => SiteId | Promise<SiteId>
+}
+
+interface Handshake {
+  readonly link: FrameLink
+  readonly patience: Timer
+}
+
+/**
+ * Takes connections in, and makes or continues a session on each. A caller that says nothing, or nonsense, or too much,
+ * costs one of a bounded number of places for a bounded time.
+ */
+export class Acceptor {
+  readonly #options: AcceptorOptions
+  readonly #writer = new FrameWriter()
+  readonly #handshakes = new Set<Handshake>()
+  readonly #sessions = new Map<number, SessionDriver>()
+  #sessionNumber = 0
+  #closed = false
+
+  constructor(options: AcceptorOptions) {
+    this.#options = options
+  }
+
+  /** Takes a connection over: to be given to `Network.listen`. */
+  accept(connection: Connection): void {
+    if (this.#closed || this.#handshakes.size >= handshakesMax) {
+      this.#log('too many connections at once', connection.remote, undefined)
+      connection.destroy()
+      return
+    }
+    const link = new FrameLink(connection, {
+      allocate: this.#options.allocate,
+      frameBytesMax: handshakeBytesMax,
+    })
+    const handshake: Handshake = {
+      link,
+      patience: this.#options.clock.after(handshakeMs, () => {
+        this.#fail(handshake, new KhazanaError('timeout', `no first message in ${handshakeMs} ms`))
+      }),
+    }
+    this.#handshakes.add(handshake)
+    link.start({
+      heard: () => undefined,
+      frame: (frame) => this.#firstFrame(handshake, frame),
+      failed: (error) => this.#failed(handshake, error),
+      closed: () => this.#forget(handshake),
+    })
+  }
+
+  /** Says goodbye in all sessions. Resolves when their connections are closed. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const handshake of this.#handshakes) {
+      this.#forget(handshake)
+      handshake.link.destroy()
+    }
+    await Promise.all([...this.#sessions.values()].map((session) => session.close()))
+  }
+
+  #firstFrame(handshake: Handshake, frame: Frame): void {
+    const hello = frame.message
+    if (hello.kind !== 'hello') {
+      throw new KhazanaError('protocol-error', `"${hello.kind}" before "hello"`)
+    }
+    const identity = this.#options.identity()
+    if (hello.cluster !== noCluster && hello.cluster !== identity.cluster) {
+      const error = new KhazanaError('wrong-cluster', `this node belongs to cluster ${identity.cluster}`)
+      this.#refuse(handshake, error)
+      return
+    }
+    const known = hello.resume === undefined ? undefined : this.#sessions.get(hello.resume.session)
+    if (known !== undefined && canResume(known, hello, identity.incarnation)) {
+      this.#resume(handshake, hello, known)
+      return
+    }
+    this.#awaitAdmission(handshake)
+    // A refusal is handled; anything else that is thrown in there is a bug, and must not be lost.
+    void this.#admit(handshake, hello)
+  }
+
+  /** Until it is admitted the caller has nothing to say. */
+  #awaitAdmission(handshake: Handshake): void {
+    const receiver = {
+      heard: () => undefined,
+      frame: (frame: Frame) => {
+        throw new KhazanaError('protocol-error', `"${frame.message.kind}" before the answer to "hello"`)
+      },
+      failed: (error: KhazanaError) => this.#failed(handshake, error),
+      closed: () => this.#forget(handshake),
+    }
+    handshake.link.handTo(receiver, handshakeBytesMax)
+  }
+
+  async #admit(handshake: Handshake, hello: Hello): Promise<void> {
+    let site: SiteId
+    try {
+      site = await this.#options.admit(hello, handshake.link.remote)
+    } catch (reason) {
+      if (!(reason instanceof KhazanaError)) throw reason
+      if (this.#handshakes.has(handshake)) this.#refuse(handshake, reason)
+      return
+    }
+    if (this.#handshakes.has(handshake)) this.#open(handshake, hello, site)
+  }
+
+  #open(handshake: Handshake, hello: Hello, site: SiteId): void {
+    this.#loseEarlier(hello, site)
+    this.#sessionNumber += 1
+    const session = new SessionDriver({
+      clock: this.#options.clock,
+      logger: this.#options.logger,
+      limits: this.#options.limits,
+      leaseLimit: this.#options.leaseLimit,
+      writer: this.#writer,
+      id: this.#sessionNumber,
+      peer: peerOfHello(hello, site),
+      assigned: this.#options.identity().site,
+      leaseMs: this.#options.leaseMs,
+      whenSilent: 'wait',
+      disconnected: () => undefined,
+      ended: () => this.#sessions.delete(session.id),
+    })
+    this.#sessions.set(session.id, session)
+    this.#forget(handshake)
+    const handlers = this.#options.open(session)
+    this.#welcome(handshake.link, session, false)
+    session.start(handlers, handshake.link)
+  }
+
+  #resume(handshake: Handshake, hello: Hello, session: SessionDriver): void {
+    this.#forget(handshake)
+    this.#welcome(handshake.link, session, true)
+    session.attach(handshake.link, hello.resume?.received ?? 0)
+  }
+
+  /** A caller that begins anew holds nothing of its earlier sessions any more. */
+  #loseEarlier(hello: Hello, site: SiteId): void {
+    for (const session of this.#sessions.values()) {
+      const isAbandoned = session.id === hello.resume?.session && isSamePeer(session, hello)
+      const isReplaced = isNode(site) && session.peer.site === site
+      if (isAbandoned || isReplaced) {
+        session.lose('restarted', new KhazanaError('unreachable', `${session.peer.name} has begun anew`))
+      }
+    }
+  }
+
+  #welcome(link: FrameLink, session: SessionDriver, resumed: boolean): void {
+    const identity = this.#options.identity()
+    const welcome = {
+      kind: 'welcome',
+      version: protocolVersion,
+      cluster: identity.cluster,
+      site: identity.site,
+      incarnation: identity.incarnation,
+      name: identity.name,
+      listen: identity.listen,
+      assigned: session.peer.site,
+      session: session.id,
+      resumed,
+      received: session.received,
+      leaseMs: session.leaseMs,
+    } as const
+    link.send(this.#writer.encode(welcome, [], 0, session.received))
+  }
+
+  #failed(handshake: Handshake, error: KhazanaError): void {
+    // Who speaks another version is told so; who speaks no protocol at all is not.
+    if (error.code === 'wrong-version') this.#refuse(handshake, error)
+    else this.#fail(handshake, error)
+  }
+
+  #refuse(handshake: Handshake, error: KhazanaError): void {
+    this.#forget(handshake)
+    this.#log('connection refused', handshake.link.remote, error)
+    handshake.link.send(this.#writer.encode(refusedBecause(error), [], 0, 0))
+    const patience = this.#options.clock.after(handshakeMs, () => handshake.link.destroy())
+    void handshake.link.close().then(() => patience.cancel())
+  }
+
+  #fail(handshake: Handshake, error: KhazanaError): void {
+    this.#forget(handshake)
+    this.#log('connection dropped', handshake.link.remote, error)
+    handshake.link.destroy()
+  }
+
+  #forget(handshake: Handshake): void {
+    handshake.patience.cancel()
+    this.#handshakes.delete(handshake)
+  }
+
+  #log(message: string, remote: string, error: KhazanaError | undefined): void {
+    this.#options.logger.log('warn', message, { remote, code: error?.code ?? 'busy', reason: error?.message })
+  }
+}

@@ -1,0 +1,350 @@
+import type { SiteId } from '../address/identity.js'
+import type { Clock, Timer } from '../io/clock.js'
+import type { Logger } from '../io/logger.js'
+import type { CloseReason } from '../io/network.js'
+import { LeaseGranter, LeaseHolder } from '../membership/link-lease.js'
+import { assert, unreachable } from '../stdx/assert.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { Frame } from '../wire/frame-reader.js'
+import type { FrameWriter } from '../wire/frame-writer.js'
+import type { SequencedMessage, SessionMessage } from '../wire/message.js'
+import { isSequenced } from '../wire/payloads.js'
+import { ReplayWindow } from '../wire/replay-window.js'
+import type { FrameLink, LinkReceiver } from './frame-link.js'
+import type { SessionLimits } from './session-limits.js'
+import type { PeerIdentity, Session, SessionHandlers, SessionLoss } from './session.js'
+import { Waiters } from './waiters.js'
+
+/** Renewals in one lease: two may get lost. */
+const renewalsPerLease = 3
+/** How long what was sent before a goodbye may take to leave. */
+const goodbyeMs = 2000
+/** A timer that is late by this part of a lease tells that this process stood still, not the peer. */
+const stoodStillPart = 0.1
+
+export interface SessionOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly writer: FrameWriter
+  readonly limits: SessionLimits
+  readonly id: number
+  readonly peer: PeerIdentity
+  readonly assigned: SiteId
+  readonly leaseMs: number
+  /** For how many milliseconds from now this side may let others rely on it. */
+  readonly leaseLimit: () => number
+  /** What to do with a connection on which nothing is heard: only who can dial again gives it up. */
+  readonly whenSilent: 'wait' | 'disconnect'
+  /** The connection is gone, the session is not. */
+  readonly disconnected: () => void
+  /** The session is over; called after the handlers have been told. */
+  readonly ended: () => void
+}
+
+/**
+ * Drives one session on whatever connection it is given: numbers and replays, renews the lease it holds, and honours
+ * the one it granted. A connection may come and go; the session ends as `SessionLoss` says. Before a connection is
+ * closed from here the handlers have been told of the loss: a peer that sees the end of a client's connection may
+ * take its rights away at once.
+ */
+export class SessionDriver implements Session {
+  readonly id: number
+  readonly peer: PeerIdentity
+  readonly assigned: SiteId
+  readonly leaseMs: number
+  readonly #options: SessionOptions
+  readonly #window = new ReplayWindow()
+  readonly #holder = new LeaseHolder()
+  readonly #granter: LeaseGranter
+  readonly #receiver: LinkReceiver
+  readonly #whenValid = new Waiters()
+  readonly #whenWritable = new Waiters()
+  #handlers: SessionHandlers | undefined
+  #link: FrameLink | undefined
+  #loss: SessionLoss | undefined
+  #renewalTimer: Timer | undefined
+  #expiryTimer: Timer | undefined
+  #heardAt: number
+  #renewedAt = -Infinity
+  /** Received since anything that carries an acknowledgement was sent. */
+  #unacknowledgedBytes = 0
+
+  constructor(options: SessionOptions) {
+    const now = options.clock.now()
+    this.id = options.id
+    this.peer = options.peer
+    this.assigned = options.assigned
+    this.leaseMs = options.leaseMs
+    this.#options = options
+    this.#granter = new LeaseGranter(options.leaseMs, now)
+    this.#heardAt = now
+    this.#receiver = {
+      heard: () => this.#heard(),
+      frame: (frame) => this.#receive(frame),
+      failed: (error) => this.lose('violation', error),
+      closed: (reason) => this.#linkClosed(reason),
+    }
+  }
+
+  get validUntil(): number {
+    return this.#loss === undefined ? this.#holder.validUntil : -Infinity
+  }
+
+  get writable(): boolean {
+    return this.#window.unacknowledgedBytes < this.#options.limits.sendBytesHigh
+  }
+
+  get loss(): SessionLoss | undefined {
+    return this.#loss
+  }
+
+  get connected(): boolean {
+    return this.#link !== undefined
+  }
+
+  whenValid(): Promise<void> {
+    if (this.#loss !== undefined) return Promise.reject(this.#loss.error)
+    if (this.#options.clock.now() < this.#holder.validUntil) return Promise.resolve()
+    return this.#whenValid.wait()
+  }
+
+  whenWritable(): Promise<void> {
+    if (this.#loss !== undefined) return Promise.reject(this.#loss.error)
+    return this.writable ? Promise.resolve() : this.#whenWritable.wait()
+  }
+
+  send(message: SequencedMessage, pages: readonly Uint8Array[] = []): void {
+    if (this.#loss !== undefined) return
+    const window = this.#window
+    const frame = this.#options.writer.encode(message, pages, window.nextSequence, window.received)
+    window.sent(frame)
+    if (this.#link !== undefined) {
+      this.#unacknowledgedBytes = 0
+      this.#link.send(frame)
+    }
+    this.#checkOverrun()
+  }
+
+  async close(): Promise<void> {
+    if (this.#loss !== undefined) return
+    const link = this.#link
+    this.#link = undefined
+    this.lose('closed', new KhazanaError('closed', 'this side has closed the session'))
+    if (link === undefined) return
+    link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
+    const patience = this.#options.clock.after(goodbyeMs, () => link.destroy())
+    await link.close()
+    patience.cancel()
+  }
+
+  // ---- for whoever makes the connections ------------------------------------------------------------------------
+
+  /** How many numbered messages have arrived. */
+  get received(): number {
+    return this.#window.received
+  }
+
+  canResume(peerReceived: number): boolean {
+    return this.#loss === undefined && this.#window.canResume(peerReceived)
+  }
+
+  /** Begins, on its first connection. */
+  start(handlers: SessionHandlers, link: FrameLink): void {
+    this.#handlers = handlers
+    if (this.#loss !== undefined) {
+      handlers.lost(this.#loss)
+      link.destroy()
+      return
+    }
+    this.#watchExpiry()
+    this.attach(link, 0)
+  }
+
+  /** Goes on with another connection, with what the peer has not received. An older connection is dropped. */
+  attach(link: FrameLink, peerReceived: number): void {
+    assert(this.#loss === undefined, 'only a session that lives goes on')
+    this.#link?.destroy()
+    this.#link = link
+    link.handTo(this.#receiver, this.#options.limits.frameBytesMax)
+    this.#heard()
+    for (const frame of this.#window.resume(peerReceived)) link.send(frame)
+    this.#releaseWritable()
+    this.#renewalTimer?.cancel()
+    this.#renew()
+  }
+
+  /** Ends the session. Does nothing where it has ended before. */
+  lose(cause: SessionLoss['cause'], error: KhazanaError): void {
+    if (this.#loss !== undefined) return
+    this.#loss = { cause, error }
+    this.#renewalTimer?.cancel()
+    this.#expiryTimer?.cancel()
+    this.#window.clear()
+    this.#options.logger.log(cause === 'closed' || cause === 'goodbye' ? 'debug' : 'warn', 'session lost', {
+      session: this.id,
+      peer: this.peer.name,
+      site: this.peer.site,
+      cause,
+      code: error.code,
+      reason: error.message,
+    })
+    this.#handlers?.lost(this.#loss)
+    this.#link?.destroy()
+    this.#link = undefined
+    this.#whenValid.reject(error)
+    this.#whenWritable.reject(error)
+    this.#options.ended()
+  }
+
+  // ---- receiving --------------------------------------------------------------------------------------------------
+
+  #heard(): void {
+    this.#heardAt = this.#options.clock.now()
+    this.#granter.heard(this.#heardAt)
+  }
+
+  #receive(frame: Frame): void {
+    this.#window.acknowledged(frame.acknowledged)
+    this.#releaseWritable()
+    const message = frame.message
+    if (!isSequenced(message)) {
+      this.#receiveUnnumbered(message)
+      return
+    }
+    this.#unacknowledgedBytes += frame.bytes
+    if (this.#window.arrived(frame.sequence) === 'new') this.#handlers?.message(message, frame.pages)
+    if (this.#unacknowledgedBytes >= this.#options.limits.acknowledgeBytes) {
+      this.#sendUnnumbered({ kind: 'acknowledge' })
+    }
+  }
+
+  #receiveUnnumbered(message: SessionMessage): void {
+    switch (message.kind) {
+      case 'acknowledge':
+        return
+      case 'renew':
+        this.#sendUnnumbered({
+          kind: 'renewed',
+          renewal: message.renewal,
+          validForMs: this.#granter.grant(this.#options.leaseLimit()),
+        })
+        return
+      case 'renewed':
+        this.#renewed(message.renewal, message.validForMs)
+        return
+      case 'goodbye':
+        this.#goodbye()
+        return
+      case 'hello':
+      case 'welcome':
+      case 'refused':
+        throw new KhazanaError('protocol-error', `"${message.kind}" in the middle of a session`)
+      default:
+        unreachable(message)
+    }
+  }
+
+  #renewed(renewal: number, validForMs: number): void {
+    if (validForMs > this.leaseMs || !this.#holder.answered(renewal, validForMs)) {
+      throw new KhazanaError('protocol-error', `renewal ${renewal} for ${validForMs} ms was not asked for`)
+    }
+    if (this.#options.clock.now() < this.#holder.validUntil) this.#whenValid.resolve()
+  }
+
+  /** The peer waits for the connection to end; dropping it could lose what is on its way to the peer. */
+  #goodbye(): void {
+    const link = this.#link
+    this.#link = undefined
+    this.lose('goodbye', new KhazanaError('unreachable', `${this.peer.name} has left`))
+    if (link !== undefined) void link.close()
+  }
+
+  #linkClosed(reason: CloseReason): void {
+    this.#link = undefined
+    if (reason.kind === 'ended' && this.peer.role === 'client') {
+      this.lose(
+        'ended',
+        new KhazanaError('unreachable', `${this.peer.name} has closed the connection, or died`),
+      )
+      return
+    }
+    this.#disconnected(reason.kind === 'reset' ? reason.cause : reason.kind)
+  }
+
+  #disconnected(reason: string): void {
+    this.#options.logger.log('info', 'connection lost, the session waits', {
+      session: this.id,
+      peer: this.peer.name,
+      reason,
+    })
+    this.#options.disconnected()
+  }
+
+  // ---- sending ----------------------------------------------------------------------------------------------------
+
+  #sendUnnumbered(message: SessionMessage): void {
+    if (this.#loss !== undefined || this.#link === undefined) return
+    this.#unacknowledgedBytes = 0
+    this.#link.send(this.#options.writer.encode(message, [], 0, this.#window.received))
+    this.#checkOverrun()
+  }
+
+  /** The loss waits for the turn to end: who is sending does not expect to be told of it in the middle. */
+  #checkOverrun(): void {
+    const bytes = Math.max(this.#window.unacknowledgedBytes, this.#link?.queuedBytes ?? 0)
+    if (bytes <= this.#options.limits.sendBytesMax) return
+    const error = new KhazanaError(
+      'busy',
+      `${this.peer.name} does not take what is sent: ${bytes} bytes wait`,
+    )
+    queueMicrotask(() => this.lose('overrun', error))
+  }
+
+  #releaseWritable(): void {
+    if (this.#whenWritable.isEmpty) return
+    if (this.#window.unacknowledgedBytes * 2 <= this.#options.limits.sendBytesHigh)
+      this.#whenWritable.resolve()
+  }
+
+  // ---- leases -----------------------------------------------------------------------------------------------------
+
+  #renew(): void {
+    const now = this.#options.clock.now()
+    if (this.#link !== undefined && this.#isSilent()) {
+      this.#link.destroy()
+      this.#link = undefined
+      this.#disconnected('silent')
+    }
+    this.#renewedAt = now
+    if (this.#link !== undefined) this.#sendUnnumbered({ kind: 'renew', renewal: this.#holder.ask(now) })
+    this.#renewalTimer = this.#options.clock.after(this.leaseMs / renewalsPerLease, () => this.#renew())
+  }
+
+  /** Whether nothing at all has come since the last renewal, not even the answer to it. */
+  #isSilent(): boolean {
+    return this.#options.whenSilent === 'disconnect' && this.#heardAt < this.#renewedAt
+  }
+
+  #watchExpiry(): void {
+    const dueAt = this.#granter.expiresAt
+    const delayMs = Math.max(0, dueAt - this.#options.clock.now())
+    this.#expiryTimer = this.#options.clock.after(delayMs, () => this.#checkExpiry(dueAt))
+  }
+
+  #checkExpiry(dueAt: number): void {
+    const now = this.#options.clock.now()
+    const granter = this.#granter
+    if (now >= granter.expiresAt && now - dueAt > this.leaseMs * stoodStillPart) {
+      // What the peer said meanwhile is waiting to be read.
+      granter.postpone(now + this.leaseMs / renewalsPerLease)
+    }
+    if (now < granter.expiresAt) {
+      this.#watchExpiry()
+      return
+    }
+    this.lose(
+      'expired',
+      new KhazanaError('unreachable', `nothing was heard of ${this.peer.name} for ${this.leaseMs} ms`),
+    )
+  }
+}

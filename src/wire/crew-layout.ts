@@ -1,0 +1,62 @@
+import { nodeIdMax } from '../address/identity.js'
+import { pagesPerRegionMax, type PageIndex, type PageRange, type Version } from '../address/page.js'
+import type { NodeId } from '../address/identity.js'
+import type { CrewMessage, KeptRight, PageStamp, TokenRight, Transfer } from './crew-message.js'
+import {
+  checked,
+  choice,
+  clippedText,
+  count,
+  flag,
+  integer,
+  list,
+  optional,
+  record,
+  text,
+  union,
+} from './layout.js'
+import { errorCodeBytesMax, errorMessageBytesMax, pageStampsMax } from './limits.js'
+
+export const pageIndex = integer<PageIndex>(0, pagesPerRegionMax - 1)
+export const version = integer<Version>(0, Number.MAX_SAFE_INTEGER)
+export const nodeId = integer<NodeId>(1, nodeIdMax)
+export const errorCode = text(errorCodeBytesMax)
+export const errorMessage = clippedText(errorMessageBytesMax)
+
+export const pageRange = checked(
+  record<PageRange>({ first: pageIndex, count: integer(1, pagesPerRegionMax) }),
+  (range) => (range.first + range.count > pagesPerRegionMax ? 'a range leaves its region' : undefined),
+)
+
+const tokenRight = choice<TokenRight>(['shared', 'exclusive'])
+const keptRight = choice<KeptRight>(['none', 'shared'])
+/** -1: none. */
+const knownVersion = integer(-1, Number.MAX_SAFE_INTEGER - 1)
+const pageStamp = record<PageStamp>({ page: pageIndex, version, hasBytes: flag })
+const pageStamps = list(pageStamp, pageStampsMax)
+
+const transfer = record<Transfer>({
+  to: nodeId,
+  serial: count,
+  session: count,
+  right: tokenRight,
+  known: knownVersion,
+})
+
+export const crewMessage = union<CrewMessage, 'kind'>('kind', {
+  acquire: [
+    0,
+    { serial: count, range: pageRange, right: tokenRight, known: list(knownVersion, pageStampsMax) },
+  ],
+  cancel: [1, { serial: count, range: pageRange }],
+  commit: [2, { commit: count, pages: pageStamps }],
+  yield: [3, { range: pageRange, keep: keptRight, handed: flag }],
+  accepted: [4, { serial: count, page: pageIndex, right: tokenRight }],
+  grant: [5, { serial: count, right: tokenRight, pages: pageStamps }],
+  refuse: [6, { serial: count, range: pageRange, code: errorCode, message: errorMessage }],
+  recall: [7, { range: pageRange, keep: keptRight, transfer: optional(transfer) }],
+  committed: [8, { commit: count }],
+  uncommitted: [9, { commit: count, code: errorCode, message: errorMessage }],
+  revoke: [10, { range: pageRange }],
+  transfer: [11, { serial: count, session: count, right: tokenRight, page: pageStamp }],
+})

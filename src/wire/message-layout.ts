@@ -1,0 +1,199 @@
+import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
+import { clientSiteMax, clusterId, type SiteId } from '../address/identity.js'
+import { pageBytesMax, pageBytesMin } from '../address/page.js'
+import { KhazanaError } from '../stdx/errors.js'
+import { crewMessage, errorCode, errorMessage, nodeId, pageIndex, pageRange, version } from './crew-layout.js'
+import * as limits from './limits.js'
+import {
+  address,
+  checked,
+  choice,
+  count,
+  dictionary,
+  extent,
+  flag,
+  integer,
+  list,
+  milliseconds,
+  optional,
+  parsedText,
+  record,
+  text,
+  union,
+  type Layout,
+} from './layout.js'
+import type * as words from './message.js'
+import { protocolVersion } from './message.js'
+
+const pageSizes: number[] = []
+for (let bytes = pageBytesMin; bytes <= pageBytesMax; bytes *= 2) pageSizes.push(bytes)
+
+const siteId = integer<SiteId>(1, clientSiteMax)
+const noSiteId = integer<SiteId | 0>(0, clientSiteMax)
+const cluster = parsedText(32, clusterId)
+const name = text(limits.nameBytesMax)
+const endpoint = text(limits.endpointBytesMax)
+const protocolName = text(limits.protocolNameBytesMax)
+const leaseMs = integer(limits.leaseMsMin, limits.leaseMsMax)
+const pageSize = choice(pageSizes)
+const replicas = integer(1, limits.minReplicasMax)
+const labels = dictionary(text(limits.labelNameBytesMax), text(limits.labelValueBytesMax), limits.labelsMax)
+const empty = {}
+
+const attributes = record<RegionAttributes>({ protocol: protocolName, minReplicas: replicas, labels })
+
+const descriptor = checked(
+  record<RegionDescriptor>({
+    address,
+    size: integer(1, Number.MAX_SAFE_INTEGER),
+    pageSize,
+    home: nodeId,
+    generation: count,
+    revision: count,
+    attributes,
+  }),
+  (region) => (region.size % region.pageSize === 0 ? undefined : 'a region is not a whole number of pages'),
+)
+
+const poolEntry = record<words.PoolEntry>({ start: address, size: extent, node: nodeId })
+
+const pageStat = record<words.PageStat>({
+  page: pageIndex,
+  version,
+  owner: optional(siteId),
+  sharers: list(siteId, limits.sharersMax),
+  damaged: flag,
+})
+
+const regionStat = record<words.RegionStat>({
+  descriptor,
+  group: list(nodeId, limits.groupMembersMax),
+  epoch: count,
+  allocated: list(
+    record<{ readonly offset: number; readonly length: number }>({ offset: count, length: count }),
+    limits.allocatedRangesMax,
+  ),
+  allocatedBytes: count,
+  pages: list(pageStat, limits.pageStampsMax),
+})
+
+const nodeStatus = record<words.NodeStatus>({
+  node: nodeId,
+  name,
+  listen: endpoint,
+  incarnation: count,
+  uptimeMs: milliseconds,
+  regions: count,
+  clients: count,
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  allocatedBytes: count,
+  damagedPages: count,
+})
+
+const member = record<words.Member>({ node: nodeId, name, listen: endpoint })
+const nodeEntry = record<words.NodeEntry>({ member, status: optional(nodeStatus) })
+
+const attributeChanges = record<words.AttributeChanges>({
+  protocol: optional(protocolName),
+  minReplicas: optional(replicas),
+  labels,
+})
+
+const call = union<words.Call, 'op'>('op', {
+  reserve: [0, { size: count, pageSize, attributes }],
+  unreserve: [1, { address }],
+  allocate: [2, { address, offset: count, length: count }],
+  free: [3, { address, offset: count, length: count }],
+  describe: [4, { address }],
+  'set-attributes': [5, { address, changes: attributeChanges }],
+  stat: [6, { address, range: pageRange }],
+  nodes: [7, empty],
+  'node-status': [8, empty],
+  'grant-pool': [9, { size: count }],
+  locate: [10, { address }],
+})
+
+const result = union<words.Result, 'op'>('op', {
+  reserve: [0, { descriptor }],
+  unreserve: [1, empty],
+  allocate: [2, empty],
+  free: [3, empty],
+  describe: [4, { descriptor }],
+  'set-attributes': [5, { descriptor }],
+  stat: [6, { stat: regionStat }],
+  nodes: [7, { nodes: list(nodeEntry, limits.membersMax) }],
+  'node-status': [8, { status: nodeStatus }],
+  'grant-pool': [9, { pool: poolEntry }],
+  locate: [10, { pool: poolEntry }],
+})
+
+/** Read before all else of a first message: what follows may lie differently in another version. */
+const thisVersion: Layout<number> = {
+  write: count.write,
+  read: (reader) => {
+    const version = count.read(reader)
+    if (version !== protocolVersion) {
+      throw new KhazanaError(
+        'wrong-version',
+        `protocol version ${version} is not ${protocolVersion}, the one spoken here`,
+      )
+    }
+    return version
+  },
+}
+
+const resumption = record<NonNullable<words.Hello['resume']>>({
+  session: count,
+  peerIncarnation: count,
+  received: count,
+})
+
+/**
+ * Every message that there is. Numbers are never used again for another meaning. What no version may change, so that
+ * two versions can tell each other so: the numbers of `hello`, `welcome` and `refused`, their first field, and all of
+ * `refused`.
+ */
+export const message = union<words.Message, 'kind'>('kind', {
+  hello: [
+    0,
+    {
+      version: thisVersion,
+      cluster,
+      role: choice(['node', 'client']),
+      site: noSiteId,
+      incarnation: count,
+      name,
+      listen: endpoint,
+      resume: optional(resumption),
+    },
+  ],
+  welcome: [
+    1,
+    {
+      version: thisVersion,
+      cluster,
+      site: nodeId,
+      incarnation: count,
+      name,
+      listen: endpoint,
+      assigned: siteId,
+      session: count,
+      resumed: flag,
+      received: count,
+      leaseMs,
+    },
+  ],
+  refused: [2, { code: errorCode, message: errorMessage }],
+  acknowledge: [3, empty],
+  renew: [4, { renewal: count }],
+  renewed: [5, { renewal: count, validForMs: milliseconds }],
+  goodbye: [6, empty],
+  cm: [16, { region: address, generation: count, body: crewMessage }],
+  request: [17, { id: count, call }],
+  response: [18, { id: count, result }],
+  failure: [19, { id: count, code: errorCode, message: errorMessage }],
+  members: [20, { revision: count, members: list(member, limits.membersMax) }],
+})

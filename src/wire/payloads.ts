@@ -1,0 +1,58 @@
+import { unreachable } from '../stdx/assert.js'
+import type { CrewMessage, PageStamp } from './crew-message.js'
+import type { Message, SequencedMessage } from './message.js'
+
+/** Whether the message belongs to the numbered stream of a session. */
+export function isSequenced(message: Message): message is SequencedMessage {
+  switch (message.kind) {
+    case 'cm':
+    case 'request':
+    case 'response':
+    case 'failure':
+    case 'members':
+      return true
+    case 'hello':
+    case 'welcome':
+    case 'refused':
+    case 'acknowledge':
+    case 'renew':
+    case 'renewed':
+    case 'goodbye':
+      return false
+    default:
+      return unreachable(message)
+  }
+}
+
+/** How many payloads the message says that its frame carries. */
+export function payloadCount(message: Message): number {
+  return message.kind === 'cm' ? crewPayloadCount(message.body) : 0
+}
+
+function crewPayloadCount(message: CrewMessage): number {
+  switch (message.kind) {
+    case 'grant':
+    case 'commit':
+      return stampsWithBytes(message.pages)
+    case 'transfer':
+      return message.page.hasBytes ? 1 : 0
+    case 'acquire':
+    case 'cancel':
+    case 'yield':
+    case 'accepted':
+    case 'refuse':
+    case 'recall':
+    case 'committed':
+    case 'uncommitted':
+    case 'revoke':
+      return 0
+    default:
+      return unreachable(message)
+  }
+}
+
+function stampsWithBytes(stamps: readonly PageStamp[]): number {
+  let total = 0
+  for (const stamp of stamps) if (stamp.hasBytes) total++
+  return total
+}
