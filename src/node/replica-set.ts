@@ -8,7 +8,7 @@ import type { CmEnvelope } from '../wire/message.js'
 import { Replica } from './replica/replica.js'
 import type { ReplicaRole } from './replica/replica.js'
 import type { SiteEnvironment } from './replica/site-environment.js'
-import type { Session } from './session.js'
+import type { Session } from './session/session.js'
 
 export interface ReplicaSetOptions {
   readonly environment: Omit<SiteEnvironment, 'session' | 'gone'>

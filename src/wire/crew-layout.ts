@@ -28,6 +28,10 @@ export const pageRange = checked(
   (range) => (range.first + range.count > pagesPerRegionMax ? 'a range leaves its region' : undefined),
 )
 
+/** What a manager is told of at once: no peer can keep one busy for long with a short message. */
+const crewRange = checked(pageRange, (range) =>
+  range.count > pageStampsMax ? `a message about more than ${pageStampsMax} pages` : undefined,
+)
 const tokenRight = choice<TokenRight>(['shared', 'exclusive'])
 const keptRight = choice<KeptRight>(['none', 'shared'])
 /** -1: none. */
@@ -46,17 +50,17 @@ const transfer = record<Transfer>({
 export const crewMessage = union<CrewMessage, 'kind'>('kind', {
   acquire: [
     0,
-    { serial: count, range: pageRange, right: tokenRight, known: list(knownVersion, pageStampsMax) },
+    { serial: count, range: crewRange, right: tokenRight, known: list(knownVersion, pageStampsMax) },
   ],
-  cancel: [1, { serial: count, range: pageRange }],
-  commit: [2, { commit: count, pages: pageStamps }],
-  yield: [3, { range: pageRange, keep: keptRight, handed: flag }],
+  cancel: [1, { serial: count, range: crewRange }],
+  commit: [2, { commit: count, pages: pageStamps, final: flag }],
+  yield: [3, { range: crewRange, keep: keptRight, handed: flag }],
   accepted: [4, { serial: count, page: pageIndex, right: tokenRight }],
   grant: [5, { serial: count, right: tokenRight, pages: pageStamps }],
-  refuse: [6, { serial: count, range: pageRange, code: errorCode, message: errorMessage }],
-  recall: [7, { range: pageRange, keep: keptRight, transfer: optional(transfer) }],
+  refuse: [6, { serial: count, range: crewRange, code: errorCode, message: errorMessage }],
+  recall: [7, { range: crewRange, keep: keptRight, transfer: optional(transfer) }],
   committed: [8, { commit: count }],
   uncommitted: [9, { commit: count, code: errorCode, message: errorMessage }],
-  revoke: [10, { range: pageRange }],
+  revoke: [10, { range: crewRange }],
   transfer: [11, { serial: count, session: count, right: tokenRight, page: pageStamp }],
 })

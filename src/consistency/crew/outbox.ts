@@ -123,6 +123,9 @@ function send(effects: CmEffect[], to: SiteId, message: CrewMessage): void {
   effects.push({ kind: 'send', to, message })
 }
 
+/** Pages in one message that names no versions. */
+const runPagesMax = 4096
+
 /** How many of the newest runs a page is tried on: more than children that are told of one page at a time. */
 const runsTriedMax = 16
 
@@ -131,7 +134,7 @@ function extend<R extends Run>(runs: readonly R[], page: PageIndex, fits: (run: 
   for (let at = runs.length - 1; at >= 0 && at >= runs.length - runsTriedMax; at--) {
     const run = runs[at]
     if (run === undefined || !fits(run)) continue
-    if (run.first + run.count !== page) return false
+    if (run.first + run.count !== page || run.count >= runPagesMax) return false
     run.count += 1
     return true
   }

@@ -3,7 +3,7 @@ import { isErrorCode, KhazanaError } from '../../stdx/errors.js'
 import type { Call, Failure, Response, Result } from '../../wire/message.js'
 import { within, withResolvers } from '../deadline.js'
 import type { Resolvers, WaitOptions } from '../deadline.js'
-import type { Session } from '../session.js'
+import type { Session } from '../session/session.js'
 
 /** Requests that one peer has not answered yet; more are refused as `busy`. */
 export const callsOpenMax = 10_000

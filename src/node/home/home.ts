@@ -39,6 +39,8 @@ export interface HomeOptions {
   readonly grantPool: (size: number) => Promise<PoolEntry>
   /** Whether rights from before a restart may be outstanding. */
   readonly inGrace: () => boolean
+  /** Whether regions may name the protocol. */
+  readonly isProtocol: (name: string) => boolean
 }
 
 /**
@@ -112,6 +114,7 @@ export class Home {
   async reserve(size: number, pageSize: number, attributes: Partial<RegionAttributes>): Promise<RegionDescriptor> {
     checkPageSize(pageSize)
     const checked = checkAttributes(attributes)
+    this.#checkSupported(checked)
     if (!Number.isInteger(size) || size <= 0 || size > regionBytesMax) {
       throw new KhazanaError('invalid-argument', `a region has 1 to ${regionBytesMax} bytes, not ${size}`)
     }
@@ -268,6 +271,7 @@ export class Home {
       this.#checkCurrent(region)
       const before = region.descriptor
       const attributes = applyChanges(before.attributes, changes)
+      this.#checkSupported(attributes)
       region.descriptor = { ...before, attributes, revision: before.revision + 1 }
       try {
         await this.#save(region, {})
@@ -310,6 +314,16 @@ export class Home {
     const { descriptor, allocated, floor } = region
     const value = encodeRegion({ descriptor, allocated, floor })
     await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
+  }
+
+  #checkSupported({ protocol, minReplicas }: RegionAttributes): void {
+    if (!this.#options.isProtocol(protocol)) {
+      throw new KhazanaError('unsupported', `no protocol "${protocol}" is registered on this node; "crew" always is`)
+    }
+    if (minReplicas > 1) {
+      const limit = 'homes have no backups in this version'
+      throw new KhazanaError('unsupported', `minReplicas ${minReplicas} cannot be kept, as ${limit}: use 1`)
+    }
   }
 
   #region(address: Address): HomedRegion {

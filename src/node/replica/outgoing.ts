@@ -5,7 +5,7 @@ import type { CmMessage } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Frame } from '../../store/frame-cache.js'
 import type { PageStamp } from '../../wire/crew-message.js'
-import type { Session } from '../session.js'
+import type { Session } from '../session/session.js'
 import type { FrameTable } from './frame-table.js'
 
 /** Bytes of pages in one message: small enough that leases are renewed between two on a slow link. */

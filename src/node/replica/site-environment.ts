@@ -3,7 +3,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { FrameCache } from '../../store/frame-cache.js'
-import type { Session } from '../session.js'
+import type { Session } from '../session/session.js'
 
 /** What all replicas of one site share. */
 export interface SiteEnvironment {

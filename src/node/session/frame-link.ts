@@ -1,7 +1,7 @@
-import type { CloseReason, Connection } from '../io/network.js'
-import { KhazanaError } from '../stdx/errors.js'
-import { FrameReader, type Frame } from '../wire/frame-reader.js'
-import type { EncodedFrame } from '../wire/frame-writer.js'
+import type { CloseReason, Connection } from '../../io/network.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { FrameReader, type Frame } from '../../wire/frame-reader.js'
+import type { EncodedFrame } from '../../wire/frame-writer.js'
 
 /** Who listens to a link at the moment. */
 export interface LinkReceiver {

@@ -1,4 +1,4 @@
-import { frameBytesMax } from '../wire/limits.js'
+import { frameBytesMax } from '../../wire/limits.js'
 
 /** The bounds of one session. Bytes are of frames, acknowledged or not. */
 export interface SessionLimits {

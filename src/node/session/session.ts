@@ -1,6 +1,6 @@
-import type { ClusterId, SiteId } from '../address/identity.js'
-import type { KhazanaError } from '../stdx/errors.js'
-import type { SequencedMessage } from '../wire/message.js'
+import type { ClusterId, SiteId } from '../../address/identity.js'
+import type { KhazanaError } from '../../stdx/errors.js'
+import type { SequencedMessage } from '../../wire/message.js'
 
 /** What a site says of itself when it connects. */
 export interface LocalIdentity {

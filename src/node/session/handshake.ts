@@ -1,9 +1,9 @@
-import { noCluster, type NodeId, type SiteId } from '../address/identity.js'
-import type { Clock } from '../io/clock.js'
-import type { Logger } from '../io/logger.js'
-import { KhazanaError, isErrorCode } from '../stdx/errors.js'
-import type { Hello, Refused, Welcome } from '../wire/message.js'
-import { protocolVersion } from '../wire/message.js'
+import { noCluster, type NodeId, type SiteId } from '../../address/identity.js'
+import type { Clock } from '../../io/clock.js'
+import type { Logger } from '../../io/logger.js'
+import { KhazanaError, isErrorCode } from '../../stdx/errors.js'
+import type { Hello, Refused, Welcome } from '../../wire/message.js'
+import { protocolVersion } from '../../wire/message.js'
 import type { SessionDriver } from './session-driver.js'
 import type { SessionLimits } from './session-limits.js'
 import type { LocalIdentity, PeerIdentity, Session, SessionHandlers } from './session.js'
@@ -19,7 +19,7 @@ export interface SessionContext {
    * For how many milliseconds from now a peer may rely on this side. A site whose own rights depend on a lease must
    * not promise more than what is left of it.
    */
-  readonly leaseLimit: () => number
+  readonly leaseLimit: (peer: PeerIdentity) => number
   /** A new session begins: who uses it. */
   readonly open: (session: Session) => SessionHandlers
 }

@@ -1,15 +1,15 @@
-import type { SiteId } from '../address/identity.js'
-import type { Clock, Timer } from '../io/clock.js'
-import type { Logger } from '../io/logger.js'
-import type { CloseReason } from '../io/network.js'
-import { LeaseGranter, LeaseHolder } from '../membership/link-lease.js'
-import { assert, unreachable } from '../stdx/assert.js'
-import { KhazanaError } from '../stdx/errors.js'
-import type { Frame } from '../wire/frame-reader.js'
-import type { FrameWriter } from '../wire/frame-writer.js'
-import type { SequencedMessage, SessionMessage } from '../wire/message.js'
-import { isSequenced } from '../wire/payloads.js'
-import { ReplayWindow } from '../wire/replay-window.js'
+import type { SiteId } from '../../address/identity.js'
+import type { Clock, Timer } from '../../io/clock.js'
+import type { Logger } from '../../io/logger.js'
+import type { CloseReason } from '../../io/network.js'
+import { LeaseGranter, LeaseHolder } from '../../membership/link-lease.js'
+import { assert, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { Frame } from '../../wire/frame-reader.js'
+import type { FrameWriter } from '../../wire/frame-writer.js'
+import type { SequencedMessage, SessionMessage } from '../../wire/message.js'
+import { isSequenced } from '../../wire/payloads.js'
+import { ReplayWindow } from '../../wire/replay-window.js'
 import type { FrameLink, LinkReceiver } from './frame-link.js'
 import type { SessionLimits } from './session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers, SessionLoss } from './session.js'
@@ -32,7 +32,7 @@ export interface SessionOptions {
   readonly assigned: SiteId
   readonly leaseMs: number
   /** For how many milliseconds from now this side may let others rely on it. */
-  readonly leaseLimit: () => number
+  readonly leaseLimit: (peer: PeerIdentity) => number
   /** What to do with a connection on which nothing is heard: only who can dial again gives it up. */
   readonly whenSilent: 'wait' | 'disconnect'
   /** The connection is gone, the session is not. */
@@ -226,7 +226,7 @@ export class SessionDriver implements Session {
         this.#sendUnnumbered({
           kind: 'renewed',
           renewal: message.renewal,
-          validForMs: this.#granter.grant(this.#options.leaseLimit()),
+          validForMs: this.#granter.grant(this.#options.leaseLimit(this.peer)),
         })
         return
       case 'renewed':

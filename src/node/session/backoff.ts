@@ -1,4 +1,4 @@
-import type { Random } from '../io/random.js'
+import type { Random } from '../../io/random.js'
 
 const firstMs = 20
 export const backoffMaxMs = 2000

@@ -1,0 +1,60 @@
+import type { Address } from '../address/address.js'
+import type { RegionAttributes } from '../address/descriptor.js'
+import { expectResult } from '../node/calls/result.js'
+import type { WaitOptions } from '../node/deadline.js'
+import type { SiteAccess } from '../node/site-access.js'
+import type { NodeEntry } from '../wire/message.js'
+import { Region } from './region.js'
+
+export interface ReserveOptions extends WaitOptions, Partial<RegionAttributes> {
+  /** Bytes: a power of two from 4 KiB, which it is unless told, to 1 MiB. */
+  readonly pageSize?: number
+}
+
+const pageSizeDefault = 4096
+
+/** Global memory, as a program sees it (paper 2). The same whether this process is a node or a client of one. */
+export class Khazana {
+  readonly #access: SiteAccess
+
+  /** Users get one from `open` or `connect`. */
+  constructor(access: SiteAccess) {
+    this.#access = access
+  }
+
+  /** `node`: this process keeps the data. `client`: it is connected to a process that does. */
+  get kind(): 'node' | 'client' {
+    return this.#access.kind
+  }
+
+  /**
+   * Reserves a range of global memory, rounded up to whole pages. It has no storage yet: `allocate` some before locking.
+   * Throws `invalid-argument`, `unsupported`, `no-space`, and `outcome-unknown` where the connection was lost meanwhile.
+   */
+  async reserve(size: number, options: ReserveOptions = {}): Promise<Region> {
+    const { pageSize = pageSizeDefault, protocol = 'crew', minReplicas = 1, labels = {}, ...wait } = options
+    const call = { op: 'reserve', size, pageSize, attributes: { protocol, minReplicas, labels } } as const
+    const { descriptor } = expectResult('reserve', await this.#access.call(call, wait))
+    return new Region(this.#access, descriptor)
+  }
+
+  /** The region that holds the address. Throws `no-such-region`, `unreachable`. */
+  async region(address: Address, options: WaitOptions = {}): Promise<Region> {
+    const answer = await this.#access.call({ op: 'describe', address }, options)
+    return new Region(this.#access, expectResult('describe', answer).descriptor)
+  }
+
+  /** All nodes of the cluster; those that do not answer have no status. */
+  async nodes(options: WaitOptions = {}): Promise<readonly NodeEntry[]> {
+    return expectResult('nodes', await this.#access.call({ op: 'nodes' }, options)).nodes
+  }
+
+  /** Ends all that is open. What was unlocked before becomes durable; open locks break. Idempotent. */
+  async close(): Promise<void> {
+    await this.#access.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}

@@ -1,0 +1,127 @@
+import type { Address } from '../address/address.js'
+import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
+import { checkRange, pagesOf } from '../address/range.js'
+import type { ByteRange } from '../address/range.js'
+import type { LockMode } from '../consistency/contract.js'
+import { expectResult } from '../node/calls/result.js'
+import type { WaitOptions } from '../node/deadline.js'
+import type { LockContext } from '../node/replica/lock-context.js'
+import type { SiteAccess } from '../node/site-access.js'
+import type { RegionStat } from '../wire/message.js'
+
+/** What of a region's attributes can be changed. A label set to the empty text is removed. */
+export interface AttributeUpdate {
+  readonly protocol?: string
+  readonly minReplicas?: number
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/**
+ * A handle on a region (paper 2): a contiguous range of global memory with common attributes. Offsets and lengths are
+ * bytes from the region's start. Handles are cheap, and many may stand for one region.
+ */
+export class Region {
+  readonly #access: SiteAccess
+  #descriptor: RegionDescriptor
+
+  constructor(access: SiteAccess, descriptor: RegionDescriptor) {
+    this.#access = access
+    this.#descriptor = descriptor
+  }
+
+  get address(): Address {
+    return this.#descriptor.address
+  }
+
+  /** Bytes; a multiple of the page size. */
+  get size(): number {
+    return this.#descriptor.size
+  }
+
+  /** Bytes. */
+  get pageSize(): number {
+    return this.#descriptor.pageSize
+  }
+
+  /** As last heard of; `refresh` asks the home. */
+  get attributes(): RegionAttributes {
+    return this.#descriptor.attributes
+  }
+
+  get descriptor(): RegionDescriptor {
+    return this.#descriptor
+  }
+
+  /**
+   * Gives the range storage, which reads as zeros; what has storage keeps it. The whole region unless told; `offset` and
+   * `length` are multiples of the page size. Throws `no-space`, `invalid-argument`, `out-of-range`.
+   */
+  async allocate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
+    checkRange(range, this.size)
+    await this.#access.call({ op: 'allocate', address: this.address, ...bounds(range) }, options)
+  }
+
+  /**
+   * Takes the storage of the range and all that is in it away, as soon as nobody has a lock on it. The whole region
+   * unless told; whole pages.
+   */
+  async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
+    checkRange(range, this.size)
+    await this.#access.call({ op: 'free', address: this.address, ...bounds(range) }, options)
+  }
+
+  /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
+  async unreserve(options: WaitOptions = {}): Promise<void> {
+    await this.#access.call({ op: 'unreserve', address: this.address }, options)
+  }
+
+  /**
+   * A lock on the range, the whole region unless told. Waits for its turn: until `timeoutMs` (30 s unless told) or the
+   * signal, and leaves nothing behind then. The context must be ended by `unlock` or `discard`, or by `await using`.
+   *
+   * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
+   * more than fits in memory, `damaged`, `closed`.
+   */
+  async lock(mode: LockMode, range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<LockContext> {
+    return this.#access.replica(this.#descriptor).lock(mode, range, options)
+  }
+
+  /**
+   * The lock, if this process holds all it takes already: no message, no waiting. Else undefined; then use `lock`.
+   * Throws `out-of-range`, `invalid-argument`, `closed`.
+   */
+  tryLock(mode: LockMode, range: ByteRange = this.#whole): LockContext | undefined {
+    return this.#access.replica(this.#descriptor).tryLock(mode, range)
+  }
+
+  /** Asks the home for the attributes as they are now. */
+  async refresh(options: WaitOptions = {}): Promise<RegionAttributes> {
+    const stat = await this.stat({ offset: 0, length: 1 }, options)
+    this.#descriptor = stat.descriptor
+    return this.attributes
+  }
+
+  /** Throws `unsupported` for what cannot be kept, `invalid-argument`. */
+  async setAttributes(update: AttributeUpdate, options: WaitOptions = {}): Promise<RegionAttributes> {
+    const { protocol, minReplicas, labels = {} } = update
+    const call = { op: 'set-attributes', address: this.address, changes: { protocol, minReplicas, labels } } as const
+    this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
+    return this.attributes
+  }
+
+  /** What the home knows of the region and the pages of a range: at most 4,096 pages at a time. */
+  async stat(range: ByteRange, options: WaitOptions = {}): Promise<RegionStat> {
+    checkRange(range, this.size)
+    const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
+    return expectResult('stat', await this.#access.call(call, options)).stat
+  }
+
+  get #whole(): ByteRange {
+    return { offset: 0, length: this.size }
+  }
+}
+
+function bounds({ offset, length }: ByteRange): ByteRange {
+  return { offset, length }
+}
+

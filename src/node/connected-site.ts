@@ -1,0 +1,200 @@
+import type { RegionDescriptor } from '../address/descriptor.js'
+import { noCluster } from '../address/identity.js'
+import type { NodeId } from '../address/identity.js'
+import { crew } from '../consistency/crew/crew.js'
+import type { ProtocolDefinition } from '../consistency/contract.js'
+import { ProtocolRegistry } from '../consistency/registry.js'
+import type { Endpoint } from '../io/network.js'
+import type { World } from '../io/world.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { Call, Result, SequencedMessage } from '../wire/message.js'
+import { Deadline, timeoutOf, withResolvers } from './deadline.js'
+import type { WaitOptions } from './deadline.js'
+import { formatEndpoint } from './endpoint-text.js'
+import { makeLocalMemory } from './local-memory.js'
+import { Peers } from './peers.js'
+import { ReplicaSet } from './replica-set.js'
+import type { Replica } from './replica/replica.js'
+import { Dialer } from './session/dialer.js'
+import { defaultSessionLimits } from './session/session-limits.js'
+import type { Session, SessionHandlers } from './session/session.js'
+import type { SiteAccess } from './site-access.js'
+
+export interface ConnectOptions extends WaitOptions {
+  readonly world: World
+  readonly endpoint: Endpoint
+  /** Bytes of RAM for page frames; 64 MiB unless told. */
+  readonly memoryBytesMax?: number
+  /** For people: what the node calls this client. */
+  readonly name?: string
+  readonly protocols?: readonly ProtocolDefinition[]
+}
+
+export const clientMemoryBytesDefault = 64 * 1024 * 1024
+
+/**
+ * A client of a node: a site like the node itself, with replicas, tokens and hits of its own, but no disk, and with the
+ * node as the parent of all its replicas. When the connection breaks it is made again by itself. If the node still
+ * knows the session by then, nothing is noticed. If not, or if the lease ran out, lock contexts are broken and tokens
+ * are gone; regions stay usable, and what waits goes on waiting.
+ */
+export class ConnectedSite implements SiteAccess {
+  readonly kind = 'client'
+  readonly #options: ConnectOptions
+  readonly #peers: Peers
+  readonly #replicas: ReplicaSet
+  readonly #dialer: Dialer
+  readonly #connected = withResolvers<Session>()
+  #gateway: NodeId | undefined
+  #closed: KhazanaError | undefined
+  #closing: Promise<void> | undefined
+
+  /** Throws `unreachable` where nobody answers, and what the node refuses with. */
+  static async connect(options: ConnectOptions): Promise<ConnectedSite> {
+    timeoutOf(options)
+    const site = new ConnectedSite(options)
+    site.#dialer.start()
+    const deadline = Deadline.start(options.world.clock, 'connecting', options, site.#connected.reject)
+    try {
+      await site.#connected.promise
+      return site
+    } catch (error) {
+      await site.close()
+      throw error
+    } finally {
+      deadline.stop()
+    }
+  }
+
+  private constructor(options: ConnectOptions) {
+    const { world, endpoint } = options
+    this.#options = options
+    const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
+    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
+    this.#peers = new Peers(world.clock)
+    this.#replicas = new ReplicaSet({
+      environment: { clock: world.clock, logger: world.logger, ...memory },
+      protocol: (name) => registry.get(name),
+      find: () => undefined,
+      gone: () => undefined,
+    })
+    // The node tells clients of one process from those of another, and of an earlier life, by this number.
+    const incarnation = world.random.uint32()
+    this.#dialer = new Dialer({
+      clock: world.clock,
+      logger: world.logger,
+      random: world.random,
+      network: world.network,
+      limits: defaultSessionLimits,
+      allocate: (bytes) => memory.buffers.take(bytes),
+      leaseLimit: () => Infinity,
+      endpoint: () => endpoint,
+      identity: () => ({
+        cluster: noCluster,
+        role: 'client',
+        site: 0,
+        incarnation,
+        name: options.name ?? 'client',
+        listen: '',
+      }),
+      expected: undefined,
+      open: (session) => this.#onSession(session),
+      failed: (error) => {
+        if (this.#gateway === undefined) this.#connected.reject(notThere(endpoint, error))
+      },
+      refused: (error) => {
+        this.#connected.reject(error)
+        this.#closed ??= error
+      },
+    })
+  }
+
+  /** The node it is connected to. */
+  get node(): NodeId | undefined {
+    return this.#gateway
+  }
+
+  async call(call: Call, options: WaitOptions): Promise<Result> {
+    const { clock } = this.#options.world
+    const started = clock.now()
+    const timeoutMs = timeoutOf(options)
+    for (;;) {
+      if (this.#closed !== undefined) throw this.#closed
+      const left = timeoutMs - (clock.now() - started)
+      try {
+        return await this.#peers.call(this.#parent(), call, { ...options, timeoutMs: Math.max(1, left) })
+      } catch (reason) {
+        const error = KhazanaError.from(reason)
+        if (error.code !== 'outcome-unknown' || !isRepeatable(call) || left <= 0) throw error
+      }
+    }
+  }
+
+  replica(descriptor: RegionDescriptor): Replica {
+    if (this.#closed !== undefined) throw this.#closed
+    return this.#replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const error = new KhazanaError('closed', 'the connection was closed')
+    this.#closed ??= error
+    // Rights end here before the node sees the end of the connection and gives them to others.
+    this.#replicas.closeAll(error)
+    await this.#dialer.close()
+  }
+
+  #onSession(session: Session): SessionHandlers {
+    const { site } = session.peer
+    if (this.#gateway !== undefined && this.#gateway !== site) {
+      throw new KhazanaError('wrong-cluster', `node ${site} answers where node ${this.#gateway} was`)
+    }
+    this.#gateway = site as NodeId
+    this.#peers.up(session)
+    this.#replicas.sessionUp(session)
+    this.#connected.resolve(session)
+    return {
+      message: (message, pages) => {
+        this.#onMessage(session, message, pages)
+      },
+      lost: ({ error }) => {
+        this.#peers.lost(session, error)
+        this.#replicas.sessionLost(session)
+      },
+    }
+  }
+
+  #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
+    switch (message.kind) {
+      case 'cm':
+        return this.#replicas.deliver(session, message, pages)
+      case 'response':
+      case 'failure':
+        return this.#peers.onAnswer(session, message)
+      case 'request':
+        session.send({ kind: 'failure', id: message.id, code: 'unsupported', message: 'a client serves no requests' })
+        return
+      case 'members':
+        return
+    }
+  }
+
+  #parent(): NodeId {
+    if (this.#gateway === undefined) throw new KhazanaError('unreachable', 'not connected yet')
+    return this.#gateway
+  }
+}
+
+/** Whether doing it twice is the same as doing it once. */
+function isRepeatable(call: Call): boolean {
+  return call.op !== 'reserve' && call.op !== 'unreserve' && call.op !== 'grant-pool'
+}
+
+function notThere(endpoint: Endpoint, cause: KhazanaError): KhazanaError {
+  const where = formatEndpoint(endpoint)
+  return new KhazanaError('unreachable', `no node answers at ${where}: is \`khazana node\` running there?`, { cause })
+}

@@ -1,0 +1,26 @@
+import type { Clock, Timer } from '../io/clock.js'
+import { clockDriftMax } from '../membership/link-lease.js'
+
+/**
+ * After a crash nobody can say which rights are still in use somewhere: their holders may go on reading until their
+ * leases end. So for the length of a lease from its start, a node that had lessees gives no right to write.
+ */
+export class Grace {
+  #timer: Timer | undefined
+
+  get isOn(): boolean {
+    return this.#timer !== undefined
+  }
+
+  start(clock: Clock, leaseMs: number, ended: () => void): void {
+    this.#timer = clock.after(leaseMs * (1 + 2 * clockDriftMax), () => {
+      this.#timer = undefined
+      ended()
+    })
+  }
+
+  stop(): void {
+    this.#timer?.cancel()
+    this.#timer = undefined
+  }
+}

@@ -1,0 +1,74 @@
+import { founder, isNode, noCluster } from '../address/identity.js'
+import type { Endpoint } from '../io/network.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { Member } from '../wire/message.js'
+import { defaultTimeoutMs, within, withResolvers } from './deadline.js'
+import { formatEndpoint } from './endpoint-text.js'
+import type { NodeOptions } from './node-options.js'
+import type { NodeIdentity } from './node-record.js'
+import { Dialer } from './session/dialer.js'
+import { defaultSessionLimits } from './session/session-limits.js'
+import type { Session } from './session/session.js'
+
+export interface Joined {
+  readonly identity: NodeIdentity
+  /** Where the founder is. */
+  readonly founder: Member
+}
+
+/**
+ * Asks the founding node of a cluster for an id. The session in which this happens is only for that: the node comes
+ * back with its id. Throws `unreachable`, and what the founder refuses with.
+ */
+export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
+  const { world } = options
+  const admitted = withResolvers<Session>()
+  const dialer = new Dialer({
+    clock: world.clock,
+    logger: world.logger,
+    random: world.random,
+    network: world.network,
+    limits: defaultSessionLimits,
+    allocate: (bytes) => new Uint8Array(bytes),
+    leaseLimit: () => Infinity,
+    endpoint: () => endpoint,
+    identity: () => ({
+      cluster: noCluster,
+      role: 'node',
+      site: 0,
+      incarnation: 1,
+      name: options.name ?? '',
+      listen: '',
+    }),
+    expected: undefined,
+    open: (session) => {
+      admitted.resolve(session)
+      return { message: () => undefined, lost: () => undefined }
+    },
+    failed: () => undefined,
+    refused: admitted.reject,
+  })
+  dialer.start()
+  try {
+    const wait = within(world.clock, 'joining', { timeoutMs: defaultTimeoutMs }, admitted.promise)
+    return joinedBy(await wait, options.name)
+  } catch (reason) {
+    const error = KhazanaError.from(reason)
+    if (error.code !== 'timeout') throw error
+    const where = formatEndpoint(endpoint)
+    throw new KhazanaError('unreachable', `no node answers at ${where}: start it first, or correct --join`, {
+      cause: error,
+    })
+  } finally {
+    await dialer.close()
+  }
+}
+
+function joinedBy(session: Session, name: string | undefined): Joined {
+  const { peer, assigned } = session
+  if (!isNode(assigned)) throw new KhazanaError('protocol-error', `node ${peer.site} gave no node id`)
+  return {
+    identity: { cluster: peer.cluster, node: assigned, name: name ?? `node-${assigned}` },
+    founder: { node: founder, name: peer.name, listen: peer.listen },
+  }
+}

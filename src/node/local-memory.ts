@@ -1,0 +1,23 @@
+import { BufferPool } from '../store/buffer-pool.js'
+import { FrameCache } from '../store/frame-cache.js'
+import { LockMemory } from './replica/site-environment.js'
+
+/** Share of the memory that locks may hold: the rest keeps what is used most. */
+const lockShare = 0.75
+/** Share of the memory that buffers between two uses may take. */
+const spareShare = 1 / 16
+
+/** The RAM that a site gives to global memory. */
+export interface LocalMemory {
+  readonly cache: FrameCache
+  readonly buffers: BufferPool
+  readonly lockMemory: LockMemory
+}
+
+export function makeLocalMemory(bytesMax: number): LocalMemory {
+  return {
+    cache: new FrameCache(bytesMax),
+    buffers: new BufferPool(Math.floor(bytesMax * spareShare)),
+    lockMemory: new LockMemory(Math.floor(bytesMax * lockShare)),
+  }
+}

@@ -1,0 +1,34 @@
+import type { ProtocolDefinition } from '../consistency/contract.js'
+import type { Endpoint } from '../io/network.js'
+import type { World } from '../io/world.js'
+
+export interface NodeOptions {
+  readonly world: World
+  /** The node's directory: made where it is missing. */
+  readonly directory: string
+  /** For people; `node-<id>` unless told. */
+  readonly name?: string
+  /** Where to accept nodes and clients over TCP; nowhere unless told. Port 0: any, and the same one ever after. */
+  readonly listen?: Endpoint
+  /** Where to accept clients of this machine; nowhere unless told. */
+  readonly socketPath?: string
+  /** The founding node of the cluster to join; a new directory founds a cluster unless told. */
+  readonly join?: Endpoint
+  /** Bytes of RAM for page frames; 256 MiB unless told. */
+  readonly memoryBytesMax?: number
+  /** Bytes on disk; 8 GiB unless told. */
+  readonly diskBytesMax?: number
+  /** How long a silent peer keeps its rights. Milliseconds; 3,000 unless told. */
+  readonly leaseMs?: number
+  /** Listen in the open without TLS. */
+  readonly insecure?: boolean
+  /** Start on a damaged log with what is intact of it. */
+  readonly acceptDamage?: boolean
+  /** The protocols that regions may name. `crew` unless told. */
+  readonly protocols?: readonly ProtocolDefinition[]
+}
+
+export const memoryBytesDefault = 256 * 1024 * 1024
+export const memoryBytesMin = 4 * 1024 * 1024
+export const diskBytesDefault = 8 * 1024 * 1024 * 1024
+export const leaseMsDefault = 3000

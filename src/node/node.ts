@@ -1,0 +1,444 @@
+import type { Address } from '../address/address.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+import { clientSite, clientSiteMin, clusterId, founder, isNode } from '../address/identity.js'
+import type { SiteId } from '../address/identity.js'
+import { crew } from '../consistency/crew/crew.js'
+import { ProtocolRegistry } from '../consistency/registry.js'
+import type { Endpoint, Listener } from '../io/network.js'
+import type { DirectoryLock } from '../io/storage.js'
+import { PoolTable } from '../location/pool-table.js'
+import { RegionDirectory } from '../location/region-directory.js'
+import { KhazanaError } from '../stdx/errors.js'
+import { openStore } from '../store/open-store.js'
+import type { Store } from '../store/store.js'
+import type { Call, Hello, Members, NodeStatus, PoolEntry, Result, SequencedMessage } from '../wire/message.js'
+import { CallExecutor } from './call-executor.js'
+import { expectResult } from './calls/result.js'
+import { defaultTimeoutMs, within } from './deadline.js'
+import type { WaitOptions } from './deadline.js'
+import { formatEndpoint, isLocal, parseEndpoint, unixEndpoint } from './endpoint-text.js'
+import { Grace } from './grace.js'
+import { Home } from './home/home.js'
+import { makeLocalMemory } from './local-memory.js'
+import type { LocalMemory } from './local-memory.js'
+import { MembershipTable } from './membership-table.js'
+import { NodeDialers } from './node-dialers.js'
+import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
+import type { NodeOptions } from './node-options.js'
+import { NodeRecord } from './node-record.js'
+import type { NodeIdentity } from './node-record.js'
+import { joinCluster } from './join-cluster.js'
+import { Peers } from './peers.js'
+import { ReplicaSet } from './replica-set.js'
+import type { Replica } from './replica/replica.js'
+import { Acceptor } from './session/acceptor.js'
+import type { SessionContext } from './session/handshake.js'
+import { defaultSessionLimits } from './session/session-limits.js'
+import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
+import type { SiteAccess } from './site-access.js'
+
+/** Descriptors of regions homed elsewhere that a node remembers. */
+const directoryEntriesMax = 100_000
+
+/**
+ * A node: a peer that keeps regions, caches those of others, and serves clients (paper 2). It composes the layers; what
+ * it does itself is to start and stop them in order and to hand messages to whom they are for.
+ */
+export class Node implements SiteAccess {
+  readonly kind = 'node'
+  readonly identity: NodeIdentity
+  readonly incarnation: number
+  readonly replicas: ReplicaSet
+  readonly home: Home
+  readonly members: MembershipTable
+  readonly #options: NodeOptions
+  readonly #store: Store
+  readonly #record: NodeRecord
+  readonly #memory: LocalMemory
+  readonly #peers: Peers
+  readonly #directory = new RegionDirectory(directoryEntriesMax)
+  readonly #executor: CallExecutor
+  readonly #acceptor: Acceptor
+  readonly #dialers: NodeDialers
+  readonly #grace = new Grace()
+  readonly #lock: DirectoryLock
+  readonly #listeners: Listener[] = []
+  readonly #startedAt: number
+  #hasLessees: boolean
+  #markingLessees: Promise<void> | undefined
+  #clientNumber = clientSiteMin
+  #listen = ''
+  #closing: Promise<void> | undefined
+  #closed: KhazanaError | undefined
+
+  /**
+   * Starts a node on a directory: serves when the promise resolves. Throws `directory-in-use`, `bad-format`, `damaged`,
+   * `wrong-cluster`, `address-in-use`, `insecure`, `unreachable` where the cluster to join cannot be reached, and
+   * `invalid-argument`.
+   */
+  static async start(options: NodeOptions): Promise<Node> {
+    checkOptions(options)
+    const { world } = options
+    const directory = await world.openDirectory(options.directory)
+    const lock = await directory.lock()
+    try {
+      const store = await openStore({
+        directory: await world.openDirectory(`${options.directory}/log`),
+        checksum: world.checksum,
+        logger: world.logger,
+        random: world.random,
+        limits: { diskBytesMax: options.diskBytesMax ?? diskBytesDefault },
+        acceptDamage: options.acceptDamage ?? false,
+      })
+      try {
+        const record = new NodeRecord(store)
+        const identity = record.identity ?? (await foundOrJoin(options, record))
+        const incarnation = record.incarnation + 1
+        await record.writeIncarnation(incarnation)
+        const node = new Node(options, { store, record, identity, incarnation, lock })
+        await node.#serve()
+        return node
+      } catch (error) {
+        await store.close()
+        throw error
+      }
+    } catch (error) {
+      await lock.release()
+      throw error
+    }
+  }
+
+  private constructor(
+    options: NodeOptions,
+    parts: {
+      readonly store: Store
+      readonly record: NodeRecord
+      readonly identity: NodeIdentity
+      readonly incarnation: number
+      readonly lock: DirectoryLock
+    },
+  ) {
+    const { world } = options
+    const { store, record, identity } = parts
+    this.#options = options
+    this.#store = store
+    this.#record = record
+    this.#lock = parts.lock
+    this.#hasLessees = record.hasLessees
+    this.#startedAt = world.clock.now()
+    this.identity = identity
+    this.incarnation = parts.incarnation
+    this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
+    this.#peers = new Peers(world.clock)
+    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
+    this.replicas = new ReplicaSet({
+      environment: { clock: world.clock, logger: world.logger, ...this.#memory },
+      protocol: (name) => registry.get(name),
+      find: (region) => this.#findReplica(region),
+      gone: (region) => {
+        this.#directory.forget(region)
+      },
+    })
+    this.home = new Home({
+      node: identity.node,
+      store,
+      replicas: this.replicas,
+      grantPool: (size) => this.#grantPool(size),
+      inGrace: () => this.#grace.isOn,
+      isProtocol: (name) => registry.has(name),
+    })
+    this.members = new MembershipTable({
+      self: identity.node,
+      record,
+      changed: (members) => {
+        this.#onMembersChanged(members)
+      },
+    })
+    const pools = new PoolTable()
+    for (const entry of record.grants) pools.add(entry)
+    this.#executor = new CallExecutor({
+      self: identity.node,
+      home: this.home,
+      peers: this.#peers,
+      directory: this.#directory,
+      pools,
+      members: this.members,
+      record,
+      status: () => this.status(),
+    })
+    const context: SessionContext = {
+      clock: world.clock,
+      logger: world.logger,
+      limits: defaultSessionLimits,
+      allocate: (bytes) => this.#memory.buffers.take(bytes),
+      leaseLimit: (peer) => this.#leaseLimit(peer),
+      open: (session) => this.#onSession(session),
+    }
+    const { cluster, node } = identity
+    const self = () => ({ cluster, site: node, incarnation: parts.incarnation, name: identity.name, listen: this.#listen })
+    this.#acceptor = new Acceptor({
+      ...context,
+      identity: self,
+      leaseMs: options.leaseMs ?? leaseMsDefault,
+      admit: (hello) => this.#admit(hello),
+    })
+    this.#dialers = new NodeDialers({ ...context, world, self: () => ({ ...self(), role: 'node' }) })
+  }
+
+  /** Takes up service: the regions, the doors, the peers, in this order. */
+  async #serve(): Promise<void> {
+    const { world, leaseMs = leaseMsDefault } = this.#options
+    this.home.load()
+    if (this.#hasLessees) {
+      this.#grace.start(world.clock, leaseMs, () => {
+        for (const replica of this.replicas.all()) if (replica.role.kind === 'home') replica.graceEnded()
+      })
+    }
+    try {
+      await this.#openDoors()
+      const { node, name } = this.identity
+      if (this.members.isFounder || this.members.find(node) === undefined) {
+        await this.members.putSelf({ node, name, listen: this.#listen })
+      }
+      if (node !== founder) await this.#markLessees()
+      this.#dialPeers()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async #openDoors(): Promise<void> {
+    const { world, listen, socketPath, insecure } = this.#options
+    const accept = this.#acceptor.accept.bind(this.#acceptor)
+    const endpoint = this.#listenEndpoint(listen)
+    if (endpoint !== undefined) {
+      if (!isLocal(endpoint) && insecure !== true) throw insecureEndpoint(endpoint)
+      const listener = await world.network.listen(endpoint, accept)
+      this.#listeners.push(listener)
+      this.#listen = formatEndpoint(listener.endpoint)
+      if (this.#record.listen !== this.#listen) await this.#record.writeListen(this.#listen)
+    }
+    if (socketPath !== undefined) {
+      this.#listeners.push(await world.network.listen(unixEndpoint(socketPath), accept))
+    }
+  }
+
+  /** Port 0 means any port at the first start, and the same one at later starts, so that others find it again. */
+  #listenEndpoint(listen: Endpoint | undefined): Endpoint | undefined {
+    const earlier = this.#record.listen
+    if (listen?.kind !== 'tcp' || listen.port !== 0 || earlier === undefined) return listen
+    const known = parseEndpoint(earlier)
+    return known.kind === 'tcp' && known.host === listen.host ? known : listen
+  }
+
+  get name(): string {
+    return this.identity.name
+  }
+
+  /** `host:port`, empty where it accepts nothing over TCP. */
+  get listen(): string {
+    return this.#listen
+  }
+
+  status(): NodeStatus {
+    const { world } = this.#options
+    return {
+      node: this.identity.node,
+      name: this.identity.name,
+      listen: this.#listen,
+      incarnation: this.incarnation,
+      uptimeMs: world.clock.now() - this.#startedAt,
+      regions: this.home.regionCount,
+      clients: this.#peers.clientCount,
+      memoryBytes: this.#memory.cache.usedBytes,
+      memoryBytesMax: this.#memory.cache.bytesMax,
+      diskBytes: this.#store.diskBytes,
+      diskBytesMax: this.#store.diskBytesMax,
+      allocatedBytes: this.home.allocatedBytes,
+      damagedPages: this.#store.damage.length,
+    }
+  }
+
+  call(call: Call, options: WaitOptions): Promise<Result> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed)
+    const { clock } = this.#options.world
+    return within(clock, call.op, options, this.#executor.execute(call, { kind: 'client' }, options))
+  }
+
+  replica(descriptor: RegionDescriptor): Replica {
+    if (this.#closed !== undefined) throw this.#closed
+    if (descriptor.home === this.identity.node) {
+      const replica = this.home.replica(descriptor.address)
+      if (replica?.descriptor.generation === descriptor.generation) return replica
+      throw new KhazanaError('no-such-region', 'the region was unreserved')
+    }
+    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+  }
+
+  /**
+   * Stops serving: takes nothing new, tells all peers, waits until what was unlocked is durable, gives the directory
+   * back. Open locks break, and what was written under them is dropped. Idempotent.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    const error = new KhazanaError('closed', 'the node was closed')
+    this.#closed = error
+    this.#grace.stop()
+    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await this.#drain()
+    await Promise.all([this.#dialers.close(), this.#acceptor.close()])
+    this.replicas.closeAll(error)
+    await this.#store.close()
+    await this.#lock.release()
+  }
+
+  /** What was unlocked before the end becomes durable. */
+  async #drain(): Promise<void> {
+    const { clock, logger } = this.#options.world
+    const all = Promise.all([...this.replicas.all()].map((replica) => replica.whenDurable()))
+    try {
+      await within(clock, 'closing', { timeoutMs: defaultTimeoutMs }, all)
+    } catch (reason) {
+      logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
+    }
+  }
+
+  // ---- peers ------------------------------------------------------------------------------------------------------
+
+  async #admit(hello: Hello): Promise<SiteId> {
+    if (this.#closed !== undefined) throw this.#closed
+    await this.#markLessees()
+    if (hello.role === 'node') return this.members.admit(hello)
+    this.#clientNumber += 1
+    return clientSite(this.#clientNumber)
+  }
+
+  /** From the first session on, a crash of this node leaves rights behind: its next start must know. */
+  async #markLessees(): Promise<void> {
+    if (this.#hasLessees) return
+    this.#markingLessees ??= this.#record.writeHasLessees(true)
+    await this.#markingLessees
+    this.#hasLessees = true
+  }
+
+  #onSession(session: Session): SessionHandlers {
+    this.#peers.up(session)
+    this.replicas.sessionUp(session)
+    if (isNode(session.peer.site) && this.members.isFounder) session.send(this.members.message)
+    return {
+      message: (message, pages) => {
+        this.#onMessage(session, message, pages)
+      },
+      lost: ({ error }) => {
+        this.#peers.lost(session, error)
+        this.replicas.sessionLost(session)
+      },
+    }
+  }
+
+  #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
+    switch (message.kind) {
+      case 'cm':
+        return this.replicas.deliver(session, message, pages)
+      case 'request':
+        void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
+        return
+      case 'response':
+      case 'failure':
+        return this.#peers.onAnswer(session, message)
+      case 'members':
+        if (session.peer.site === founder) void this.#learnMembers(message)
+        return
+    }
+  }
+
+  #serveCall(session: Session, call: Call): Promise<Result> {
+    const { site } = session.peer
+    const caller = isNode(site) ? ({ kind: 'node', node: site } as const) : ({ kind: 'client' } as const)
+    return this.#executor.execute(call, caller, {})
+  }
+
+  async #learnMembers(members: Members): Promise<void> {
+    try {
+      await this.members.learn(members)
+    } catch (reason) {
+      const { logger } = this.#options.world
+      logger.log('error', 'the list of members could not be saved', { reason: KhazanaError.from(reason).message })
+    }
+  }
+
+  #onMembersChanged(members: Members): void {
+    if (this.members.isFounder) for (const session of this.#peers.nodes()) session.send(members)
+    this.#dialPeers()
+  }
+
+  /** Of two nodes, the one with the higher id keeps the connection. */
+  #dialPeers(): void {
+    if (this.#closed !== undefined) return
+    for (const { node, listen } of this.members.members) {
+      if (node < this.identity.node && listen !== '') this.#dialers.keep(node, listen)
+    }
+  }
+
+  /** A client's right is part of this node's: it must not outlive it. */
+  #leaseLimit(peer: PeerIdentity): number {
+    if (peer.role === 'node') return Infinity
+    const now = this.#options.world.clock.now()
+    let limit = Infinity
+    for (const { role } of this.replicas.all()) {
+      const uplink = role.kind === 'copy' ? this.#peers.get(role.parent) : undefined
+      if (uplink !== undefined) limit = Math.min(limit, Math.max(0, uplink.validUntil - now))
+    }
+    return limit
+  }
+
+  // ---- regions ----------------------------------------------------------------------------------------------------
+
+  #findReplica(region: Address): Replica | undefined {
+    const here = this.home.replica(region)
+    if (here !== undefined) return here
+    const descriptor = this.#directory.find(region)
+    if (descriptor?.address !== region) return undefined
+    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+  }
+
+  async #grantPool(size: number): Promise<PoolEntry> {
+    if (this.members.isFounder) return this.#executor.grantPool(this.identity.node, size)
+    const answer = await this.#peers.call(founder, { op: 'grant-pool', size }, {})
+    return expectResult('grant-pool', answer).pool
+  }
+}
+
+function checkOptions({ memoryBytesMax = memoryBytesDefault }: NodeOptions): void {
+  if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
+    throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
+  }
+}
+
+/** What a node with a new directory becomes. */
+async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
+  if (options.join !== undefined) {
+    const joined = await joinCluster(options, options.join)
+    await record.writeMembers(0, [joined.founder])
+    await record.writeIdentity(joined.identity)
+    return joined.identity
+  }
+  const digits = [...options.world.random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0'))
+  const node = founder
+  const identity = { cluster: clusterId(digits.join('')), node, name: options.name ?? `node-${node}` }
+  await record.writeIdentity(identity)
+  return identity
+}
+
+function insecureEndpoint(endpoint: Endpoint): KhazanaError {
+  return new KhazanaError(
+    'insecure',
+    `${formatEndpoint(endpoint)} can be reached from other machines, and there is no TLS yet: ` +
+      'listen on 127.0.0.1, or pass --insecure in a network that you trust',
+  )
+}
