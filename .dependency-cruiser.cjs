@@ -113,7 +113,7 @@ module.exports = {
       severity: 'error',
       comment: 'what is shipped imports neither tests nor benchmarks',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|scripts|bin|dist)/' },
+      to: { path: '^(test|bench|scripts|bin)/' },
     },
     {
       name: 'no-development-packages',
@@ -137,6 +137,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
