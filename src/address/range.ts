@@ -31,8 +31,8 @@ export function checkRange(range: ByteRange, regionBytes: number): ByteRange {
       `a length is a whole number of bytes from 1 up, not ${shown(length)}`,
     )
   }
-  // Not `offset + length > regionBytes`: the sum of two huge numbers is rounded.
-  if (offset >= regionBytes || length > regionBytes - offset) {
+  // The sum of two huge numbers is rounded, but never down to the size of a region.
+  if (offset + length > regionBytes) {
     const most =
       offset < regionBytes
         ? `at offset ${offset}, ask for ${regionBytes - offset} bytes or fewer`
