@@ -3,6 +3,7 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { fail, root, run, say } from './run.mjs'
 
 const nodeVersionMin = [20, 19]
@@ -14,9 +15,36 @@ export async function setup() {
   if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
     fail(`${missing}, and node_modules is a link to another place: run "npm ci" there`)
   }
+  checkLock()
   say(`${missing}: installing (npm ci)`)
-  const { code } = await run('npm', ['ci', '--no-audit', '--no-fund'], { output: 'stderr' })
-  if (code !== 0) fail(`npm ci failed with status ${code}`)
+  await install()
+}
+
+/**
+ * `npm ci` refuses a lockfile that leaves out optional packages for other machines, which happens where it was written
+ * against a registry that lacks them. `npm install` takes it, and installs the same versions; what it has installed is
+ * compared with the lockfile in either case.
+ */
+async function install() {
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
+  const clean = await run('npm', ['ci', ...quiet], { output: 'captured' })
+  if (clean.code === 0) return
+  process.stderr.write(clean.text.split('\n').slice(0, 12).join('\n') + '\n')
+  say('npm ci failed, as above: trying npm install, which changes no file of the checkout')
+  const { code } = await run('npm', ['install', '--no-save', ...quiet], { output: 'stderr' })
+  if (code !== 0) fail(`npm install failed with status ${code}`)
+  const missing = whatIsMissing()
+  if (missing !== undefined) fail(`npm install did not install what package-lock.json names: ${missing}`)
+}
+
+/** A dependency that the lockfile does not pin must not slip in. */
+function checkLock() {
+  const wanted = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  const locked = readPackages(join(root, 'package-lock.json'))['']
+  for (const kind of ['dependencies', 'devDependencies', 'optionalDependencies']) {
+    if (isDeepStrictEqual(wanted[kind] ?? {}, locked[kind] ?? {})) continue
+    fail(`package-lock.json does not fit the ${kind} in package.json: run "npm install" and commit both`)
+  }
 }
 
 function checkNode() {
