@@ -7,6 +7,7 @@ import {
   labelNameCharsMax,
   labelTextCharsMax,
   labelsMax,
+  protocolNameCharsMax,
   replicasMax,
   type AttributeSettings,
 } from '../../src/address/attributes.js'
@@ -36,7 +37,17 @@ describe('the attributes of a region', () => {
   })
 
   test('have a protocol with a plain name', () => {
-    for (const protocol of ['', 'Crew', '1st', '-x', 'a b', 'a'.repeat(33), 'crew\n', 7, null]) {
+    for (const protocol of [
+      '',
+      'Crew',
+      '1st',
+      '-x',
+      'a b',
+      'a'.repeat(protocolNameCharsMax + 1),
+      'crew\n',
+      7,
+      null,
+    ]) {
       refuses({ ...defaultAttributes, protocol: protocol as string }, /^a protocol's name is/)
     }
     assert.doesNotThrow(() => applyChanges(defaultAttributes, { protocol: 'my-own-2' }))
