@@ -1,0 +1,58 @@
+import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
+import { type PageIndex, type PageRange, pageIndex } from './page.js'
+
+/** Bytes of a region, counted from its start: `offset`, and `length` of them, at least 1. */
+export interface ByteRange {
+  readonly offset: number
+  readonly length: number
+}
+
+/** All bytes of a region of that size. */
+export function wholeRegion(regionBytes: number): ByteRange {
+  return { offset: 0, length: regionBytes }
+}
+
+/**
+ * The range, if a region of `regionBytes` bytes has it. Throws `invalid-argument` for what is no range at all (not
+ * whole, negative, empty) and `out-of-range` for one that leaves the region.
+ */
+export function checkRange(range: ByteRange, regionBytes: number): ByteRange {
+  const { offset, length } = range
+  if (!Number.isInteger(offset) || offset < 0) {
+    throw new KhazanaError(
+      'invalid-argument',
+      `an offset is a whole number of bytes from 0 up, not ${shown(offset)}`,
+    )
+  }
+  if (!Number.isInteger(length) || length < 1) {
+    throw new KhazanaError(
+      'invalid-argument',
+      `a length is a whole number of bytes from 1 up, not ${shown(length)}`,
+    )
+  }
+  // The sum of two huge numbers is rounded, but never down to the size of a region.
+  if (offset + length > regionBytes) {
+    const most =
+      offset < regionBytes
+        ? `at offset ${offset}, ask for ${regionBytes - offset} bytes or fewer`
+        : `offsets end at ${regionBytes - 1}`
+    throw new KhazanaError(
+      'out-of-range',
+      `${length} bytes at offset ${offset} leave the region of ${regionBytes} bytes: ${most}`,
+    )
+  }
+  return range
+}
+
+/** The pages that hold the bytes of a checked range. */
+export function pagesOf(range: ByteRange, pageSize: number): PageRange {
+  const first = pageOf(range.offset, pageSize)
+  const last = pageOf(range.offset + range.length - 1, pageSize)
+  return { first, count: last - first + 1 }
+}
+
+/** The page that holds the byte at `offset`. */
+export function pageOf(offset: number, pageSize: number): PageIndex {
+  return pageIndex(Math.floor(offset / pageSize))
+}
