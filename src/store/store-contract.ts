@@ -1,0 +1,100 @@
+import type { PageIndex, Version } from '../address/page.js'
+import type { Logger } from '../io/logger.js'
+import type { Random } from '../io/random.js'
+import type { Checksum, Directory } from '../io/storage.js'
+import type { CommitGroup } from './commit-group.js'
+import type { SpaceId } from './space.js'
+
+/** A page as last committed. The bytes are the caller's. */
+export interface StoredPage {
+  readonly version: Version
+  readonly bytes: Uint8Array
+}
+
+/** What was found to be damaged and has not been replaced since. */
+export type Damage =
+  | {
+      readonly kind: 'page'
+      readonly space: SpaceId
+      readonly page: PageIndex
+      readonly version: Version
+      /** For people: file and byte position. */
+      readonly place: string
+    }
+  | {
+      /** Log that could not be read at open and was given up by `acceptDamage`: it is not known what it held. */
+      readonly kind: 'log'
+      readonly place: string
+      readonly message: string
+    }
+
+export interface StoreLimits {
+  /** Bytes on disk, all told. */
+  readonly diskBytesMax: number
+  /** The largest page and the largest metadata entry. 1 MiB unless told. */
+  readonly pageBytesMax?: number
+  /** Bytes of commits not yet durable, above which a further one is refused as `busy`. 256 MiB unless told. */
+  readonly pendingBytesMax?: number
+  /** Bytes of one log file of a new store; derived from `diskBytesMax` unless told. A multiple of 4 KiB. */
+  readonly segmentBytes?: number
+}
+
+export interface StoreOptions {
+  readonly directory: Directory
+  readonly checksum: Checksum
+  readonly logger: Logger
+  /** Marks the store's own records, so that no page's content can pass for one. */
+  readonly random: Random
+  readonly limits: StoreLimits
+  /** Opens a damaged log with all that is intact in it, instead of throwing `damaged`. */
+  readonly acceptDamage?: boolean
+  /** Where `read` takes its buffers from. Allocates them unless told. */
+  readonly takeBuffer?: (bytes: number) => Uint8Array
+}
+
+/**
+ * Local storage (DESIGN 9): pages keyed by space and page number, and small metadata keyed by text. It knows nothing of
+ * regions. A commit becomes visible to `versionOf`, `read`, `get` and `list` when it becomes durable, not before.
+ *
+ * After a failed write or flush the store is failed for good: every call throws `storage-failed`, since nobody can say
+ * what the disk holds until it is read again by a new `openStore`. After `close` every call throws `closed`.
+ */
+export interface Store {
+  /** Of the newest durable record of the page; 0 where there is none. Also answers for a damaged page. */
+  versionOf(space: SpaceId, page: PageIndex): Version
+  /** Undefined where there is none. Throws `damaged`, naming page and place: such a page is never served. */
+  read(space: SpaceId, page: PageIndex): Promise<StoredPage | undefined>
+  /**
+   * Resolves when all of the group is durable. Groups take effect in the order of the calls. Throws `no-space`, after
+   * which nothing of it has happened; `busy` above `pendingBytesMax`; `invalid-argument`; `storage-failed`.
+   */
+  commit(group: CommitGroup): Promise<void>
+  /** The value is the store's own: it must not be changed. */
+  get(key: string): Uint8Array | undefined
+  /** All entries whose key begins so, sorted by key. */
+  list(prefix: string): [key: string, value: Uint8Array][]
+  /** The pages of a space, in no order. The space must not change during the iteration. */
+  pagesOf(space: SpaceId): IterableIterator<{ readonly page: PageIndex; readonly version: Version }>
+  /** Spaces that have a page, in no order. */
+  spaces(): IterableIterator<SpaceId>
+  /** Reads every page once, so that damage shows in `damage` before somebody needs the page. */
+  scrub(): Promise<void>
+  readonly damage: readonly Damage[]
+  /** How often damage was met since the store was opened; never falls. */
+  readonly damageCount: number
+  /** Bytes of commits not yet durable. */
+  readonly pendingBytes: number
+  readonly pendingBytesMax: number
+  /** Bytes of all that is kept: pages, metadata and their records. */
+  readonly liveBytes: number
+  /**
+   * What `liveBytes` may grow to: any commit that leaves it at or under this finds room, however scattered the
+   * overwriting. The rest of the disk limit lets the cleaner work.
+   */
+  readonly usableBytes: number
+  /** Bytes of the log files, including room made ahead. */
+  readonly diskBytes: number
+  readonly diskBytesMax: number
+  /** Waits for what was committed, then gives the directory back. Idempotent. */
+  close(): Promise<void>
+}

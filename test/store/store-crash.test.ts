@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { KhazanaError } from '../../src/stdx/errors.js'
+import { Prng } from '../../src/stdx/prng.js'
+import type { CommitGroup, PageWrite, Store, StoreLimits } from '../../src/store/store.js'
+import { SimDirectory } from '../../src/testing/sim-directory.js'
+import { content, KiB, open, page, space, turns, write } from './store-fixture.js'
+import { assertHolds, outlineOf, StoreModel } from './store-model.js'
+
+interface Issued {
+  readonly group: CommitGroup
+  outcome: 'pending' | 'durable' | 'refused'
+}
+
+/** Plays one life of a directory: commits, crashes, clean closes, reopenings. */
+class Life {
+  readonly #random: Prng
+  readonly #limits: StoreLimits
+  #version = 0
+  /** As of the last reopening. */
+  #model = new StoreModel()
+  #issued: Issued[] = []
+  #directory: SimDirectory
+  readonly seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0 }
+
+  constructor(seed: number) {
+    this.#random = new Prng(seed)
+    const segmentBlocks = 24 + this.#random.below(24)
+    this.#limits = {
+      segmentBytes: segmentBlocks * 4 * KiB,
+      diskBytesMax: segmentBlocks * 4 * KiB * (9 + this.#random.below(6)),
+      pageBytesMax: 8 * KiB,
+    }
+    const delays = this.#random.fork()
+    this.#directory = new SimDirectory({
+      delay: async () => {
+        if (delays.chance(0.3)) await turns(delays.below(3))
+      },
+    })
+  }
+
+  async run(): Promise<void> {
+    for (let generation = 0; generation < 6; generation++) {
+      const store = await open(this.#directory, { limits: this.#limits, seed: this.#random.uint32() })
+      this.#settleModel(store)
+      await assertHolds(store, this.#model)
+      assert.equal(store.damageCount, 0)
+      await this.#work(store)
+      if (this.#random.chance(0.7)) {
+        this.seen.crashes++
+        this.#directory = this.#directory.crash(this.#random)
+      } else {
+        await Promise.all(this.#issued.map((issued) => this.#settled(issued)))
+        await store.close()
+      }
+    }
+  }
+
+  /** What was found must be all that was acknowledged, and then some first part of what was under way. */
+  #settleModel(store: Store): void {
+    const found = outlineOf(store)
+    const accepted = this.#issued.filter((issued) => issued.outcome !== 'refused')
+    const durable = accepted.findLastIndex((issued) => issued.outcome === 'durable') + 1
+    const model = this.#model.copy()
+    for (const { group } of accepted.slice(0, durable)) model.apply(group)
+    let matched = durable
+    while (model.outline() !== found && matched < accepted.length) {
+      const next = accepted[matched++]
+      if (next !== undefined) model.apply(next.group)
+    }
+    assert.equal(found, model.outline(), `after ${durable} durable commits of ${accepted.length}`)
+    if (matched < accepted.length) this.seen.lostTails++
+    this.#model = model
+    this.#issued = []
+  }
+
+  async #work(store: Store): Promise<void> {
+    const steps = this.#random.below(80)
+    const diskBefore = store.diskBytes
+    for (let step = 0; step < steps; step++) {
+      const issued: Issued = { group: this.#randomGroup(store), outcome: 'pending' }
+      this.#issued.push(issued)
+      store.commit(issued.group).then(
+        () => (issued.outcome = 'durable'),
+        (reason: unknown) => {
+          assert(reason instanceof KhazanaError && reason.code === 'no-space', String(reason))
+          this.seen.refusals++
+          issued.outcome = 'refused'
+        },
+      )
+      if (this.#random.chance(0.5)) await this.#settled(issued)
+    }
+    if (store.diskBytes === diskBefore && steps > 40) this.seen.cleanings++
+    if (this.#random.chance(0.5)) await turns(this.#random.below(10))
+  }
+
+  async #settled(issued: Issued): Promise<void> {
+    for (let turn = 0; issued.outcome === 'pending'; turn++) {
+      assert(turn < 20_000, 'a commit settles')
+      await turns(1)
+    }
+  }
+
+  #randomGroup(store: Store): CommitGroup {
+    const random = this.#random
+    const kind = random.below(10)
+    const range = { first: page(random.below(24)), count: 1 + random.below(12) }
+    if (kind === 0) return { frees: [{ space: space(random.below(3)), range }] }
+    if (kind === 1) return { drops: [space(random.below(3))], pages: random.chance(0.5) ? [this.#randomPage()] : [] }
+    if (kind === 2) return { deletes: [`key ${random.below(8)}`] }
+    if (kind === 3) {
+      return {
+        puts: [{ key: `key ${random.below(8)}`, value: random.bytes(random.below(600)) }],
+        deletes: [`key ${random.below(8)}`],
+      }
+    }
+    // Mostly within what must fit; now and then too much, to be refused.
+    const count = store.liveBytes > store.usableBytes && random.chance(0.8) ? 0 : 1 + random.below(random.chance(0.1) ? 60 : 6)
+    const pages = Array.from({ length: count }, () => this.#randomPage())
+    return kind === 4 ? { pages, frees: [{ space: space(random.below(3)), range }] } : { pages }
+  }
+
+  #randomPage(): PageWrite {
+    const version = ++this.#version
+    const bytes = content(version, this.#random.chance(0.2) ? 8 * KiB : 4 * KiB)
+    return write(this.#random.below(3), this.#random.below(24), version, bytes)
+  }
+}
+
+test('after a power cut every acknowledged group is there, and of the others a first part, each whole', async () => {
+  const seeds = Number(process.env['SEEDS'] ?? 200)
+  const first = Number(process.env['SEED'] ?? 1)
+  const seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0 }
+  for (let seed = first; seed < first + seeds; seed++) {
+    const life = new Life(seed)
+    try {
+      await life.run()
+    } catch (cause) {
+      throw new Error(`with SEED=${seed}`, { cause })
+    }
+    for (const key of ['crashes', 'refusals', 'cleanings', 'lostTails'] as const) seen[key] += life.seen[key]
+  }
+  // The run must have been through what it is about.
+  if (seeds >= 100) for (const [what, count] of Object.entries(seen)) assert(count > 10, `${what}: only ${count}`)
+})

@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict'
+import type { CommitGroup, Store } from '../../src/store/store.js'
+import { page as pageOf, space as spaceOf } from './store-fixture.js'
+
+/** What a store should hold, kept in the most obvious way. */
+export class StoreModel {
+  readonly pages = new Map<string, { version: number; bytes: Uint8Array }>()
+  readonly values = new Map<string, Uint8Array>()
+
+  copy(): StoreModel {
+    const copy = new StoreModel()
+    for (const [key, page] of this.pages) copy.pages.set(key, page)
+    for (const [key, value] of this.values) copy.values.set(key, value)
+    return copy
+  }
+
+  apply(group: CommitGroup): void {
+    for (const space of group.drops ?? []) this.#forget(space, 0, Infinity)
+    for (const { space, range } of group.frees ?? []) this.#forget(space, range.first, range.count)
+    for (const { space, page, version, bytes } of group.pages ?? []) this.pages.set(`${space}/${page}`, { version, bytes })
+    for (const key of group.deletes ?? []) this.values.delete(key)
+    for (const { key, value } of group.puts ?? []) this.values.set(key, value)
+  }
+
+  bytes(): number {
+    let bytes = 0
+    for (const page of this.pages.values()) bytes += page.bytes.length
+    return bytes
+  }
+
+  #forget(space: number, first: number, count: number): void {
+    for (const key of this.pages.keys()) {
+      const [inSpace, page] = key.split('/').map(Number)
+      if (inSpace === space && page !== undefined && page >= first && page < first + count) this.pages.delete(key)
+    }
+  }
+
+  /** Pages with their versions, and the metadata: cheap to compare. */
+  outline(): string {
+    const pages = [...this.pages].map(([key, { version }]) => `${key}@${version}`)
+    const values = [...this.values].map(([key, value]) => `${key}=${[...value].join(',')}`)
+    return [...pages, ...values].sort().join(' ')
+  }
+}
+
+export function outlineOf(store: Store): string {
+  const found: string[] = []
+  for (const space of store.spaces()) {
+    for (const { page, version } of store.pagesOf(space)) found.push(`${space}/${page}@${version}`)
+  }
+  for (const [key, value] of store.list('')) found.push(`${key}=${[...value].join(',')}`)
+  return found.sort().join(' ')
+}
+
+/** Every byte of every page. */
+export async function assertHolds(store: Store, model: StoreModel): Promise<void> {
+  assert.equal(outlineOf(store), model.outline())
+  for (const [key, expected] of model.pages) {
+    const [space = 0, page = 0] = key.split('/').map(Number)
+    const found = await store.read(spaceOf(space), pageOf(page))
+    assert.equal(found?.version, expected.version, key)
+    assert.deepEqual(found.bytes, expected.bytes, key)
+    assert.equal(store.versionOf(spaceOf(space), pageOf(page)), expected.version)
+  }
+}
