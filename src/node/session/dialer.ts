@@ -135,16 +135,9 @@ export class Dialer {
 
   #answered(link: FrameLink, hello: Hello, frame: Frame): void {
     const message = frame.message
-    switch (message.kind) {
-      case 'welcome':
-        this.#welcomed(link, hello, message)
-        return
-      case 'refused':
-        this.#abandon(errorOf(message))
-        return
-      default:
-        throw new KhazanaError('protocol-error', `"${message.kind}" is no answer to "hello"`)
-    }
+    if (message.kind === 'welcome') this.#welcomed(link, hello, message)
+    else if (message.kind === 'refused') this.#abandon(errorOf(message))
+    else throw new KhazanaError('protocol-error', `"${message.kind}" is no answer to "hello"`)
   }
 
   #welcomed(link: FrameLink, hello: Hello, welcome: Welcome): void {

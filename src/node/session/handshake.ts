@@ -49,8 +49,7 @@ export function helloOf(local: LocalIdentity, session: SessionDriver | undefined
 /** Whether the session that the caller asks to go on with is the one that is known here, and can go on. */
 export function canResume(session: SessionDriver, hello: Hello, incarnation: number): boolean {
   return (
-    hello.resume !== undefined &&
-    hello.resume.peerIncarnation === incarnation &&
+    hello.resume?.peerIncarnation === incarnation &&
     isSamePeer(session, hello) &&
     session.peer.incarnation === hello.incarnation &&
     session.canResume(hello.resume.received)

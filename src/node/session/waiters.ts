@@ -12,7 +12,9 @@ export class Waiters {
   }
 
   wait(): Promise<void> {
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ resolve, reject })
+    })
   }
 
   resolve(): void {

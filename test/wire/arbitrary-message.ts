@@ -1,0 +1,196 @@
+import fc, { type Arbitrary } from 'fast-check'
+import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
+import type { RegionAttributes, RegionDescriptor } from '../../src/address/descriptor.js'
+import {
+  clientSiteMax,
+  clusterId,
+  nodeId,
+  nodeIdMax,
+  type NodeId,
+  type SiteId,
+} from '../../src/address/identity.js'
+import { pageIndex, pagesPerRegionMax, type PageRange, type Version } from '../../src/address/page.js'
+import type { CrewMessage, PageStamp, Transfer } from '../../src/wire/crew-message.js'
+import {
+  protocolVersion,
+  type AttributeChanges,
+  type Call,
+  type Message,
+  type NodeStatus,
+  type RegionStat,
+  type Result,
+} from '../../src/wire/message.js'
+
+/** Every kind of message, with values from all of their ranges, the edges more often than not. */
+
+const whole = (min: number, max: number): Arbitrary<number> =>
+  fc.oneof(
+    fc.constantFrom(min, max),
+    fc.integer({ min, max: Math.min(max, min + 300) }),
+    fc.integer({ min, max }),
+  )
+
+function plain<T>(fields: { [Name in keyof T]: Arbitrary<T[Name]> }): Arbitrary<T> {
+  return fc.record(fields, { noNullPrototype: true }) as Arbitrary<T>
+}
+
+const count = whole(0, Number.MAX_SAFE_INTEGER)
+const milliseconds = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0)
+const short = fc.string({ unit: 'grapheme', maxLength: 20 })
+const code = fc.constantFrom('busy', 'no-space', '')
+const site = whole(1, clientSiteMax).map((value) => value as SiteId)
+const node: Arbitrary<NodeId> = whole(1, nodeIdMax).map(nodeId)
+const page = whole(0, pagesPerRegionMax - 1).map(pageIndex)
+const version = count.map((value) => value as Version)
+const known = whole(-1, Number.MAX_SAFE_INTEGER - 1)
+const right = fc.constantFrom('shared', 'exclusive')
+const keep = fc.constantFrom('none', 'shared')
+const address = fc.bigInt({ min: 0n, max: addressSpaceEnd - 1n }).map(addressFrom)
+
+const range: Arbitrary<PageRange> = page.chain((first) =>
+  whole(1, pagesPerRegionMax - first).map((pages) => ({ first, count: pages })),
+)
+const stamp: Arbitrary<PageStamp> = plain({ page, version, hasBytes: fc.boolean() })
+const stamps = fc.array(stamp, { maxLength: 5 })
+const transfer: Arbitrary<Transfer> = plain({ to: node, serial: count, session: count, right, known })
+
+function tagged<Tag extends string, Kind extends string, T>(
+  tag: Tag,
+  kind: Kind,
+  fields: { [Name in keyof T]: Arbitrary<T[Name]> },
+): Arbitrary<Record<Tag, Kind> & T> {
+  return plain(fields).map((record) => ({ [tag]: kind, ...record }) as Record<Tag, Kind> & T)
+}
+
+const crew: Arbitrary<CrewMessage> = fc.oneof(
+  tagged('kind', 'acquire', { serial: count, range, right, known: fc.array(known, { maxLength: 5 }) }),
+  tagged('kind', 'cancel', { serial: count, range }),
+  tagged('kind', 'commit', { commit: count, pages: stamps }),
+  tagged('kind', 'yield', { range, keep, handed: fc.boolean() }),
+  tagged('kind', 'accepted', { serial: count, page, right }),
+  tagged('kind', 'grant', { serial: count, right, pages: stamps }),
+  tagged('kind', 'refuse', { serial: count, range, code, message: short }),
+  tagged('kind', 'recall', { range, keep, transfer: fc.option(transfer, { nil: undefined }) }),
+  tagged('kind', 'committed', { commit: count }),
+  tagged('kind', 'uncommitted', { commit: count, code, message: short }),
+  tagged('kind', 'revoke', { range }),
+  tagged('kind', 'transfer', { serial: count, session: count, right, page: stamp }),
+)
+
+const labels = fc.dictionary(short, short, { maxKeys: 4, noNullPrototype: true })
+const attributes: Arbitrary<RegionAttributes> = plain({
+  protocol: fc.constantFrom('crew', 'release'),
+  minReplicas: whole(1, 64),
+  labels,
+})
+const pageSize = fc.constantFrom(4096, 65_536, 1_048_576)
+const descriptor: Arbitrary<RegionDescriptor> = plain({
+  address,
+  pages: whole(1, 2 ** 32),
+  pageSize,
+  home: node,
+  generation: count,
+  revision: count,
+  attributes,
+}).map(({ pages, ...rest }) => ({ ...rest, size: pages * rest.pageSize }))
+const changes: Arbitrary<AttributeChanges> = plain({
+  protocol: fc.option(fc.constant('crew'), { nil: undefined }),
+  minReplicas: fc.option(whole(1, 64), { nil: undefined }),
+  labels,
+})
+const status: Arbitrary<NodeStatus> = plain({
+  node,
+  name: short,
+  listen: short,
+  incarnation: count,
+  uptimeMs: milliseconds,
+  regions: count,
+  clients: count,
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  allocatedBytes: count,
+  damagedPages: count,
+})
+const member = plain({ node, name: short, listen: short })
+const stat: Arbitrary<RegionStat> = plain({
+  descriptor,
+  group: fc.array(node, { maxLength: 3 }),
+  epoch: count,
+  allocated: fc.array(plain({ offset: count, length: count }), { maxLength: 3 }),
+  allocatedBytes: count,
+  pages: fc.array(
+    plain({
+      page,
+      version,
+      owner: fc.option(site, { nil: undefined }),
+      sharers: fc.array(site, { maxLength: 3 }),
+      damaged: fc.boolean(),
+    }),
+    { maxLength: 3 },
+  ),
+})
+const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
+
+const call: Arbitrary<Call> = fc.oneof(
+  tagged('op', 'reserve', { size: count, pageSize, attributes }),
+  tagged('op', 'unreserve', { address }),
+  tagged('op', 'allocate', { address, offset: count, length: count }),
+  tagged('op', 'free', { address, offset: count, length: count }),
+  tagged('op', 'describe', { address }),
+  tagged('op', 'set-attributes', { address, changes }),
+  tagged('op', 'stat', { address, range }),
+  tagged('op', 'nodes', {}),
+  tagged('op', 'node-status', {}),
+  tagged('op', 'grant-pool', { size: count }),
+  tagged('op', 'locate', { address }),
+)
+const result: Arbitrary<Result> = fc.oneof(
+  tagged('op', 'reserve', { descriptor }),
+  tagged('op', 'describe', { descriptor }),
+  tagged('op', 'set-attributes', { descriptor }),
+  tagged('op', 'unreserve', {}),
+  tagged('op', 'allocate', {}),
+  tagged('op', 'free', {}),
+  tagged('op', 'stat', { stat }),
+  tagged('op', 'nodes', {
+    nodes: fc.array(plain({ member, status: fc.option(status, { nil: undefined }) }), { maxLength: 3 }),
+  }),
+  tagged('op', 'node-status', { status }),
+  tagged('op', 'grant-pool', { pool }),
+  tagged('op', 'locate', { pool }),
+)
+
+const cluster = fc.stringMatching(/^[0-9a-f]{32}$/).map(clusterId)
+const who = { version: fc.constant(protocolVersion), cluster, incarnation: count, name: short, listen: short }
+
+export const messages: Arbitrary<Message> = fc.oneof(
+  tagged('kind', 'hello', {
+    ...who,
+    role: fc.constantFrom('node', 'client'),
+    site: fc.oneof(fc.constant(0 as const), site),
+    resume: fc.option(plain({ session: count, peerIncarnation: count, received: count }), {
+      nil: undefined,
+    }),
+  }),
+  tagged('kind', 'welcome', {
+    ...who,
+    site: node,
+    assigned: site,
+    session: count,
+    resumed: fc.boolean(),
+    received: count,
+    leaseMs: whole(10, 3_600_000),
+  }),
+  tagged('kind', 'refused', { code, message: short }),
+  tagged('kind', 'acknowledge', {}),
+  tagged('kind', 'renew', { renewal: count }),
+  tagged('kind', 'renewed', { renewal: count, validForMs: milliseconds }),
+  tagged('kind', 'goodbye', {}),
+  { weight: 4, arbitrary: tagged('kind', 'cm', { region: address, generation: count, body: crew }) },
+  { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
+  { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
+  tagged('kind', 'failure', { id: count, code, message: short }),
+  tagged('kind', 'members', { revision: count, members: fc.array(member, { maxLength: 3 }) }),
+)
