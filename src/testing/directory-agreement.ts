@@ -35,6 +35,7 @@ export interface SiteSnapshot {
  * - At most one site can write a page, and then no other site can read it. What a site can use is what it holds, less
  *   what it has handed on; with a lapsed lease, nothing.
  * - A parent knows of every usable right of its children; it may believe them to hold more than they do, never less.
+ *   A parent that does not list the region is not asked: it is down, or waits out the leases of its earlier life.
  * - Copies of one version are the same bytes.
  */
 export function disagreements(snapshots: readonly SiteSnapshot[]): readonly string[] {
@@ -75,6 +76,9 @@ export function quiescentDisagreements(snapshots: readonly SiteSnapshot[]): read
         found.push(`${where}: ${site} holds ${right} of version ${version}, the newest is ${newest}`)
       }
       const believed = parentBelief(sites, copy)
+      if (believed === undefined && copy.parent !== undefined && right !== 'none') {
+        found.push(`${where}: ${site} holds ${right}, its parent ${copy.parent} knows nothing of the region`)
+      }
       if (believed !== undefined && rank(right) < rank(believed.right)) {
         found.push(`${where}: ${site} holds ${right}, its parent ${believed.parent} believes ${believed.right}`)
       }
@@ -156,14 +160,14 @@ function differentBytes(where: string, copies: readonly Copy[]): string[] {
   return found
 }
 
-/** What the parent believes that this copy's site holds; undefined at the home, or where the parent is not there. */
+/** What the parent believes that this copy's site holds; undefined at the home, or where the parent cannot tell. */
 function parentBelief(
   sites: ReadonlyMap<string, SiteSnapshot>,
   copy: Copy,
 ): { readonly parent: string; readonly right: Right } | undefined {
   if (copy.parent === undefined) return undefined
-  const parent = sites.get(copy.parent)
-  if (parent === undefined) return undefined
-  const belief = parent.regions.get(copy.region)?.pages.get(copy.page)
+  const region = sites.get(copy.parent)?.regions.get(copy.region)
+  if (region === undefined) return undefined
+  const belief = region.pages.get(copy.page)
   return { parent: copy.parent, right: belief?.children.get(copy.snapshot.site) ?? 'none' }
 }

@@ -47,6 +47,7 @@ type Draft = { -readonly [K in keyof Operation]: Operation[K] }
 export class HistoryRecorder {
   readonly #now: () => number
   readonly #operations: Draft[] = []
+  readonly #open = new Set<Draft>()
   #order = 0
 
   /** `now` gives virtual milliseconds. */
@@ -59,6 +60,11 @@ export class HistoryRecorder {
     return this.#operations.map((operation) => ({ ...operation }))
   }
 
+  /** Operations that have not ended. */
+  open(): readonly Operation[] {
+    return [...this.#open]
+  }
+
   /** Writes that were acknowledged. */
   get acknowledged(): number {
     return this.#operations.filter((one) => one.op === 'write' && one.ok && one.complete !== null).length
@@ -66,15 +72,15 @@ export class HistoryRecorder {
 
   read(process: string, key: string): OpenOperation {
     // Not ok until it is answered: an unanswered read has no effect.
-    return this.#open({ process, op: 'read', key, value: null, ok: false })
+    return this.#begin({ process, op: 'read', key, value: null, ok: false })
   }
 
   /** `value` is written by nothing else in this history. */
   write(process: string, key: string, value: string): OpenOperation {
-    return this.#open({ process, op: 'write', key, value, ok: true })
+    return this.#begin({ process, op: 'write', key, value, ok: true })
   }
 
-  #open(start: Pick<Operation, 'process' | 'op' | 'key' | 'value' | 'ok'>): OpenOperation {
+  #begin(start: Pick<Operation, 'process' | 'op' | 'key' | 'value' | 'ok'>): OpenOperation {
     const draft: Draft = {
       ...start,
       invoke: this.#now(),
@@ -83,10 +89,9 @@ export class HistoryRecorder {
       completeOrder: null,
     }
     this.#operations.push(draft)
-    let isOpen = true
-    const once = (end: () => void) => {
-      if (isOpen) end()
-      isOpen = false
+    this.#open.add(draft)
+    const once = (end: () => void): void => {
+      if (this.#open.delete(draft)) end()
     }
     const complete = (): void => {
       draft.complete = this.#now()
