@@ -71,12 +71,11 @@ function byKey(history: readonly Operation[]): Map<string, Operation[]> {
 }
 
 function checkKey(key: string, all: readonly Operation[]): Verdict {
-  const no = (explanation: string, operations: readonly Operation[]): Verdict => ({
-    kind: 'violation',
-    key,
-    explanation: [explanation, ...operations.map((one) => `  ${describeOperation(one)}`)].join('\n'),
-    operations,
-  })
+  const no = (explanation: string, contradicting: readonly Operation[]): Verdict => {
+    const operations = withProofs(contradicting, all)
+    const lines = operations.map((one) => `  ${describeOperation(one)}`)
+    return { kind: 'violation', key, explanation: [explanation, ...lines].join('\n'), operations }
+  }
   const repeated = repeatedValue(all)
   if (repeated !== undefined) {
     return { kind: 'undecided', key, explanation: `the value "${repeated}" was written twice to ${key}` }
@@ -90,7 +89,7 @@ function checkKey(key: string, all: readonly Operation[]): Verdict {
   const followers = new Set<Cluster>()
   for (const operation of operations) {
     const isRead = operation.op === 'read'
-    const seen = isRead ? operation.value : operation.old
+    const seen = seenBy(operation)
     if (seen === undefined) continue
     const cluster = clusters.get(seen)
     if (cluster === undefined) return no('a value was read that nobody wrote:', [operation])
@@ -147,11 +146,37 @@ function withoutUnseen(operations: readonly Operation[]): readonly Operation[] {
   for (let one = open.pop(); one !== undefined; one = open.pop()) {
     if (kept.has(one)) continue
     kept.add(one)
-    const seen = one.op === 'read' ? one.value : one.old
+    const seen = seenBy(one)
     const writer = seen === undefined ? undefined : writers.get(seen)
     if (writer !== undefined) open.push(writer)
   }
   return operations.filter((one) => kept.has(one))
+}
+
+/** For each write of unknown outcome also the operations that show that it happened. */
+function withProofs(operations: readonly Operation[], all: readonly Operation[]): readonly Operation[] {
+  const proven = new Set(operations)
+  for (const unknown of operations.filter((one) => one.completeOrder === null)) {
+    // The shortest way to what is known, through values seen.
+    const ways: (readonly Operation[])[] = [[unknown]]
+    const tried = new Set<Operation>()
+    for (let way = ways.shift(); way !== undefined; way = ways.shift()) {
+      const last = way.at(-1)
+      if (last === undefined || tried.has(last)) continue
+      tried.add(last)
+      if (last.completeOrder !== null) {
+        for (const one of way) proven.add(one)
+        break
+      }
+      for (const one of all) if (seenBy(one) === last.value) ways.push([...way, one])
+    }
+  }
+  return [...proven]
+}
+
+/** The value that the operation read; undefined where it read none. */
+function seenBy(operation: Operation): string | null | undefined {
+  return operation.op === 'read' ? operation.value : operation.old
 }
 
 function end(operation: Operation): number {
