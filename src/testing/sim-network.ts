@@ -181,7 +181,8 @@ export class SimNetwork {
             answer(() => fail('refused'))
             return
           }
-          const connection = this.#open({ process, host: from }, { port, host: target, forth, back })
+          const links = { forth, back }
+          const connection = this.#open({ process, host: from }, { port, host: target, asked: endpoint }, links)
           answer(() => {
             if (settle()) resolve(connection)
             else connection.destroy()
@@ -195,7 +196,8 @@ export class SimNetwork {
   /** The kernels' part of connecting: the accepting program hears of it when it runs. */
   #open(
     from: { readonly process: SimProcess; readonly host: Host },
-    to: { readonly port: Port; readonly host: Host; readonly forth: SimLink; readonly back: SimLink },
+    to: { readonly port: Port; readonly host: Host; readonly asked: Endpoint },
+    links: { readonly forth: SimLink; readonly back: SimLink },
   ): Connection {
     const { port } = to
     const stream = new SimStream(
@@ -204,9 +206,9 @@ export class SimNetwork {
       this.#options,
       {
         near: { process: from.process, host: from.host.name, label: from.process.name },
-        far: { process: port.process, host: to.host.name, label: describe(port.endpoint) },
+        far: { process: port.process, host: to.host.name, label: describe(to.asked) },
       },
-      to,
+      links,
       (gone) => this.#streams.delete(gone),
     )
     this.#streams.add(stream)
