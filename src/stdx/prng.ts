@@ -28,8 +28,11 @@ export class Prng {
 
   /** `seed`: a whole number from 0 to `seedMax`. */
   static fromSeed(seed: number): Prng {
-    assert(Number.isSafeInteger(seed) && seed >= 0, `a seed is a whole number from 0 to ${seedMax}, not ${seed}`)
-    return mixed(new Prng(seed % 2 ** 32 | 0, Math.floor(seed / 2 ** 32) | 0))
+    assert(
+      Number.isSafeInteger(seed) && seed >= 0,
+      `a seed is a whole number from 0 to ${seedMax}, not ${seed}`,
+    )
+    return mixed(new Prng((seed % 2 ** 32) | 0, Math.floor(seed / 2 ** 32) | 0))
   }
 
   /** A generator of its own. The same label gives the same one. */
@@ -56,7 +59,7 @@ export class Prng {
 
   bytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length)
-    for (let at = 0; at < length; ) {
+    for (let at = 0; at < length;) {
       let word = this.uint32()
       for (let left = 4; left > 0 && at < length; left--, at++) {
         bytes[at] = word & 0xff
