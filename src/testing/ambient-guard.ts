@@ -55,7 +55,10 @@ function forbid(owner: object, key: string, name: string): () => void {
 
 function thrower(name: string): () => never {
   const throws = (): never => {
-    throw new SimulationError('ambient', `simulated code used ${name}: everything ambient comes from the World`)
+    throw new SimulationError(
+      'ambient',
+      `simulated code used ${name}: everything ambient comes from the World`,
+    )
   }
   // `process.hrtime.bigint` is a function on a function.
   return Object.assign(throws, { bigint: throws, [forbidden]: true })

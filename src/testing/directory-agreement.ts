@@ -80,12 +80,16 @@ export function quiescentDisagreements(snapshots: readonly SiteSnapshot[]): read
         found.push(`${where}: ${site} holds ${right}, its parent ${copy.parent} knows nothing of the region`)
       }
       if (believed !== undefined && rank(right) < rank(believed.right)) {
-        found.push(`${where}: ${site} holds ${right}, its parent ${believed.parent} believes ${believed.right}`)
+        found.push(
+          `${where}: ${site} holds ${right}, its parent ${believed.parent} believes ${believed.right}`,
+        )
       }
       for (const [child, childRight] of children) {
         const isThere = copies.some((other) => other.snapshot.site === child)
         if (!isThere && childRight !== 'none') {
-          found.push(`${where}: ${site} believes that ${child} holds ${childRight}, which knows nothing of the page`)
+          found.push(
+            `${where}: ${site} believes that ${child} holds ${childRight}, which knows nothing of the page`,
+          )
         }
       }
     }
@@ -154,7 +158,9 @@ function differentBytes(where: string, copies: readonly Copy[]): string[] {
     const known = byVersion.get(belief.version)
     if (known === undefined) byVersion.set(belief.version, { site: snapshot.site, digest: belief.digest })
     else if (known.digest !== belief.digest) {
-      found.push(`${where}: ${known.site} and ${snapshot.site} have different bytes of version ${belief.version}`)
+      found.push(
+        `${where}: ${known.site} and ${snapshot.site} have different bytes of version ${belief.version}`,
+      )
     }
   }
   return found

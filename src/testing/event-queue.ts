@@ -46,7 +46,8 @@ export class EventQueue {
     for (;;) {
       let childAt = 2 * at + 1
       if (childAt >= heap.length) break
-      if (childAt + 1 < heap.length && isBefore(heap[childAt + 1] as SimEvent, heap[childAt] as SimEvent)) childAt++
+      if (childAt + 1 < heap.length && isBefore(heap[childAt + 1] as SimEvent, heap[childAt] as SimEvent))
+        childAt++
       const child = heap[childAt] as SimEvent
       if (!isBefore(child, last)) break
       heap[at] = child

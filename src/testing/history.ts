@@ -141,7 +141,8 @@ function parse(line: string, number: number): Operation {
   } catch (cause) {
     throw new KhazanaError('bad-format', `line ${number} of the history is no JSON`, { cause })
   }
-  if (!isOperation(parsed)) throw new KhazanaError('bad-format', `line ${number} of the history is no operation`)
+  if (!isOperation(parsed))
+    throw new KhazanaError('bad-format', `line ${number} of the history is no operation`)
   return parsed
 }
 

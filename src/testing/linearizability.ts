@@ -84,7 +84,8 @@ function checkKey(key: string, all: readonly Operation[]): Verdict {
   const clusters = new Map<string | null, Cluster>()
   clusters.set(null, { value: null, write: undefined, reads: [], next: undefined })
   for (const write of operations) {
-    if (write.op === 'write') clusters.set(write.value, { value: write.value, write, reads: [], next: undefined })
+    if (write.op === 'write')
+      clusters.set(write.value, { value: write.value, write, reads: [], next: undefined })
   }
   const followers = new Set<Cluster>()
   for (const operation of operations) {
@@ -120,7 +121,8 @@ function checkKey(key: string, all: readonly Operation[]): Verdict {
     blocks.push(blockOf(chain))
   }
   const circular = [...clusters.values()].find((cluster) => !chained.has(cluster))
-  if (circular !== undefined) return no("critical sections read each other's values in a circle:", circle(circular))
+  if (circular !== undefined)
+    return no("critical sections read each other's values in a circle:", circle(circular))
   const contradiction = contradictionBetween(blocks)
   return contradiction === undefined
     ? { kind: 'ok' }
@@ -229,7 +231,9 @@ function blockOf(clusters: readonly Cluster[]): Block {
 /** The operations that put each of two blocks before the other, or undefined. */
 function contradictionBetween(blocks: readonly Block[]): readonly Operation[] | undefined {
   // A block whose earliest end is before its latest beginning covers the time between: nothing else fits there.
-  const solid = blocks.filter((block) => block.firstEnd < block.lastStart).sort((a, b) => a.firstEnd - b.firstEnd)
+  const solid = blocks
+    .filter((block) => block.firstEnd < block.lastStart)
+    .sort((a, b) => a.firstEnd - b.firstEnd)
   for (const [index, block] of solid.entries()) {
     const next = solid[index + 1]
     if (next !== undefined && next.firstEnd < block.lastStart) return witnesses(block, next)
@@ -259,10 +263,17 @@ const chainListedMax = 8
 
 function witnesses(x: Block, y: Block): readonly Operation[] {
   const shown = new Set<Operation>()
-  for (const block of [x, y]) {
-    for (const one of [block.firstEnding, block.lastStarting]) if (one !== undefined) shown.add(one)
-    // The writes that tie the two operations of a block together.
-    const writes = block.clusters.map((cluster) => cluster.write).filter((write) => write !== undefined)
+  for (const [before, after] of [
+    [x, y],
+    [y, x],
+  ] as const) {
+    // That the initial value comes first needs no proof.
+    if (before.isInitial) continue
+    for (const one of [before.firstEnding, after.lastStarting]) if (one !== undefined) shown.add(one)
+  }
+  for (const { clusters } of [x, y]) {
+    // The writes that tie the operations of a block together.
+    const writes = clusters.map((cluster) => cluster.write).filter((write) => write !== undefined)
     for (const write of between(writes, [...shown])) shown.add(write)
   }
   return [...shown].sort((a, b) => a.invokeOrder - b.invokeOrder)

@@ -31,7 +31,11 @@ export class ProcessDirectory implements Directory {
   }
 
   open(name: string, options: { readonly create: boolean }): Promise<File> {
-    return this.#disk.perform('open', 0, async () => new ProcessFile(await this.#inner.open(name, options), this.#disk))
+    return this.#disk.perform(
+      'open',
+      0,
+      async () => new ProcessFile(await this.#inner.open(name, options), this.#disk),
+    )
   }
 
   remove(name: string): Promise<void> {

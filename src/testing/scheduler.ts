@@ -136,12 +136,16 @@ export class Scheduler {
 
   /** What has not happened yet, for people: how many events of each label, and the next ones. */
   describePending(): string {
-    const pending = this.#queue.sorted().filter((event) => event.run !== undefined && event.owner?.state !== 'dead')
+    const pending = this.#queue
+      .sorted()
+      .filter((event) => event.run !== undefined && event.owner?.state !== 'dead')
     const counts = new Map<string, number>()
     for (const event of pending) counts.set(event.label, (counts.get(event.label) ?? 0) + 1)
     const totals = [...counts].map(([label, count]) => `${label} x${count}`).join(', ')
     const next = pending.slice(0, pendingListedMax).map(describe)
-    const withheld = [...this.#withheld].map(([owner, events]) => `  paused ${owner.name}: ${events.length} withheld`)
+    const withheld = [...this.#withheld].map(
+      ([owner, events]) => `  paused ${owner.name}: ${events.length} withheld`,
+    )
     return [`${pending.length} events pending: ${totals || 'none'}`, ...next, ...withheld].join('\n')
   }
 
@@ -225,7 +229,10 @@ export class Scheduler {
     )
   }
 
-  #error(kind: 'leak' | 'deadlock' | `${'steps' | 'wall-clock' | 'virtual-time'}-exhausted`, what: string): Error {
+  #error(
+    kind: 'leak' | 'deadlock' | `${'steps' | 'wall-clock' | 'virtual-time'}-exhausted`,
+    what: string,
+  ): Error {
     return new SimulationError(kind, `at ${this.#nowMs.toFixed(3)} ms: ${what}\n${this.describePending()}`)
   }
 }

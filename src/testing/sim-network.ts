@@ -121,7 +121,8 @@ export class SimNetwork {
     accept: (connection: Connection) => void,
   ): Promise<Listener> {
     await process.delay(listenMs, 'listen')
-    const endpoint = wanted.kind === 'tcp' && wanted.port === 0 ? { ...wanted, port: host.nextPort++ } : wanted
+    const endpoint =
+      wanted.kind === 'tcp' && wanted.port === 0 ? { ...wanted, port: host.nextPort++ } : wanted
     if (endpoint.kind === 'tcp' && !isNameOf(host, endpoint.host)) {
       throw new KhazanaError('invalid-argument', `${host.name} has no address ${endpoint.host}`)
     }
@@ -182,7 +183,11 @@ export class SimNetwork {
             return
           }
           const links = { forth, back }
-          const connection = this.#open({ process, host: from }, { port, host: target, asked: endpoint }, links)
+          const connection = this.#open(
+            { process, host: from },
+            { port, host: target, asked: endpoint },
+            links,
+          )
           answer(() => {
             if (settle()) resolve(connection)
             else connection.destroy()

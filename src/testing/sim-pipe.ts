@@ -126,7 +126,10 @@ export class SimPipe {
     const cut = this.#wire[kept]
     this.#wire.length = kept
     if (cut?.kind === 'bytes' && cut.bytes.length > 1) {
-      this.#wire.push({ kind: 'bytes', bytes: cut.bytes.subarray(0, this.#random.int(1, cut.bytes.length - 1)) })
+      this.#wire.push({
+        kind: 'bytes',
+        bytes: cut.bytes.subarray(0, this.#random.int(1, cut.bytes.length - 1)),
+      })
     }
   }
 
@@ -151,10 +154,15 @@ export class SimPipe {
 
   #wakeSoon(): void {
     if (this.#wake !== undefined || this.#isSevered) return
-    this.#wake = this.#scheduler.schedule(this.#ends.sender, this.#random.between(0, wakeMsMax), 'send', () => {
-      this.#wake = undefined
-      this.#pump()
-    })
+    this.#wake = this.#scheduler.schedule(
+      this.#ends.sender,
+      this.#random.between(0, wakeMsMax),
+      'send',
+      () => {
+        this.#wake = undefined
+        this.#pump()
+      },
+    )
   }
 
   #pump(): void {
@@ -178,7 +186,7 @@ export class SimPipe {
   #take(length: number): Uint8Array {
     const offset = this.#random.int(0, offsetBytesMax)
     const bytes = new Uint8Array(offset + length).subarray(offset)
-    for (let filled = 0; filled < length; ) {
+    for (let filled = 0; filled < length;) {
       const first = present(this.#queue[0], 'the queue holds what it counts')
       const part = first.subarray(this.#firstOffset, this.#firstOffset + length - filled)
       bytes.set(part, filled)
@@ -253,9 +261,14 @@ export class SimPipe {
   #stallUntilOpen(link: SimLink, run: () => void): void {
     const { stallMsMin, stallMsMax } = this.#options
     link.onceOpen(run)
-    this.#stall ??= this.#scheduler.schedule(undefined, this.#random.between(stallMsMin, stallMsMax), 'stall', () => {
-      this.#stall = undefined
-      if (this.#link.isBlocked || this.#linkBack.isBlocked) this.#ends.stalled()
-    })
+    this.#stall ??= this.#scheduler.schedule(
+      undefined,
+      this.#random.between(stallMsMin, stallMsMax),
+      'stall',
+      () => {
+        this.#stall = undefined
+        if (this.#link.isBlocked || this.#linkBack.isBlocked) this.#ends.stalled()
+      },
+    )
   }
 }

@@ -136,7 +136,10 @@ async function failureOf(
       const message = reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)
       return { kind: 'workload-failed', message }
     }
-    const open = history.open().slice(0, openListedMax).map((one) => `  ${describeOperation(one)}`)
+    const open = history
+      .open()
+      .slice(0, openListedMax)
+      .map((one) => `  ${describeOperation(one)}`)
     const waiting = open.length === 0 ? [] : ['operations without an answer:', ...open]
     return { kind: reason.kind, message: [reason.message, ...waiting].join('\n') }
   }

@@ -56,8 +56,20 @@ export class SimStream implements ConnectionHost {
       new SimPipe(scheduler, random, options, { forth: out, back }, this.#ends(from, to, ends))
     const near = sides.near.process
     const far = sides.far.process
-    const forth = pipe(() => this.#near, () => this.#far, links.forth, links.back, { sender: near, receiver: far })
-    const back = pipe(() => this.#far, () => this.#near, links.back, links.forth, { sender: far, receiver: near })
+    const forth = pipe(
+      () => this.#near,
+      () => this.#far,
+      links.forth,
+      links.back,
+      { sender: near, receiver: far },
+    )
+    const back = pipe(
+      () => this.#far,
+      () => this.#near,
+      links.back,
+      links.forth,
+      { sender: far, receiver: near },
+    )
     this.#near = {
       connection: new SimConnection(near, sides.far.label, this, () => ({ out: forth, in: back })),
       host: sides.near.host,

@@ -69,6 +69,7 @@ function hex(word: number): string {
 }
 
 function line(timeMs: number, label: string, subject: string, detail?: string | number | Uint8Array): string {
-  const end = detail === undefined ? '' : ` ${detail instanceof Uint8Array ? `${detail.length} bytes` : detail}`
+  const end =
+    detail === undefined ? '' : ` ${detail instanceof Uint8Array ? `${detail.length} bytes` : detail}`
   return `${timeMs.toFixed(4).padStart(12)} ${subject} ${label}${end}`
 }

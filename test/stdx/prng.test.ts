@@ -39,7 +39,8 @@ test('words are spread evenly over all bits', () => {
     const word = prng.uint32()
     for (let bit = 0; bit < 32; bit++) ones[bit] = (ones[bit] ?? 0) + ((word >>> bit) & 1)
   }
-  for (const count of ones) assert.ok(Math.abs(count / draws - 0.5) < 0.02, `a bit is set in ${count} of ${draws}`)
+  for (const count of ones)
+    assert.ok(Math.abs(count / draws - 0.5) < 0.02, `a bit is set in ${count} of ${draws}`)
 })
 
 test('ranges are inclusive and evenly used', () => {

@@ -23,7 +23,10 @@ test('the newest acknowledged version, or a newer one, is no loss', () => {
 })
 
 test('an older version, other bytes of the version, or nothing at all is a loss', () => {
-  assert.match(lostVersions(acknowledged, recovered([2, 'b']))[0]?.explanation ?? '', /version 3, "c".*version 2, "b"/)
+  assert.match(
+    lostVersions(acknowledged, recovered([2, 'b']))[0]?.explanation ?? '',
+    /version 3, "c".*version 2, "b"/,
+  )
   assert.equal(lostVersions(acknowledged, recovered([3, 'b'])).length, 1)
   assert.deepEqual(
     lostVersions(acknowledged, new Map()).map((loss) => loss.key),
@@ -42,7 +45,8 @@ function history(): HistoryRecorder {
 }
 
 test('of writes side by side either may be the last', () => {
-  for (const value of ['b', 'slow']) assert.deepEqual(lostWrites(history().operations(), new Map([['x', value]])), [])
+  for (const value of ['b', 'slow'])
+    assert.deepEqual(lostWrites(history().operations(), new Map([['x', value]])), [])
 })
 
 test('a value that an acknowledged write came after is a loss, and so are nothing and inventions', () => {
@@ -63,5 +67,9 @@ test('a write of unknown outcome may be what is found, or not; one that failed m
   const losses = (value: string) => lostWrites(recorder.operations(), new Map([['x', value]])).length
   assert.deepEqual([losses('maybe'), losses('b'), losses('no')], [0, 0, 1])
   recorder.write('c', 'x', 'last').wrote()
-  assert.deepEqual([losses('maybe'), losses('b'), losses('last')], [0, 1, 0], 'it may still happen after the last one')
+  assert.deepEqual(
+    [losses('maybe'), losses('b'), losses('last')],
+    [0, 1, 0],
+    'it may still happen after the last one',
+  )
 })

@@ -11,7 +11,12 @@ interface Belief {
   readonly leaseValid?: boolean
 }
 
-const parents: Readonly<Record<string, string | undefined>> = { home: undefined, node: 'home', client: 'node', other: 'home' }
+const parents: Readonly<Record<string, string | undefined>> = {
+  home: undefined,
+  node: 'home',
+  client: 'node',
+  other: 'home',
+}
 
 /** Sites with what they believe of page 0 of region r: a home, two nodes under it, a client under the first. */
 function sites(beliefs: Readonly<Record<string, Belief>>): SiteSnapshot[] {
@@ -65,7 +70,10 @@ test('a writer beside a writer or a reader is found, wherever they are', () => {
       }),
     )
     assert.equal(found.length, 1)
-    assert.match(found[0] ?? '', right === 'shared' ? /client may write it while other may read/ : /other may write/)
+    assert.match(
+      found[0] ?? '',
+      right === 'shared' ? /client may write it while other may read/ : /other may write/,
+    )
   }
 })
 
@@ -88,7 +96,10 @@ test('a lapsed lease makes a right void, until all is to be quiet', () => {
 })
 
 test('a parent may believe too much while messages are on the way, and not afterwards', () => {
-  const onTheWay = { home: { right: 'exclusive', children: { node: 'exclusive' } }, node: { right: 'none' } } as const
+  const onTheWay = {
+    home: { right: 'exclusive', children: { node: 'exclusive' } },
+    node: { right: 'none' },
+  } as const
   assert.deepEqual(disagreements(sites(onTheWay)), [])
   assert.deepEqual(quiescentDisagreements(sites(onTheWay)), [
     'r page 0: node holds none, its parent home believes exclusive',

@@ -72,7 +72,8 @@ test('a line that is no operation is refused with its number', () => {
   for (const bad of ['{', '[]', 'null', '{"process":"c"}', good.trim().replace('"invoke":', '"Invoke":')]) {
     assert.throws(
       () => readHistory(`${good}${bad}\n`),
-      (error) => error instanceof KhazanaError && error.code === 'bad-format' && error.message.includes('line 2'),
+      (error) =>
+        error instanceof KhazanaError && error.code === 'bad-format' && error.message.includes('line 2'),
       bad,
     )
   }

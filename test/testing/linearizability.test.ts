@@ -47,7 +47,12 @@ test('an empty history, and reads of nothing, are right', () => {
 })
 
 test('writes and reads one after the other are right', () => {
-  accepted([one('write', 'a', [0, 1]), one('read', 'a', [2, 3]), one('write', 'b', [4, 5]), one('read', 'b', [6, 7])])
+  accepted([
+    one('write', 'a', [0, 1]),
+    one('read', 'a', [2, 3]),
+    one('write', 'b', [4, 5]),
+    one('read', 'b', [6, 7]),
+  ])
 })
 
 test('a read beside a write may see either value', () => {
@@ -55,7 +60,10 @@ test('a read beside a write may see either value', () => {
 })
 
 test('but not the new value first and then the old one', () => {
-  refused([one('write', 'a', [0, 5]), one('read', 'a', [1, 2]), one('read', null, [3, 4])], /order that fits real time/)
+  refused(
+    [one('write', 'a', [0, 5]), one('read', 'a', [1, 2]), one('read', null, [3, 4])],
+    /order that fits real time/,
+  )
 })
 
 test('a stale read is refused, and the explanation shows the write that it missed', () => {
@@ -77,7 +85,10 @@ test('a read of nothing after an acknowledged write is refused', () => {
 
 test('a value that nobody wrote is refused, so a torn one is too', () => {
   refused([one('write', 'a', [0, 1]), one('read', 'x', [2, 3])], /nobody wrote/)
-  refused([one('write', 'aaaa', [0, 3]), one('write', 'bbbb', [1, 4]), one('read', 'aabb', [2, 5])], /nobody wrote/)
+  refused(
+    [one('write', 'aaaa', [0, 3]), one('write', 'bbbb', [1, 4]), one('read', 'aabb', [2, 5])],
+    /nobody wrote/,
+  )
 })
 
 test('a value seen before its writing began is refused', () => {
@@ -90,7 +101,11 @@ test('a value of a write known not to have happened is refused', () => {
 
 test('two critical sections that overlapped lose an update, and are refused', () => {
   refused(
-    [one('write', 'a', [0, 1]), one('write', 'b', [2, 4], { old: 'a' }), one('write', 'c', [3, 5], { old: 'a' })],
+    [
+      one('write', 'a', [0, 1]),
+      one('write', 'b', [2, 4], { old: 'a' }),
+      one('write', 'c', [3, 5], { old: 'a' }),
+    ],
     /two critical sections/,
   )
 })
@@ -111,7 +126,11 @@ test('critical sections one after the other are right, and nothing may come betw
 
 test('an older value in a chain of critical sections is refused after a newer one', () => {
   refused(
-    [one('write', 'a', [0, 1], { old: null }), one('write', 'b', [2, 3], { old: 'a' }), one('read', 'a', [4, 5])],
+    [
+      one('write', 'a', [0, 1], { old: null }),
+      one('write', 'b', [2, 3], { old: 'a' }),
+      one('read', 'a', [4, 5]),
+    ],
     /after what replaced it/,
   )
 })
@@ -123,7 +142,12 @@ test('critical sections that read each other are refused', () => {
 test('a write of unknown outcome may happen never, or late, but only once', () => {
   accepted([one('write', 'a', [0, null]), one('read', null, [2, 3])])
   accepted([one('write', 'a', [0, null]), one('read', null, [2, 3]), one('read', 'a', [4, 5])])
-  accepted([one('write', 'a', [0, null]), one('write', 'b', [2, 3]), one('read', 'b', [4, 5]), one('read', 'a', [6, 7])])
+  accepted([
+    one('write', 'a', [0, null]),
+    one('write', 'b', [2, 3]),
+    one('read', 'b', [4, 5]),
+    one('read', 'a', [6, 7]),
+  ])
   refused([one('write', 'a', [0, null]), one('read', 'a', [2, 3]), one('read', null, [4, 5])], /real time/)
 })
 
@@ -165,7 +189,11 @@ test('on tiny histories, right or spoiled, the answer is that of trying all orde
     const verdict = checkLinearizability(history)
     assert.equal(verdict.kind === 'ok', isRight, `seed ${seed}: ${JSON.stringify(verdict)}`)
     if (verdict.kind === 'violation') {
-      assert.equal(isLinearizableByForce(verdict.operations), false, `seed ${seed}: shown is enough to be wrong`)
+      assert.equal(
+        isLinearizableByForce(verdict.operations),
+        false,
+        `seed ${seed}: shown is enough to be wrong`,
+      )
     }
     counts[isRight ? 'right' : 'wrong']++
   }

@@ -14,7 +14,8 @@ export class MemoryDisk implements SimDisk {
   #bytesMax: number | undefined
 
   openDirectory(path: string): Promise<Directory> {
-    const directory = this.#directories.get(path) ?? new MemoryDirectory(path, (more) => this.#checkRoom(more))
+    const directory =
+      this.#directories.get(path) ?? new MemoryDirectory(path, (more) => this.#checkRoom(more))
     this.#directories.set(path, directory)
     return Promise.resolve(directory)
   }

@@ -151,7 +151,13 @@ test('a run of nothing but waiting is a deadlock, and says what waits', async ()
 
 test('settle gives what the promise gives', async () => {
   const scheduler = newScheduler()
-  assert.equal(await scheduler.settle(scheduler.delay(undefined, 5, 'wait').then(() => 'yes'), 10), 'yes')
+  assert.equal(
+    await scheduler.settle(
+      scheduler.delay(undefined, 5, 'wait').then(() => 'yes'),
+      10,
+    ),
+    'yes',
+  )
   assert.equal(scheduler.now(), 5)
   await assert.rejects(scheduler.settle(Promise.reject(new Error('no')), 10), /^Error: no$/)
 })

@@ -366,7 +366,10 @@ test('nobody listening is told at once, a partition only after the timeout', asy
   await assert.rejects(wires.settle(network.connect(at('b', 1), { timeoutMs: 1000 })), isCode('unreachable'))
   const refusedMs = wires.scheduler.now() - startMs
   assert.ok(refusedMs > 2 * networkDefaults.remote.latencyMsMin && refusedMs < 50, `${refusedMs} ms`)
-  await assert.rejects(wires.settle(network.connect(at('nowhere', 1), { timeoutMs: 1000 })), isCode('unreachable'))
+  await assert.rejects(
+    wires.settle(network.connect(at('nowhere', 1), { timeoutMs: 1000 })),
+    isCode('unreachable'),
+  )
   wires.network.link('b', 'a').block()
   const cutMs = wires.scheduler.now()
   await assert.rejects(wires.settle(network.connect(at('b', 1), { timeoutMs: 1000 })), isCode('unreachable'))
@@ -392,7 +395,10 @@ test('who gave up connecting leaves the acceptor a connection that ends', async 
   const ears: Ear[] = []
   await wires.settle(server.network.listen(at('b', 7000), (connection) => ears.push(Ear.on(connection))))
   wires.network.link('b', 'a').block()
-  await assert.rejects(wires.settle(client.network.connect(at('b', 7000), { timeoutMs: 100 })), isCode('unreachable'))
+  await assert.rejects(
+    wires.settle(client.network.connect(at('b', 7000), { timeoutMs: 100 })),
+    isCode('unreachable'),
+  )
   assert.equal(ears.length, 1)
   wires.network.link('b', 'a').unblock()
   await wires.run(100)
@@ -422,12 +428,18 @@ test('ports are taken once, free again when closed or dead, and 0 gives a free o
   const one = wires.peer('a', 'one')
   const two = wires.peer('a', 'two')
   const listener = await wires.settle(one.network.listen(at('a', 80), () => undefined))
-  await assert.rejects(wires.settle(two.network.listen(at('127.0.0.1', 80), () => undefined)), isCode('address-in-use'))
+  await assert.rejects(
+    wires.settle(two.network.listen(at('127.0.0.1', 80), () => undefined)),
+    isCode('address-in-use'),
+  )
   await wires.settle(listener.close())
   await wires.settle(two.network.listen(at('a', 80), () => undefined))
   two.process.die('killed')
   await wires.settle(one.network.listen(at('a', 80), () => undefined))
-  await assert.rejects(wires.settle(one.network.listen(at('b', 80), () => undefined)), isCode('invalid-argument'))
+  await assert.rejects(
+    wires.settle(one.network.listen(at('b', 80), () => undefined)),
+    isCode('invalid-argument'),
+  )
   const [first, second] = [
     await wires.settle(one.network.listen(at('a', 0), () => undefined)),
     await wires.settle(one.network.listen(at('a', 0), () => undefined)),
@@ -446,7 +458,10 @@ test('unix sockets and loopback are reached from their own host alone', async ()
   await wires.settle(home.network.connect(socket, { timeoutMs: 100 }))
   await wires.settle(home.network.connect(at('localhost', 80), { timeoutMs: 100 }))
   await assert.rejects(wires.settle(away.network.connect(socket, { timeoutMs: 100 })), isCode('unreachable'))
-  await assert.rejects(wires.settle(away.network.connect(at('a', 80), { timeoutMs: 100 })), isCode('unreachable'))
+  await assert.rejects(
+    wires.settle(away.network.connect(at('a', 80), { timeoutMs: 100 })),
+    isCode('unreachable'),
+  )
 })
 
 test('messages on different connections overtake each other', async () => {

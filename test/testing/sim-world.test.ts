@@ -97,7 +97,8 @@ test('a directory that a process locked is free when the process is dead, and no
   for (const death of ['killed', 'power-lost'] as const) {
     const world = newWorld()
     const machine = world.addMachine('m')
-    const lock = async (inside: World): Promise<void> => void (await (await inside.openDirectory('/data')).lock())
+    const lock = async (inside: World): Promise<void> =>
+      void (await (await inside.openDirectory('/data')).lock())
     await within(world, machine, lock)
     await assert.rejects(
       within(world, machine, lock),
@@ -189,7 +190,10 @@ test('checksums are CRC-32', async () => {
   const { whole, parts } = await within(world, world.addMachine('m'), (inside) => {
     const bytes = new TextEncoder().encode('123456789')
     const head = inside.checksum(bytes.subarray(0, 4), 0)
-    return Promise.resolve({ whole: inside.checksum(bytes, 0), parts: inside.checksum(bytes.subarray(4), head) })
+    return Promise.resolve({
+      whole: inside.checksum(bytes, 0),
+      parts: inside.checksum(bytes.subarray(4), head),
+    })
   })
   assert.equal(whole, 0xcbf43926)
   assert.equal(parts, 0xcbf43926)
