@@ -114,6 +114,7 @@ export interface PageView {
   readonly right: 'none' | 'shared' | 'exclusive'
   /** -1 where this site has no bytes and knows none. */
   readonly version: number
+  /** What each child holds, or is about to get straight from another. */
   readonly children: ReadonlyMap<SiteId, 'shared' | 'exclusive'>
   readonly readers: number
   readonly writing: boolean

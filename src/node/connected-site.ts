@@ -42,7 +42,7 @@ export class ConnectedSite implements SiteAccess {
   readonly kind = 'client'
   readonly #options: ConnectOptions
   readonly #peers: Peers
-  readonly #replicas: ReplicaSet
+  readonly replicas: ReplicaSet
   readonly #dialer: Dialer
   readonly #connected = withResolvers<Session>()
   #gateway: NodeId | undefined
@@ -72,7 +72,7 @@ export class ConnectedSite implements SiteAccess {
     const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
     const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.#peers = new Peers(world.clock)
-    this.#replicas = new ReplicaSet({
+    this.replicas = new ReplicaSet({
       environment: { clock: world.clock, logger: world.logger, ...memory },
       protocol: (name) => registry.get(name),
       find: () => undefined,
@@ -132,7 +132,7 @@ export class ConnectedSite implements SiteAccess {
 
   replica(descriptor: RegionDescriptor): Replica {
     if (this.#closed !== undefined) throw this.#closed
-    return this.#replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
+    return this.replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
   }
 
   close(): Promise<void> {
@@ -144,7 +144,7 @@ export class ConnectedSite implements SiteAccess {
     const error = new KhazanaError('closed', 'the connection was closed')
     this.#closed ??= error
     // Rights end here before the node sees the end of the connection and gives them to others.
-    this.#replicas.closeAll(error)
+    this.replicas.closeAll(error)
     await this.#dialer.close()
   }
 
@@ -155,7 +155,7 @@ export class ConnectedSite implements SiteAccess {
     }
     this.#gateway = site as NodeId
     this.#peers.up(session)
-    this.#replicas.sessionUp(session)
+    this.replicas.sessionUp(session)
     this.#connected.resolve(session)
     return {
       message: (message, pages) => {
@@ -163,7 +163,7 @@ export class ConnectedSite implements SiteAccess {
       },
       lost: ({ error }) => {
         this.#peers.lost(session, error)
-        this.#replicas.sessionLost(session)
+        this.replicas.sessionLost(session)
       },
     }
   }
@@ -171,7 +171,7 @@ export class ConnectedSite implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
-        return this.#replicas.deliver(session, message, pages)
+        return this.replicas.deliver(session, message, pages)
       case 'response':
       case 'failure':
         return this.#peers.onAnswer(session, message)

@@ -232,6 +232,11 @@ export class Node implements SiteAccess {
     return known.kind === 'tcp' && known.host === listen.host ? known : listen
   }
 
+  /** Whether rights from before the last crash may still be in use. */
+  get isInGrace(): boolean {
+    return this.#grace.isOn
+  }
+
   get name(): string {
     return this.identity.name
   }

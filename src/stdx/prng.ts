@@ -82,6 +82,11 @@ export class Prng {
     return min + Math.floor(this.unit() * (max - min + 1))
   }
 
+  /** A whole number from 0 to `end - 1`. */
+  below(end: number): number {
+    return this.int(0, end - 1)
+  }
+
   /** Uniform in [min, max). */
   between(min: number, max: number): number {
     return min + this.unit() * (max - min)

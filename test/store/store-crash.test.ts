@@ -24,14 +24,14 @@ class Life {
   readonly seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0 }
 
   constructor(seed: number) {
-    this.#random = new Prng(seed)
+    this.#random = Prng.fromSeed(seed)
     const segmentBlocks = 24 + this.#random.below(24)
     this.#limits = {
       segmentBytes: segmentBlocks * 4 * KiB,
       diskBytesMax: segmentBlocks * 4 * KiB * (9 + this.#random.below(6)),
       pageBytesMax: 8 * KiB,
     }
-    const delays = this.#random.fork()
+    const delays = this.#random.fork('delays')
     this.#directory = new SimDirectory({
       delay: async () => {
         if (delays.chance(0.3)) await turns(delays.below(3))

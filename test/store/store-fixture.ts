@@ -1,5 +1,5 @@
 import { pageIndex, type PageIndex, type Version } from '../../src/address/page.js'
-import { checksum } from '../../src/io/node/checksum.js'
+import { nodeChecksum as checksum } from '../../src/io/node/checksum.js'
 import { silentLogger } from '../../src/io/logger.js'
 import { Prng } from '../../src/stdx/prng.js'
 import type { CommitGroup, PageWrite, Store, StoreLimits } from '../../src/store/store.js'
@@ -21,7 +21,7 @@ export async function open(
     directory,
     checksum,
     logger: silentLogger,
-    random: new Prng(options.seed ?? 1),
+    random: Prng.fromSeed(options.seed ?? 1),
     limits: options.limits ?? smallLimits,
     acceptDamage: options.acceptDamage ?? false,
   })

@@ -1,3 +1,4 @@
+import { pageStampsMax } from '../../src/wire/limits.js'
 import fc, { type Arbitrary } from 'fast-check'
 import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
 import type { RegionAttributes, RegionDescriptor } from '../../src/address/descriptor.js'
@@ -50,6 +51,10 @@ const address = fc.bigInt({ min: 0n, max: addressSpaceEnd - 1n }).map(addressFro
 const range: Arbitrary<PageRange> = page.chain((first) =>
   whole(1, pagesPerRegionMax - first).map((pages) => ({ first, count: pages })),
 )
+/** What one message of a consistency manager may name. */
+const crewRange: Arbitrary<PageRange> = page.chain((first) =>
+  whole(1, Math.min(pageStampsMax, pagesPerRegionMax - first)).map((pages) => ({ first, count: pages })),
+)
 const stamp: Arbitrary<PageStamp> = plain({ page, version, hasBytes: fc.boolean() })
 const stamps = fc.array(stamp, { maxLength: 5 })
 const transfer: Arbitrary<Transfer> = plain({ to: node, serial: count, session: count, right, known })
@@ -63,17 +68,17 @@ function tagged<Tag extends string, Kind extends string, T>(
 }
 
 const crew: Arbitrary<CrewMessage> = fc.oneof(
-  tagged('kind', 'acquire', { serial: count, range, right, known: fc.array(known, { maxLength: 5 }) }),
-  tagged('kind', 'cancel', { serial: count, range }),
-  tagged('kind', 'commit', { commit: count, pages: stamps }),
-  tagged('kind', 'yield', { range, keep, handed: fc.boolean() }),
+  tagged('kind', 'acquire', { serial: count, range: crewRange, right, known: fc.array(known, { maxLength: 5 }) }),
+  tagged('kind', 'cancel', { serial: count, range: crewRange }),
+  tagged('kind', 'commit', { commit: count, pages: stamps, final: fc.boolean() }),
+  tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean() }),
   tagged('kind', 'accepted', { serial: count, page, right }),
   tagged('kind', 'grant', { serial: count, right, pages: stamps }),
-  tagged('kind', 'refuse', { serial: count, range, code, message: short }),
-  tagged('kind', 'recall', { range, keep, transfer: fc.option(transfer, { nil: undefined }) }),
+  tagged('kind', 'refuse', { serial: count, range: crewRange, code, message: short }),
+  tagged('kind', 'recall', { range: crewRange, keep, transfer: fc.option(transfer, { nil: undefined }) }),
   tagged('kind', 'committed', { commit: count }),
   tagged('kind', 'uncommitted', { commit: count, code, message: short }),
-  tagged('kind', 'revoke', { range }),
+  tagged('kind', 'revoke', { range: crewRange }),
   tagged('kind', 'transfer', { serial: count, session: count, right, page: stamp }),
 )
 

@@ -15,6 +15,7 @@ export function commitOf(sizes: readonly number[]): { message: SequencedMessage;
     body: {
       kind: 'commit',
       commit: 1,
+      final: true,
       pages: sizes.map((_, index) => ({ page: pageIndex(index), version: 1 as Version, hasBytes: true })),
     },
   }

@@ -284,6 +284,7 @@ class CrewManager implements ConsistencyManager {
     if (state === undefined) return unknownPage(crew, page)
     const children = new Map<SiteId, 'shared' | 'exclusive'>()
     for (const [child, right] of state.children ?? []) children.set(child, toToken(right))
+    if (state.handing !== undefined) children.set(state.handing.to, toToken(state.handing.right))
     return {
       right: state.right === none ? 'none' : toToken(state.right),
       version: state.version,

@@ -2,11 +2,11 @@ import type { Address } from '../../address/address.js'
 import { applyChanges, checkAttributes } from '../../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
-import { checkPageSize } from '../../address/page.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
 import { checkRange } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
+import { regionSize } from '../../address/region-size.js'
 import { AddressPool } from '../../location/address-pool.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -20,8 +20,6 @@ import type { Replica } from '../replica/replica.js'
 import { HomedRegion } from './homed-region.js'
 import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
 
-/** The largest region, in bytes. */
-export const regionBytesMax = 2 ** 52
 /** Separate allocated ranges that one region may have. */
 export const allocatedFragmentsMax = 10_000
 /** Pages whose storage is taken away at a time. */
@@ -76,7 +74,7 @@ export class Home {
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       this.#pool.remove(address, BigInt(size))
-      this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
+      this.#allocatedBytes += region.allocated.size * (pageSize + pageOverheadBytes)
     }
   }
 
@@ -111,14 +109,10 @@ export class Home {
   }
 
   /** Throws `invalid-argument`, `unsupported`, `no-space`, and what asking for address space does. */
-  async reserve(size: number, pageSize: number, attributes: Partial<RegionAttributes>): Promise<RegionDescriptor> {
-    checkPageSize(pageSize)
+  async reserve(size: number, pageSize: number, attributes: RegionAttributes): Promise<RegionDescriptor> {
+    const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
     this.#checkSupported(checked)
-    if (!Number.isInteger(size) || size <= 0 || size > regionBytesMax) {
-      throw new KhazanaError('invalid-argument', `a region has 1 to ${regionBytesMax} bytes, not ${size}`)
-    }
-    const rounded = Math.ceil(size / pageSize) * pageSize
     const address = await this.#takeAddress(rounded, pageSize)
     this.#generation += 1
     const descriptor: RegionDescriptor = {
@@ -181,7 +175,7 @@ export class Home {
       this.#checkCurrent(region)
       const { store } = this.#options
       const { pageSize } = region.descriptor
-      const held = sum(region.allocated.within(pages.first, pages.count))
+      const held = region.allocated.countIn(pages)
       const bytes = (pages.count - held) * (pageSize + pageOverheadBytes)
       if (bytes === 0) return
       const room = store.usableBytes - this.#allocatedBytes
@@ -193,13 +187,13 @@ export class Home {
         )
       }
       const added = missing(region.allocated, pages)
-      region.allocated.add(pages.first, pages.count)
+      region.allocated.add(pages)
       this.#allocatedBytes += bytes
       const undo = (): void => {
-        for (const { first, count } of added) region.allocated.remove(first, count)
+        for (const gap of added) region.allocated.remove(gap)
         this.#allocatedBytes -= bytes
       }
-      if (region.allocated.fragments > allocatedFragmentsMax) {
+      if (region.allocated.runs > allocatedFragmentsMax) {
         undo()
         const limit = `a region has at most ${allocatedFragmentsMax} separate allocated ranges`
         throw new KhazanaError('unsupported', `${limit}: allocate in larger pieces`)
@@ -227,18 +221,18 @@ export class Home {
     const { descriptor } = region
     const replica = this.replica(descriptor.address)
     if (replica === undefined) return
-    for (const held of pieces(region.allocated.within(pages.first, pages.count))) {
+    for (const held of pieces([...region.allocated.within(pages)])) {
       const letGo = await replica.seize(held, options)
       try {
         await replica.whenDurable()
         for (let page = held.first; page < held.first + held.count; page++) {
           region.floor = Math.max(region.floor, region.versionOf(page) + 1)
         }
-        region.allocated.remove(held.first, held.count)
+        region.allocated.remove(held)
         try {
           await this.#save(region, { frees: [{ space: region.space, range: held }] })
         } catch (error) {
-          region.allocated.add(held.first, held.count)
+          region.allocated.add(held)
           throw error
         }
         this.#allocatedBytes -= held.count * (descriptor.pageSize + pageOverheadBytes)
@@ -296,7 +290,7 @@ export class Home {
       const version = region.versionOf(page)
       pages.push({ page, version, owner, sharers, damaged: region.isDamaged(page) })
     }
-    const all = region.allocated.within(0, descriptor.size / descriptor.pageSize)
+    const all = [...region.allocated]
     return {
       descriptor,
       group: [descriptor.home],
@@ -305,7 +299,7 @@ export class Home {
         offset: first * descriptor.pageSize,
         length: count * descriptor.pageSize,
       })),
-      allocatedBytes: region.allocated.total * descriptor.pageSize,
+      allocatedBytes: region.allocated.size * descriptor.pageSize,
       pages,
     }
   }
@@ -355,7 +349,7 @@ function alignedPages(range: ByteRange, { size, pageSize }: RegionDescriptor): P
 function missing(allocated: RangeSet, pages: PageRange): PageRange[] {
   const gaps: PageRange[] = []
   let next: number = pages.first
-  for (const { first, count } of allocated.within(pages.first, pages.count)) {
+  for (const { first, count } of allocated.within(pages)) {
     if (first > next) gaps.push({ first: next as PageIndex, count: first - next })
     next = first + count
   }
@@ -370,10 +364,6 @@ function* pieces(ranges: readonly { readonly first: number; readonly count: numb
       yield { first: (first + start) as PageIndex, count: Math.min(freePagesMax, count - start) }
     }
   }
-}
-
-function sum(ranges: readonly { readonly count: number }[]): number {
-  return ranges.reduce((total, { count }) => total + count, 0)
 }
 
 function readNumber(value: Uint8Array | undefined): number {

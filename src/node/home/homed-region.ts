@@ -31,7 +31,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   isAllocated(range: PageRange): boolean {
-    return this.allocated.includes(range.first, range.count)
+    return this.allocated.contains(range)
   }
 
   versionOf(page: PageIndex): Version {

@@ -27,7 +27,7 @@ export const regionKeyPrefix = keyPrefix
 
 export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Uint8Array {
   const { size, pageSize, generation, revision, attributes } = descriptor
-  const ranges = allocated.within(0, Math.ceil(size / pageSize)).map(({ first, count }) => [first, count])
+  const ranges = [...allocated].map(({ first, count }) => [first, count])
   const record = { format: recordFormat, size, pageSize, generation, revision, attributes, floor, allocated: ranges }
   return new TextEncoder().encode(JSON.stringify(record))
 }
@@ -41,7 +41,7 @@ export function decodeRegion(key: string, value: Uint8Array, home: NodeId): Regi
   const { size, pageSize, generation, revision, attributes, floor } = record
   const address = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address
   const allocated = new RangeSet()
-  for (const [first, count] of record.allocated) allocated.add(first, count)
+  for (const [first, count] of record.allocated) allocated.add({ first, count })
   return { descriptor: { address, size, pageSize, home, generation, revision, attributes }, allocated, floor }
 }
 

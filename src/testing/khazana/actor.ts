@@ -1,0 +1,190 @@
+import type { Khazana } from '../../client/khazana.js'
+import type { Region } from '../../client/region.js'
+import type { Address } from '../../address/address.js'
+import type { Clock } from '../../io/clock.js'
+import type { LockContext } from '../../node/replica/lock-context.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import type { Prng } from '../../stdx/prng.js'
+import type { HistoryRecorder } from '../history.js'
+import { readCell, writeCell } from './cell.js'
+import type { Cell } from './cell.js'
+
+/** A key, and the region that holds it. */
+export interface Place {
+  readonly region: Address
+  readonly cell: Cell
+}
+
+export interface ActorOptions {
+  /** Unlike that of any other actor, also of an earlier life of its process. */
+  readonly name: string
+  readonly khazana: Khazana
+  readonly clock: Clock
+  readonly random: Prng
+  readonly history: HistoryRecorder
+  readonly places: readonly Place[]
+  /** Takes one operation from what is to be done; false when all is. */
+  readonly take: () => boolean
+  /** Something that must never happen. */
+  readonly complain: (what: string) => void
+}
+
+/** Errors that say that nothing was done. */
+const harmless: ReadonlySet<ErrorCode> = new Set([
+  'timeout',
+  'aborted',
+  'unreachable',
+  'context-broken',
+  'no-space',
+  'no-memory',
+  'closed',
+  'busy',
+])
+
+/** A program that works on shared keys: reads, writes, and changes what it has read, one section after the other. */
+export class Actor {
+  readonly #options: ActorOptions
+  readonly #regions = new Map<Address, Region>()
+  #written = 0
+
+  constructor(options: ActorOptions) {
+    this.#options = options
+  }
+
+  /** Works until all is done. Rejects only for what no fault explains. */
+  async run(): Promise<void> {
+    const { random, take, clock } = this.#options
+    while (take()) {
+      await this.#operate()
+      if (random.chance(0.3)) await pause(clock, random.exponential(20))
+    }
+  }
+
+  async #operate(): Promise<void> {
+    const { random, places } = this.#options
+    const place = random.pick(places)
+    const kind = random.unit()
+    if (kind < 0.45) await this.#read(place)
+    else if (kind < 0.6) await this.#write(place, 'blind')
+    else if (kind < 0.92) await this.#write(place, 'read-first')
+    else await this.#discard(place)
+  }
+
+  /** Reads and records: also used for the last look at every key. */
+  async #read(place: Place): Promise<void> {
+    const { history, name } = this.#options
+    const operation = history.read(name, place.cell.key)
+    try {
+      const lock = await this.#lock(place, 'read')
+      let value: string | null
+      try {
+        value = readCell(lock, place.cell)
+        await this.#linger()
+        if (lock.isOpen && readCell(lock, place.cell) !== value) {
+          this.#options.complain(`${name} saw ${place.cell.key} change under its read lock`)
+        }
+      } catch (error) {
+        lock.discard()
+        throw error
+      }
+      await lock.unlock()
+      operation.read(value)
+    } catch (error) {
+      operation.failed()
+      this.#judge(error)
+    }
+  }
+
+  async #write(place: Place, kind: 'blind' | 'read-first'): Promise<void> {
+    const { history, name } = this.#options
+    const value = `${name}:${++this.#written}`
+    const operation = history.write(name, place.cell.key, value)
+    let old: string | null | undefined
+    let lock: LockContext
+    try {
+      lock = await this.#lock(place, 'write')
+      try {
+        if (kind === 'read-first') old = readCell(lock, place.cell)
+        writeCell(lock, place.cell, value)
+        await this.#linger()
+      } catch (error) {
+        lock.discard()
+        throw error
+      }
+    } catch (error) {
+      operation.failed()
+      this.#judge(error)
+      return
+    }
+    try {
+      await lock.unlock()
+      operation.wrote(old)
+    } catch (error) {
+      const { code } = KhazanaError.from(error)
+      if (code === 'outcome-unknown' || code === 'storage-failed') operation.unknown(old)
+      else operation.failed()
+      this.#judge(error)
+    }
+  }
+
+  /** Writes what nobody must ever see. */
+  async #discard(place: Place): Promise<void> {
+    try {
+      const lock = await this.#lock(place, 'write')
+      try {
+        writeCell(lock, place.cell, `discarded by ${this.#options.name}`)
+        await this.#linger()
+      } finally {
+        lock.discard()
+      }
+    } catch (error) {
+      this.#judge(error)
+    }
+  }
+
+  async #lock({ region: address, cell }: Place, mode: 'read' | 'write'): Promise<LockContext> {
+    const { khazana, random } = this.#options
+    const timeoutMs = random.chance(0.2) ? random.between(1, 50) : random.between(1000, 20_000)
+    let region = this.#regions.get(address)
+    if (region === undefined) {
+      region = await khazana.region(address, { timeoutMs })
+      this.#regions.set(address, region)
+    }
+    const range = { offset: cell.offset, length: cell.pages * cell.pageSize }
+    const hit = random.chance(0.5) ? region.tryLock(mode, range) : undefined
+    if (hit !== undefined) return hit
+    if (!random.chance(0.1)) return region.lock(mode, range, { timeoutMs })
+    const abort = new AbortController()
+    const cancel = this.#options.clock.after(random.exponential(20), () => {
+      abort.abort()
+    })
+    try {
+      return await region.lock(mode, range, { timeoutMs, signal: abort.signal })
+    } finally {
+      cancel.cancel()
+    }
+  }
+
+  async #linger(): Promise<void> {
+    const { random, clock } = this.#options
+    if (random.chance(0.3)) await pause(clock, random.exponential(10))
+  }
+
+  #judge(reason: unknown): void {
+    const error = KhazanaError.from(reason)
+    if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed') return
+    this.#options.complain(`${this.#options.name}: ${error.code}: ${error.stack ?? error.message}`)
+  }
+
+  /** Reads every key until each has answered, within `timeoutMs` each. */
+  async readAll(): Promise<void> {
+    for (const place of this.#options.places) await this.#read(place)
+  }
+}
+
+export function pause(clock: Clock, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(ms, resolve)
+  })
+}

@@ -1,0 +1,329 @@
+import { nodeChecksum as checksumOf } from '../../io/node/checksum.js'
+import { Khazana } from '../../client/khazana.js'
+import { crewWith } from '../../consistency/crew/crew.js'
+import type { PlantedBug } from '../../consistency/crew/planted-bug.js'
+import type { World } from '../../io/world.js'
+import { ConnectedSite } from '../../node/connected-site.js'
+import { Node } from '../../node/node.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import type { Prng } from '../../stdx/prng.js'
+import { lostWrites } from '../acknowledged-writes.js'
+import { disagreements, quiescentDisagreements } from '../directory-agreement.js'
+import type { FaultTargets } from '../fault-injector.js'
+import type { SimMachine, SimService } from '../sim-machine.js'
+import type { SimProcess } from '../sim-process.js'
+import type { SimWorld } from '../sim-world.js'
+import type { Stage, Workload } from '../workload.js'
+import { Actor, pause } from './actor.js'
+import type { Place } from './actor.js'
+import { snapshotsOf } from './snapshots.js'
+import type { WatchedSite } from './snapshots.js'
+
+const port = 7400
+const socketPath = '/data/khazana.sock'
+const KiB = 1024
+/** How often all sites are looked into while faults happen. Virtual ms. */
+const lookEveryMs = 7
+/** Complaints after which a run has said enough. */
+const complaintsMax = 20
+
+/** What may keep a node from starting while faults happen. */
+const startsLater: ReadonlySet<ErrorCode> = new Set(['unreachable', 'timeout', 'no-space', 'directory-in-use', 'closed'])
+
+export interface KhazanaWorkloadOptions {
+  /** A fault of the protocol, to see that it is found. */
+  readonly plantedBug?: PlantedBug
+}
+
+interface Shape {
+  readonly nodes: number
+  readonly clients: number
+  readonly keys: number
+  readonly leaseMs: number
+  readonly pageSize: number
+}
+
+/**
+ * The real nodes, clients and stores: each node on a machine of its own with programs in its process, clients in
+ * processes of their own, all working on a few keys that live in regions homed at different nodes.
+ */
+export class KhazanaWorkload implements Workload {
+  readonly name = 'khazana'
+  readonly #options: KhazanaWorkloadOptions
+  readonly #sites = new Map<SimProcess, WatchedSite>()
+  readonly #khazanas = new Map<SimProcess, { readonly khazana: Khazana; readonly world: World }>()
+  readonly #running = new Map<SimProcess, number>()
+  readonly #complaints: string[] = []
+  readonly #places: Place[] = []
+  readonly #last = new Map<string, string | null>()
+  #left = 0
+  #isOpen = false
+  #done: () => void = () => undefined
+  #actors = 0
+
+  constructor(options: KhazanaWorkloadOptions = {}) {
+    this.#options = options
+  }
+
+  async setUp(stage: Stage): Promise<FaultTargets> {
+    const shape = drawShape(stage.random)
+    const machines: SimMachine[] = []
+    const services: SimService[] = []
+    for (let index = 1; index <= shape.nodes; index++) {
+      const machine = stage.world.addMachine(`node-${index}`)
+      machines.push(machine)
+      const service = machine.install('node', (world, process) => this.#runNode(stage, shape, index, world, process))
+      services.push(service)
+      service.start()
+      // One after the other, so that each gets the id that its name says.
+      await this.#whenUp(stage.world, index)
+    }
+    await this.#reserve(stage, shape)
+    for (let index = 1; index <= shape.clients; index++) {
+      const at = stage.random.int(1, shape.nodes)
+      const isLocal = stage.random.chance(0.6)
+      const machine = isLocal ? machines[at - 1] : stage.world.addMachine(`client-${index}`)
+      if (machine === undefined) continue
+      const endpoint = isLocal
+        ? ({ kind: 'unix', path: socketPath } as const)
+        : ({ kind: 'tcp', host: `node-${at}`, port } as const)
+      const service = machine.install(`client-${index}`, (world, process) =>
+        this.#runClient(stage, endpoint, world, process),
+      )
+      services.push(service)
+      service.start()
+    }
+    return { machines, services }
+  }
+
+  async #whenUp(world: SimWorld, count: number): Promise<void> {
+    while (this.#khazanas.size < count) {
+      if (this.#complaints.length > 0) throw new Error(this.#complaints.join('\n'))
+      await world.scheduler.delay(undefined, 10, 'set up')
+    }
+  }
+
+  /** Regions of a few pages at different nodes; keys that may share a region, but not a page. */
+  async #reserve(stage: Stage, shape: Shape): Promise<void> {
+    const { random } = stage
+    const owners = [...this.#khazanas.values()]
+    const { pageSize } = shape
+    for (let key = 0; key < shape.keys; ) {
+      const { khazana } = random.pick(owners)
+      const cells = random.int(1, 3)
+      const pages = Array.from({ length: cells }, () => random.pick([1, 1, 2, 3]))
+      const total = pages.reduce((sum, count) => sum + count, 0)
+      const region = await khazana.reserve(total * pageSize, { pageSize })
+      await region.allocate()
+      let offset = 0
+      for (const count of pages) {
+        const cell = { key: `key-${key}`, offset, pages: count, pageSize }
+        this.#places.push({ region: region.address, cell })
+        offset += count * pageSize
+        key += 1
+      }
+    }
+  }
+
+  async run(stage: Stage): Promise<void> {
+    this.#left = stage.operations
+    this.#isOpen = true
+    this.#look(stage)
+    for (const [process, { khazana, world }] of this.#khazanas) this.#act(stage, khazana, world, process)
+    await new Promise<void>((resolve) => {
+      this.#done = resolve
+    })
+    this.#isOpen = false
+  }
+
+  async settle(stage: Stage): Promise<void> {
+    const { scheduler } = stage.world
+    await scheduler.delay(undefined, 20_000, 'settle')
+    const before = this.#complaints.length
+    for (const [process, { khazana, world }] of this.#khazanas) {
+      if (process.state !== 'running') continue
+      const actor = this.#actor(stage, khazana, world, process)
+      await actor.readAll()
+    }
+    this.#noteLast(stage)
+    await scheduler.delay(undefined, 20_000, 'come to rest')
+    if (this.#complaints.length > before) return
+    for (const found of quiescentDisagreements(this.#snapshots())) this.#complain(`at rest: ${found}`)
+  }
+
+  /** What the last reads found. A key that nobody could read is a failure to make progress. */
+  #noteLast({ history }: Stage): void {
+    for (const { key } of this.#places.map(({ cell }) => cell)) {
+      const read = history
+        .operations()
+        .filter((one) => one.op === 'read' && one.key === key)
+        .at(-1)
+      if (read?.ok !== true) this.#complain(`${key} cannot be read after all faults are healed`)
+      else this.#last.set(key, read.value)
+    }
+  }
+
+  check({ history }: Stage): readonly string[] {
+    if (this.#complaints.length > 0) return this.#complaints
+    return lostWrites(history.operations(), this.#last).map((loss) => loss.explanation)
+  }
+
+  // ---- programs -------------------------------------------------------------------------------------------------
+
+  async #runNode(stage: Stage, shape: Shape, index: number, world: World, process: SimProcess): Promise<void> {
+    for (;;) {
+      try {
+        const node = await Node.start({
+          world,
+          directory: '/data',
+          name: `node-${index}`,
+          listen: { kind: 'tcp', host: `node-${index}`, port },
+          insecure: true,
+          socketPath,
+          leaseMs: shape.leaseMs,
+          memoryBytesMax: 4 * KiB * KiB,
+          diskBytesMax: 16 * KiB * KiB,
+          ...(index === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
+          ...this.#protocols(),
+        })
+        this.#enter(process, {
+          name: `node-${index}`,
+          replicas: node.replicas,
+          incarnation: node.incarnation,
+          isInGrace: () => node.isInGrace,
+        })
+        const khazana = new Khazana(node)
+        this.#khazanas.set(process, { khazana, world })
+        if (this.#isOpen) this.#act(stage, khazana, world, process)
+        return
+      } catch (reason) {
+        const error = KhazanaError.from(reason)
+        if (!startsLater.has(error.code)) {
+          this.#complain(`node-${index} does not start: ${error.code}: ${error.stack ?? ''}`)
+          return
+        }
+      }
+      await pause(world.clock, 500)
+    }
+  }
+
+  async #runClient(
+    stage: Stage,
+    endpoint: Parameters<typeof ConnectedSite.connect>[0]['endpoint'],
+    world: World,
+    process: SimProcess,
+  ): Promise<void> {
+    for (;;) {
+      try {
+        const site = await ConnectedSite.connect({
+          world,
+          endpoint,
+          name: process.name,
+          memoryBytesMax: 4 * KiB * KiB,
+          ...this.#protocols(),
+        })
+        this.#enter(process, {
+          name: process.name,
+          replicas: site.replicas,
+          incarnation: undefined,
+          isInGrace: () => false,
+        })
+        const khazana = new Khazana(site)
+        this.#khazanas.set(process, { khazana, world })
+        if (this.#isOpen) this.#act(stage, khazana, world, process)
+        return
+      } catch (reason) {
+        const error = KhazanaError.from(reason)
+        if (!startsLater.has(error.code)) {
+          this.#complain(`${process.name} cannot connect: ${error.code}: ${error.message}`)
+          return
+        }
+      }
+      await pause(world.clock, 500)
+    }
+  }
+
+  #protocols(): { readonly protocols?: readonly ReturnType<typeof crewWith>[] } {
+    const { plantedBug } = this.#options
+    return plantedBug === undefined ? {} : { protocols: [crewWith(plantedBug)] }
+  }
+
+  #enter(process: SimProcess, site: WatchedSite): void {
+    this.#sites.set(process, site)
+    process.onDeath(() => {
+      this.#sites.delete(process)
+      this.#khazanas.delete(process)
+      if (this.#running.delete(process)) this.#checkDone()
+    })
+  }
+
+  #act(stage: Stage, khazana: Khazana, world: World, process: SimProcess): void {
+    this.#running.set(process, (this.#running.get(process) ?? 0) + 1)
+    const actor = this.#actor(stage, khazana, world, process)
+    actor.run().then(
+      () => {
+        this.#running.delete(process)
+        this.#checkDone()
+      },
+      (reason: unknown) => {
+        this.#complain(`${process.name} failed: ${KhazanaError.from(reason).stack ?? ''}`)
+        this.#running.delete(process)
+        this.#checkDone()
+      },
+    )
+  }
+
+  #actor(stage: Stage, khazana: Khazana, world: World, process: SimProcess): Actor {
+    this.#actors += 1
+    const name = `${process.name}/${this.#actors}`
+    return new Actor({
+      name,
+      khazana,
+      clock: world.clock,
+      random: stage.random.fork(name),
+      history: stage.history,
+      places: this.#places,
+      take: () => {
+        if (this.#left === 0) return false
+        this.#left -= 1
+        return true
+      },
+      complain: (what) => {
+        this.#complain(what)
+      },
+    })
+  }
+
+  #checkDone(): void {
+    if (this.#isOpen && this.#left === 0 && this.#running.size === 0) this.#done()
+  }
+
+  // ---- checks -----------------------------------------------------------------------------------------------------
+
+  #look(stage: Stage): void {
+    const { scheduler } = stage.world
+    scheduler.schedule(undefined, lookEveryMs, 'look', () => {
+      for (const found of disagreements(this.#snapshots())) this.#complain(`${scheduler.now()}: ${found}`)
+      if (this.#isOpen) this.#look(stage)
+    })
+  }
+
+  #snapshots(): ReturnType<typeof snapshotsOf> {
+    return snapshotsOf([...this.#sites.values()], checksumOf)
+  }
+
+  #complain(what: string): void {
+    if (this.#complaints.length < complaintsMax) this.#complaints.push(what)
+  }
+}
+
+function drawShape(random: Prng): Shape {
+  return {
+    nodes: random.int(1, 4),
+    clients: random.int(0, 3),
+    keys: random.int(1, 6),
+    leaseMs: Math.round(random.logarithmic(300, 3000)),
+    pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
+  }
+}
