@@ -23,24 +23,23 @@ export interface AttributeSettings {
   readonly labels?: Readonly<Record<string, string>> | undefined
 }
 
+/** The attributes of a new region: the settings over the defaults. Throws `invalid-argument`, as `applyChanges`. */
+export function checkAttributes(settings: AttributeSettings): RegionAttributes {
+  return applyChanges(defaultAttributes, settings)
+}
+
 /**
  * The attributes as changed by the settings, all checked; neither argument is touched. Throws `invalid-argument`, which
  * says what is allowed. That the protocol is registered, and that there are so many nodes, is for the node to check.
  */
 export function applyChanges(attributes: RegionAttributes, changes: AttributeSettings): RegionAttributes {
-  return checkAttributes({
-    protocol: changes.protocol ?? attributes.protocol,
-    minReplicas: changes.minReplicas ?? attributes.minReplicas,
-    labels: changes.labels === undefined ? attributes.labels : mergeLabels(attributes.labels, changes.labels),
-  })
-}
-
-/** The attributes, if they are within all bounds. Throws `invalid-argument`. */
-export function checkAttributes(attributes: RegionAttributes): RegionAttributes {
-  checkProtocolName(attributes.protocol)
-  checkMinReplicas(attributes.minReplicas)
-  checkLabels(attributes.labels)
-  return attributes
+  const protocol = changes.protocol ?? attributes.protocol
+  const minReplicas = changes.minReplicas ?? attributes.minReplicas
+  const labels =
+    changes.labels === undefined ? attributes.labels : mergeLabels(attributes.labels, changes.labels)
+  checkProtocolName(protocol)
+  checkMinReplicas(minReplicas)
+  return { protocol, minReplicas, labels }
 }
 
 function checkProtocolName(name: string): void {
@@ -55,18 +54,6 @@ function checkProtocolName(name: string): void {
 function checkMinReplicas(count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= replicasMax) return
   throw invalid(`minReplicas is a whole number from 1 to ${replicasMax}, not ${shown(count)}`)
-}
-
-function checkLabels(labels: Readonly<Record<string, string>>): void {
-  checkIsRecord(labels)
-  const entries = Object.entries(labels)
-  if (entries.length > labelsMax)
-    throw invalid(`a region has at most ${labelsMax} labels, not ${entries.length}`)
-  for (const [name, text] of entries) {
-    checkLabelName(name)
-    checkLabelText(name, text)
-    if (text === '') throw invalid(`the label ${shown(name)} is empty: a label has a text, or is not there`)
-  }
 }
 
 function checkIsRecord(labels: unknown): void {
@@ -105,6 +92,7 @@ function mergeLabels(
     if (text === '') merged.delete(name)
     else merged.set(name, text)
   }
+  if (merged.size > labelsMax) throw invalid(`a region has at most ${labelsMax} labels, not ${merged.size}`)
   return Object.fromEntries(merged)
 }
 

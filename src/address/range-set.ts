@@ -17,51 +17,40 @@ export interface NumberRange {
 export class RangeSet {
   /** Ascending without repeats: begin of the first run, end (exclusive) of the first run, begin of the second, ... */
   readonly #edges: number[] = []
-  #size = 0
+  #total = 0
 
   /** How many numbers are in the set. */
-  get size(): number {
-    return this.#size
+  get total(): number {
+    return this.#total
   }
 
-  /** How many runs they form. */
-  get runs(): number {
+  /** How many runs they form: what the set costs. */
+  get fragments(): number {
     return this.#edges.length / 2
   }
 
-  /** Adds all numbers of the range. How many of them are new. */
-  add(range: NumberRange): number {
-    const added = range.count - this.countIn(range)
-    this.#replace(range, 'members')
-    this.#size += added
+  /** Adds `first`, `first + 1`, ... `count` of them. How many of them are new. */
+  add(first: number, count: number): number {
+    const added = count - this.#countIn(first, count)
+    this.#replace(first, count, 'members')
+    this.#total += added
     return added
   }
 
-  /** Removes all numbers of the range. How many of them were there. */
-  remove(range: NumberRange): number {
-    const removed = this.countIn(range)
-    this.#replace(range, 'gaps')
-    this.#size -= removed
+  /** Removes `count` numbers from `first` on. How many of them were there. */
+  remove(first: number, count: number): number {
+    const removed = this.#countIn(first, count)
+    this.#replace(first, count, 'gaps')
+    this.#total -= removed
     return removed
   }
 
-  has(value: number): boolean {
-    // An odd number of edges at or before the value: it is inside a run.
-    return this.#edgesUpTo(value) % 2 === 1
-  }
-
-  /** Whether all numbers of the range are in the set. */
-  contains(range: NumberRange): boolean {
-    const { begin, end } = bounds(range)
-    const edges = this.#edgesUpTo(begin)
-    return edges % 2 === 1 && this.#edge(edges) >= end
-  }
-
-  /** How many numbers of the range are in the set. */
-  countIn(range: NumberRange): number {
-    let count = 0
-    for (const run of this.within(range)) count += run.count
-    return count
+  /** Whether all `count` numbers from `first` on are in the set. */
+  includes(first: number, count: number): boolean {
+    checkRange(first, count)
+    const edges = this.#edgesUpTo(first)
+    // An odd number of edges at or before it: the first is inside a run, and the next edge is the run's end.
+    return edges % 2 === 1 && this.#edge(edges) >= first + count
   }
 
   /** The runs, ascending; they do not touch. The set must not be changed before the last. */
@@ -71,28 +60,37 @@ export class RangeSet {
     }
   }
 
-  /** The parts of the runs that lie in the range, ascending. The set must not be changed before the last. */
-  *within(range: NumberRange): Generator<NumberRange> {
-    const { begin, end } = bounds(range)
-    const edges = this.#edgesUpTo(begin)
+  /** The parts of the runs that lie among the `count` numbers from `first` on, ascending. The caller's to keep. */
+  within(first: number, count: number): NumberRange[] {
+    checkRange(first, count)
+    const end = first + count
+    const found: NumberRange[] = []
+    const edges = this.#edgesUpTo(first)
     for (let at = edges - (edges % 2); at < this.#edges.length && this.#edge(at) < end; at += 2) {
-      yield rangeOf(Math.max(begin, this.#edge(at)), Math.min(end, this.#edge(at + 1)))
+      found.push(rangeOf(Math.max(first, this.#edge(at)), Math.min(end, this.#edge(at + 1))))
     }
+    return found
   }
 
   /**
    * Makes the whole range one or the other. The edges inside it, and at its ends, go away; an end of the range becomes an
    * edge where what lies beyond it is the other kind.
    */
-  #replace(range: NumberRange, kind: 'members' | 'gaps'): void {
-    const { begin, end } = bounds(range)
-    const before = this.#edgesBefore(begin)
+  #replace(first: number, count: number, kind: 'members' | 'gaps'): void {
+    const end = first + count
+    const before = this.#edgesBefore(first)
     const upTo = this.#edgesUpTo(end)
     const inside = kind === 'members' ? 1 : 0
     const edges: number[] = []
-    if (before % 2 !== inside) edges.push(begin)
+    if (before % 2 !== inside) edges.push(first)
     if (upTo % 2 !== inside) edges.push(end)
     this.#edges.splice(before, upTo - before, ...edges)
+  }
+
+  #countIn(first: number, count: number): number {
+    let found = 0
+    for (const run of this.within(first, count)) found += run.count
+    return found
   }
 
   #edge(at: number): number {
@@ -117,11 +115,10 @@ export class RangeSet {
   }
 }
 
-function bounds({ first, count }: NumberRange): { readonly begin: number; readonly end: number } {
+function checkRange(first: number, count: number): void {
   assert(Number.isSafeInteger(first) && first >= 0, 'a range begins at a whole number from 0 up')
   assert(Number.isSafeInteger(count) && count > 0, 'a range has at least one number')
   assert(Number.isSafeInteger(first + count), 'a range ends before 2^53')
-  return { begin: first, end: first + count }
 }
 
 function rangeOf(begin: number, end: number): NumberRange {

@@ -14,10 +14,10 @@ export function wholeRegion(regionBytes: number): ByteRange {
 }
 
 /**
- * The range, if a region of `regionBytes` bytes has it. Throws `invalid-argument` for what is no range at all (not
+ * Checks that a region of `regionBytes` bytes has the range. Throws `invalid-argument` for what is no range at all (not
  * whole, negative, empty) and `out-of-range` for one that leaves the region.
  */
-export function checkRange(range: ByteRange, regionBytes: number): ByteRange {
+export function checkRange(range: ByteRange, regionBytes: number): void {
   const { offset, length } = range
   if (!Number.isInteger(offset) || offset < 0) {
     throw new KhazanaError(
@@ -42,7 +42,6 @@ export function checkRange(range: ByteRange, regionBytes: number): ByteRange {
       `${length} bytes at offset ${offset} leave the region of ${regionBytes} bytes: ${most}`,
     )
   }
-  return range
 }
 
 /** The pages that hold the bytes of a checked range. */

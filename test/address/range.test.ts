@@ -7,14 +7,14 @@ import { regionBytesMax } from '../../src/address/region-size.js'
 const regionBytes = 64 * 1024
 
 describe('a range of bytes', () => {
-  test('is taken as it is where the region has it', () => {
+  test('is accepted where the region has it', () => {
     for (const range of [
       { offset: 0, length: 1 },
       { offset: 0, length: regionBytes },
       { offset: regionBytes - 1, length: 1 },
       wholeRegion(regionBytes),
     ]) {
-      assert.equal(checkRange(range, regionBytes), range)
+      assert.doesNotThrow(() => checkRange(range, regionBytes))
     }
   })
 
