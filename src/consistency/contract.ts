@@ -1,11 +1,9 @@
 import type { SiteId } from '../address/identity.js'
+import type { LockMode } from '../address/lock-mode.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { Brand } from '../stdx/brand.js'
 import type { ErrorCode } from '../stdx/errors.js'
 import type { CrewMessage } from '../wire/crew-message.js'
-
-/** What a lock request says of the caller's intention (paper 2). */
-export type LockMode = 'read' | 'write'
 
 /** A lock request that had to wait, numbered by its site. */
 export type LockId = Brand<number, 'LockId'>

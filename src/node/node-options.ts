@@ -1,5 +1,6 @@
 import type { ProtocolDefinition } from '../consistency/contract.js'
 import type { Endpoint } from '../io/network.js'
+import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 
 export interface NodeOptions {
@@ -18,6 +19,8 @@ export interface NodeOptions {
   readonly memoryBytesMax?: number
   /** Bytes on disk; 8 GiB unless told. */
   readonly diskBytesMax?: number
+  /** Bounds of the store beside `diskBytesMax`; for small disks, and tests. */
+  readonly storeLimits?: Omit<StoreLimits, 'diskBytesMax'>
   /** How long a silent peer keeps its rights. Milliseconds; 3,000 unless told. */
   readonly leaseMs?: number
   /** Listen in the open without TLS. */

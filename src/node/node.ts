@@ -87,7 +87,7 @@ export class Node implements SiteAccess {
         checksum: world.checksum,
         logger: world.logger,
         random: world.random,
-        limits: { diskBytesMax: options.diskBytesMax ?? diskBytesDefault },
+        limits: { ...options.storeLimits, diskBytesMax: options.diskBytesMax ?? diskBytesDefault },
         acceptDamage: options.acceptDamage ?? false,
       })
       try {

@@ -1,3 +1,4 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { unreachable } from '../../stdx/assert.js'
@@ -13,7 +14,6 @@ import type {
   ConsistencyManager,
   EvictAnswer,
   LockId,
-  LockMode,
   PageView,
   ProtocolDefinition,
 } from '../contract.js'

@@ -1,6 +1,7 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import type { ErrorCode } from '../../stdx/errors.js'
-import type { LockId, LockMode } from '../contract.js'
+import type { LockId } from '../contract.js'
 import type { CrewState } from './crew-state.js'
 import type { LockRequest, PageState } from './page-state.js'
 import { exclusive, isIdle, rightOf } from './page-state.js'

@@ -1,7 +1,8 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import type { KeptRight, TokenRight, Transfer } from '../../wire/crew-message.js'
-import type { LockId, LockMode } from '../contract.js'
+import type { LockId } from '../contract.js'
 
 /** Rights as numbers, so that the hot path compares them: each includes the ones below. */
 export type Right = 0 | 1 | 2

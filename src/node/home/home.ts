@@ -74,7 +74,7 @@ export class Home {
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       this.#pool.remove(address, BigInt(size))
-      this.#allocatedBytes += region.allocated.size * (pageSize + pageOverheadBytes)
+      this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
     }
   }
 
@@ -175,7 +175,7 @@ export class Home {
       this.#checkCurrent(region)
       const { store } = this.#options
       const { pageSize } = region.descriptor
-      const held = region.allocated.countIn(pages)
+      const held = sum(region.allocated.within(pages.first, pages.count))
       const bytes = (pages.count - held) * (pageSize + pageOverheadBytes)
       if (bytes === 0) return
       const room = store.usableBytes - this.#allocatedBytes
@@ -187,13 +187,13 @@ export class Home {
         )
       }
       const added = missing(region.allocated, pages)
-      region.allocated.add(pages)
+      region.allocated.add(pages.first, pages.count)
       this.#allocatedBytes += bytes
       const undo = (): void => {
-        for (const gap of added) region.allocated.remove(gap)
+        for (const { first, count } of added) region.allocated.remove(first, count)
         this.#allocatedBytes -= bytes
       }
-      if (region.allocated.runs > allocatedFragmentsMax) {
+      if (region.allocated.fragments > allocatedFragmentsMax) {
         undo()
         const limit = `a region has at most ${allocatedFragmentsMax} separate allocated ranges`
         throw new KhazanaError('unsupported', `${limit}: allocate in larger pieces`)
@@ -221,18 +221,18 @@ export class Home {
     const { descriptor } = region
     const replica = this.replica(descriptor.address)
     if (replica === undefined) return
-    for (const held of pieces([...region.allocated.within(pages)])) {
+    for (const held of pieces(region.allocated.within(pages.first, pages.count))) {
       const letGo = await replica.seize(held, options)
       try {
         await replica.whenDurable()
         for (let page = held.first; page < held.first + held.count; page++) {
           region.floor = Math.max(region.floor, region.versionOf(page) + 1)
         }
-        region.allocated.remove(held)
+        region.allocated.remove(held.first, held.count)
         try {
           await this.#save(region, { frees: [{ space: region.space, range: held }] })
         } catch (error) {
-          region.allocated.add(held)
+          region.allocated.add(held.first, held.count)
           throw error
         }
         this.#allocatedBytes -= held.count * (descriptor.pageSize + pageOverheadBytes)
@@ -299,7 +299,7 @@ export class Home {
         offset: first * descriptor.pageSize,
         length: count * descriptor.pageSize,
       })),
-      allocatedBytes: region.allocated.size * descriptor.pageSize,
+      allocatedBytes: region.allocated.total * descriptor.pageSize,
       pages,
     }
   }
@@ -349,7 +349,7 @@ function alignedPages(range: ByteRange, { size, pageSize }: RegionDescriptor): P
 function missing(allocated: RangeSet, pages: PageRange): PageRange[] {
   const gaps: PageRange[] = []
   let next: number = pages.first
-  for (const { first, count } of allocated.within(pages)) {
+  for (const { first, count } of allocated.within(pages.first, pages.count)) {
     if (first > next) gaps.push({ first: next as PageIndex, count: first - next })
     next = first + count
   }
@@ -364,6 +364,10 @@ function* pieces(ranges: readonly { readonly first: number; readonly count: numb
       yield { first: (first + start) as PageIndex, count: Math.min(freePagesMax, count - start) }
     }
   }
+}
+
+function sum(ranges: readonly { readonly count: number }[]): number {
+  return ranges.reduce((total, { count }) => total + count, 0)
 }
 
 function readNumber(value: Uint8Array | undefined): number {

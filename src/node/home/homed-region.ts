@@ -31,7 +31,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   isAllocated(range: PageRange): boolean {
-    return this.allocated.contains(range)
+    return this.allocated.includes(range.first, range.count)
   }
 
   versionOf(page: PageIndex): Version {

@@ -41,7 +41,7 @@ export function decodeRegion(key: string, value: Uint8Array, home: NodeId): Regi
   const { size, pageSize, generation, revision, attributes, floor } = record
   const address = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address
   const allocated = new RangeSet()
-  for (const [first, count] of record.allocated) allocated.add({ first, count })
+  for (const [first, count] of record.allocated) allocated.add(first, count)
   return { descriptor: { address, size, pageSize, home, generation, revision, attributes }, allocated, floor }
 }
 

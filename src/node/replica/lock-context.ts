@@ -1,6 +1,6 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { PageIndex } from '../../address/page.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { LockMode } from '../../consistency/contract.js'
 import type { Frame } from '../../store/frame-cache.js'
 
 /** What a lock context needs of the replica it was granted on. */

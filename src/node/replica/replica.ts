@@ -1,3 +1,4 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
@@ -11,7 +12,6 @@ import type {
   CommittedPage,
   ConsistencyManager,
   LockId,
-  LockMode,
   PageView,
   ProtocolDefinition,
 } from '../../consistency/contract.js'

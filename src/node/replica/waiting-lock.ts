@@ -1,6 +1,6 @@
+import type { LockMode } from '../../address/lock-mode.js'
 import type { ByteRange } from '../../address/range.js'
 import type { PageRange } from '../../address/page.js'
-import type { LockMode } from '../../consistency/contract.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { Deadline, Resolvers } from '../deadline.js'
 import type { LockContext } from './lock-context.js'

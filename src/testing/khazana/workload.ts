@@ -183,7 +183,8 @@ export class KhazanaWorkload implements Workload {
           socketPath,
           leaseMs: shape.leaseMs,
           memoryBytesMax: 4 * KiB * KiB,
-          diskBytesMax: 16 * KiB * KiB,
+          diskBytesMax: 6 * KiB * KiB,
+          storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           ...(index === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
           ...this.#protocols(),
         })
