@@ -16,7 +16,10 @@ export const clientSiteMax = 2 ** 32 - 1
 
 export function nodeId(value: number): NodeId {
   if (!Number.isInteger(value) || value < 1 || value > nodeIdMax) {
-    throw new KhazanaError('invalid-argument', `a node id is a whole number from 1 to ${nodeIdMax}, not ${value}`)
+    throw new KhazanaError(
+      'invalid-argument',
+      `a node id is a whole number from 1 to ${nodeIdMax}, not ${value}`,
+    )
   }
   return value as NodeId
 }
@@ -40,7 +43,10 @@ export const noCluster = '0'.repeat(32) as ClusterId
 
 export function clusterId(text: string): ClusterId {
   if (!/^[0-9a-f]{32}$/.test(text)) {
-    throw new KhazanaError('invalid-argument', `a cluster id is 32 hexadecimal digits, not "${text.slice(0, 40)}"`)
+    throw new KhazanaError(
+      'invalid-argument',
+      `a cluster id is 32 hexadecimal digits, not "${text.slice(0, 40)}"`,
+    )
   }
   return text as ClusterId
 }

@@ -41,7 +41,12 @@ export type CrewMessage =
   /** The child gives its tokens up, down to `keep`: on recall, or on its own accord. */
   | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight }
   /** The child got a token straight from its former owner. */
-  | { readonly kind: 'accepted'; readonly serial: number; readonly page: PageIndex; readonly right: TokenRight }
+  | {
+      readonly kind: 'accepted'
+      readonly serial: number
+      readonly page: PageIndex
+      readonly right: TokenRight
+    }
   // --- parent to child ---
   /** Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. */
   | {

@@ -30,7 +30,8 @@ export interface Hello {
   /** Where the sending node accepts connections, `host:port`; empty for clients. */
   readonly listen: string
   /** The session to go on with, or undefined for a new one. */
-  readonly resume: { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
+  readonly resume:
+    { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
 }
 
 export interface Welcome {
