@@ -105,7 +105,14 @@ export class Batch {
     for (const [key, value] of this.#puts) items.push({ record: { kind: 'put', key, value } })
     for (const pages of this.#pages.values()) {
       for (const { space, page, version, bytes } of pages.values()) {
-        const record = { kind: 'page', space, page, version, bytes: bytes.length, checksum: checksum(bytes, 0) } as const
+        const record = {
+          kind: 'page',
+          space,
+          page,
+          version,
+          bytes: bytes.length,
+          checksum: checksum(bytes, 0),
+        } as const
         items.push({ record, payload: bytes })
       }
     }
@@ -125,7 +132,11 @@ export class Batch {
       const { space, page, version, bytes, checksum } = move
       if (!isStillThere(ledger, move) || this.#replaces(space, page)) continue
       if (bytes === undefined) items.push({ record: { kind: 'damaged-page', space, page, version } })
-      else items.push({ record: { kind: 'page', space, page, version, bytes: bytes.length, checksum }, payload: bytes })
+      else
+        items.push({
+          record: { kind: 'page', space, page, version, bytes: bytes.length, checksum },
+          payload: bytes,
+        })
     }
     for (const key of moves.keys) {
       const entry = ledger.metadata.entry(key)
@@ -139,7 +150,8 @@ export class Batch {
   #replaces(space: SpaceId, page: PageIndex): boolean {
     if (this.#drops.has(space) || this.#pages.get(space)?.has(page) === true) return true
     return this.#frees.some(
-      (free) => free.space === space && page >= free.range.first && page < free.range.first + free.range.count,
+      (free) =>
+        free.space === space && page >= free.range.first && page < free.range.first + free.range.count,
     )
   }
 }
@@ -182,7 +194,8 @@ export function sizeOfMoves(moves: MoveSet, ledger: Ledger): LogSize {
     tableBytes += pageLogBytes(bytes?.length ?? 0) - (bytes?.length ?? 0)
     payloadBlocks += blocksOf(bytes?.length ?? 0)
   }
-  for (const key of moves.keys) tableBytes += 7 + keyBytes(key) + (ledger.metadata.entry(key)?.value.length ?? 0)
+  for (const key of moves.keys)
+    tableBytes += 7 + keyBytes(key) + (ledger.metadata.entry(key)?.value.length ?? 0)
   if (moves.isLast) {
     for (const tombstone of ledger.tombstones.in(moves.victim.slot)) tableBytes += recordBytes(tombstone)
   }

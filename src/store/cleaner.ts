@@ -97,7 +97,8 @@ export class Cleaner {
     let best: Segment | undefined
     let bestScore = -Infinity
     for (const segment of this.#segments.live()) {
-      if (segment.state !== 'sealed' || segment.liveBytes > cleanableBytes || segment.liveBytes === 0) continue
+      if (segment.state !== 'sealed' || segment.liveBytes > cleanableBytes || segment.liveBytes === 0)
+        continue
       const utilization = segment.liveBytes / segmentBytes
       const age = this.#segments.nextSequence - segment.sequence
       const score = need === 'urgent' ? -utilization : ((1 - utilization) * age) / (1 + utilization)
@@ -112,7 +113,8 @@ export class Cleaner {
   /** A segment that must go, however much is in it. */
   #forced(): Segment | undefined {
     const { count, bytes } = this.#ledger.tombstones
-    const hasTooManyTombstones = count > tombstonesMax || bytes > this.#segments.geometry.usableBytes * tombstoneShare
+    const hasTooManyTombstones =
+      count > tombstonesMax || bytes > this.#segments.geometry.usableBytes * tombstoneShare
     let oldest: Segment | undefined
     for (const segment of this.#segments.live()) {
       if (segment.state !== 'sealed' || segment.liveBytes === 0) continue
@@ -158,7 +160,8 @@ export class Cleaner {
     const table = this.#ledger.pages.table(space)
     const entry = table?.find(page) ?? -1
     if (table === undefined || entry < 0) return
-    if (table.slotAt(entry) === victim.slot && table.blockAt(entry) === block) this.#pages.push({ space, page })
+    if (table.slotAt(entry) === victim.slot && table.blockAt(entry) === block)
+      this.#pages.push({ space, page })
   }
 
   async #readMoves(): Promise<void> {

@@ -79,7 +79,8 @@ export class Committer {
       const message = `commits of ${this.#pendingBytes} bytes wait for the disk; ${bytes} more would pass ${pendingBytesMax}`
       return Promise.reject(new KhazanaError('busy', message))
     }
-    if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) return Promise.reject(this.#noSpace(bytes))
+    if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax)
+      return Promise.reject(this.#noSpace(bytes))
     const isGivingUp = (group.pages?.length ?? 0) === 0 && (group.puts?.length ?? 0) === 0
     return new Promise((resolve, reject) => {
       this.#queue.push({ group, size, bytes, isGivingUp, resolve, reject })
@@ -150,7 +151,12 @@ export class Committer {
       const moves = this.#parts.cleaner.take()
       const taken = this.#takeCommits(moves, retired)
       const isRoomWanted = this.#queue.length > 0 || this.#need() !== 'none'
-      if (taken.length > 0 || moves !== undefined || this.#isMarkWanted || (retired.length > 0 && isRoomWanted)) {
+      if (
+        taken.length > 0 ||
+        moves !== undefined ||
+        this.#isMarkWanted ||
+        (retired.length > 0 && isRoomWanted)
+      ) {
         await this.#write(taken, moves, retired)
       } else if (this.#queue.length > 0) {
         await this.#makeRoom(isCleaning)
@@ -218,7 +224,11 @@ export class Committer {
     return empty
   }
 
-  async #write(taken: readonly Pending[], moves: MoveSet | undefined, retired: readonly Segment[]): Promise<void> {
+  async #write(
+    taken: readonly Pending[],
+    moves: MoveSet | undefined,
+    retired: readonly Segment[],
+  ): Promise<void> {
     const { segments, ledger, writer, checksum } = this.#parts
     const batch = new Batch()
     for (const { group } of taken) batch.merge(group)

@@ -1,26 +1,188 @@
-import type { PageIndex } from '../address/page.js'
-export interface FrameOwner { evict(frame: Frame): boolean }
-export class Frame {
-  readonly owner: FrameOwner
-  readonly page: PageIndex
+import { assert } from '../stdx/assert.js'
+
+/**
+ * A page in RAM, as far as the cache cares. Whoever owns frames embeds or extends this; the fields under "the cache's
+ * own" are not for others.
+ */
+export interface Frame {
+  /** Published bytes are never changed: a write replaces the array by one of the same length. */
   bytes: Uint8Array
-  pins = 0
-  uses = 0
-  constructor(owner: FrameOwner, page: PageIndex, bytes: Uint8Array) { this.owner = owner; this.page = page; this.bytes = bytes }
+  /** Above 0 while somebody holds the frame: it is not evicted. */
+  pins: number
+  /** Raised by every hit: `frame.uses++` is all that a hit costs. The cache lowers it. */
+  uses: number
+  /** The cache's own. */
+  readonly queued: FrameLinks
 }
+
+/** Where the frame hangs in the cache's queues. */
+export interface FrameLinks {
+  queue: 'none' | 'small' | 'main'
+  previous: Frame | undefined
+  next: Frame | undefined
+  /** Names the page among the ghosts. */
+  key: number
+}
+
+export function newFrame(bytes: Uint8Array): Frame {
+  return { bytes, pins: 0, uses: 0, queued: { queue: 'none', previous: undefined, next: undefined, key: 0 } }
+}
+
+/** `evicted`: the owner has let go of the frame. `kept`: it cannot now (dirty, in use); it is asked again later. */
+export type EvictAnswer = 'evicted' | 'kept'
+
+export interface FrameCacheOptions {
+  readonly bytesMax: number
+  /** Asked for frames without pins. When it answers `evicted`, the frame is out of the cache already. */
+  readonly evict: (frame: Frame) => EvictAnswer
+}
+
+/**
+ * Which frames stay in RAM: S3-FIFO (Yang and others, 2023). New frames enter a small queue that takes a tenth of the bytes;
+ * one that is used again before it comes out moves to the main queue, any other leaves the cache. So a scan of pages that
+ * are read once flows through the small queue and cannot touch the hot ones. In the main queue a used frame goes round
+ * again, up to three times. What left the small queue is remembered by key for a while (the ghosts), and enters the main queue
+ * directly if it comes back: that is how a hot set larger than the small queue gets in.
+ *
+ * LRU was rejected: a scan flushes it, and each hit would have to move a list entry, while here it is one increment. ARC
+ * and 2Q resist scans, but also work on every hit.
+ */
 export class FrameCache {
   readonly bytesMax: number
-  usedBytes = 0
-  #frames = new Set<Frame>()
-  constructor(bytesMax: number) { this.bytesMax = bytesMax }
-  insert(frame: Frame): void {
-    this.#frames.add(frame); this.usedBytes += frame.bytes.length
-    if (this.usedBytes <= this.bytesMax) return
-    for (const old of this.#frames) {
-      if (this.usedBytes <= this.bytesMax) break
-      if (old === frame || old.pins > 0) continue
-      if (old.owner.evict(old)) this.remove(old)
+  readonly #evict: (frame: Frame) => EvictAnswer
+  readonly #small = new FrameQueue('small')
+  readonly #main = new FrameQueue('main')
+  readonly #ghosts = new Set<number>()
+
+  constructor(options: FrameCacheOptions) {
+    this.bytesMax = options.bytesMax
+    this.#evict = options.evict
+  }
+
+  get usedBytes(): number {
+    return this.#small.bytes + this.#main.bytes
+  }
+
+  get count(): number {
+    return this.#small.count + this.#main.count
+  }
+
+  /**
+   * Adds the frame, evicting others first so that `bytesMax` is never passed. False, and nothing is added, where too
+   * much of what is there is pinned or kept. `key` names the page over its evictions: any number, where two pages of
+   * the same key cost only a wrong guess.
+   */
+  insert(frame: Frame, key: number): boolean {
+    assert(frame.queued.queue === 'none', 'a frame is in the cache once')
+    const bytes = frame.bytes.length
+    if (!this.#makeRoom(bytes)) return false
+    frame.queued.key = key
+    if (this.#ghosts.delete(key)) this.#main.push(frame)
+    else this.#small.push(frame)
+    return true
+  }
+
+  /** Takes the frame out, without asking; its owner no longer needs it. No error for one that is not there. */
+  remove(frame: Frame): void {
+    this.#unlink(frame)
+  }
+
+  /** Evicts until so many bytes are free. False where that cannot be. */
+  #makeRoom(bytes: number): boolean {
+    if (bytes > this.bytesMax) return false
+    // Every frame is met at most so often before it is known that none can go: each pass lowers its uses by one.
+    let patience = (usesMax + 2) * (this.count + 1)
+    while (this.usedBytes + bytes > this.bytesMax) {
+      if (patience-- === 0) return false
+      const isSmallFull = this.#small.bytes > this.bytesMax * smallShare
+      if (isSmallFull || this.#main.count === 0) this.#passSmall()
+      else this.#passMain()
+    }
+    return true
+  }
+
+  #passSmall(): void {
+    const frame = this.#small.first
+    if (frame === undefined) return
+    this.#small.unlink(frame)
+    if (frame.uses > 0) {
+      frame.uses = 0
+      this.#main.push(frame)
+    } else if (frame.pins > 0 || this.#evict(frame) === 'kept') {
+      // Held for long is used: it would only be met here again and again.
+      this.#main.push(frame)
+    } else {
+      this.#remember(frame.queued.key)
     }
   }
-  remove(frame: Frame): void { if (this.#frames.delete(frame)) this.usedBytes -= frame.bytes.length }
+
+  #passMain(): void {
+    const frame = this.#main.first
+    if (frame === undefined) return
+    this.#main.unlink(frame)
+    if (frame.uses > 0) {
+      frame.uses = Math.min(frame.uses, usesMax) - 1
+      this.#main.push(frame)
+    } else if (frame.pins > 0 || this.#evict(frame) === 'kept') {
+      this.#main.push(frame)
+    }
+  }
+
+  #unlink(frame: Frame): void {
+    if (frame.queued.queue === 'small') this.#small.unlink(frame)
+    else if (frame.queued.queue === 'main') this.#main.unlink(frame)
+  }
+
+  /** As many as there are frames in the cache: enough to notice a set that would just fit. */
+  #remember(key: number): void {
+    this.#ghosts.delete(key)
+    this.#ghosts.add(key)
+    const limit = Math.max(ghostsMin, this.count)
+    for (const oldest of this.#ghosts) {
+      if (this.#ghosts.size <= limit) break
+      this.#ghosts.delete(oldest)
+    }
+  }
+}
+
+const smallShare = 0.1
+const usesMax = 3
+const ghostsMin = 64
+
+/** A doubly linked list through the frames themselves: nothing is allocated. */
+class FrameQueue {
+  readonly #name: 'small' | 'main'
+  #last: Frame | undefined
+  first: Frame | undefined
+  bytes = 0
+  count = 0
+
+  constructor(name: 'small' | 'main') {
+    this.#name = name
+  }
+
+  push(frame: Frame): void {
+    const links = frame.queued
+    links.queue = this.#name
+    links.previous = this.#last
+    links.next = undefined
+    if (this.#last === undefined) this.first = frame
+    else this.#last.queued.next = frame
+    this.#last = frame
+    this.bytes += frame.bytes.length
+    this.count++
+  }
+
+  unlink(frame: Frame): void {
+    const links = frame.queued
+    if (links.previous === undefined) this.first = links.next
+    else links.previous.queued.next = links.next
+    if (links.next === undefined) this.#last = links.previous
+    else links.next.queued.previous = links.previous
+    links.queue = 'none'
+    links.previous = undefined
+    links.next = undefined
+    this.bytes -= frame.bytes.length
+    this.count--
+  }
 }

@@ -126,7 +126,12 @@ function summarize(
   }
   for (const part of parts) {
     if (part.isOpening) {
-      summaries.push({ slot: part.segment.slot, sequence: part.sequence, firstLsn: part.lsn, lastLsn: part.lsn })
+      summaries.push({
+        slot: part.segment.slot,
+        sequence: part.sequence,
+        firstLsn: part.lsn,
+        lastLsn: part.lsn,
+      })
     }
   }
   return summaries

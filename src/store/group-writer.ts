@@ -31,7 +31,15 @@ export class GroupWriter {
     try {
       for (const part of parts) {
         const { sequence, lsn, tableBytes, payloadBlocks } = part
-        const head = { storeId: this.#storeId, sequence, lsn, groupLsn, partCount: parts.length, tableBytes, payloadBlocks }
+        const head = {
+          storeId: this.#storeId,
+          sequence,
+          lsn,
+          groupLsn,
+          partCount: parts.length,
+          tableBytes,
+          payloadBlocks,
+        }
         const table = encodePart(head, part.records, this.#checksum)
         await part.segment.file.write(part.block * blockBytes, [table, ...part.payloads])
       }
@@ -54,7 +62,9 @@ export class GroupWriter {
         await part.segment.file.sync()
       }
     } catch (cause) {
-      throw new KhazanaError('storage-failed', 'the disk is full, and a write cannot be taken back', { cause })
+      throw new KhazanaError('storage-failed', 'the disk is full, and a write cannot be taken back', {
+        cause,
+      })
     }
   }
 

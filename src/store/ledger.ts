@@ -130,7 +130,8 @@ export class Ledger {
     for (const space of this.pages.spaces()) {
       const table = this.pages.table(space)
       for (let entry = 0; table !== undefined && entry < table.capacity; entry++) {
-        if (table.isUsed(entry) && table.slotAt(entry) === slot) found.push({ space, page: table.pageAt(entry) })
+        if (table.isUsed(entry) && table.slotAt(entry) === slot)
+          found.push({ space, page: table.pageAt(entry) })
       }
     }
     return found
@@ -198,7 +199,13 @@ export class Ledger {
     if (table === undefined || entry < 0) return
     const place = `${segmentName(table.slotAt(entry))} byte ${table.blockAt(entry) * blockBytes}`
     this.#damageCount++
-    this.#damage.set(damageKey(space, page), { kind: 'page', space, page, version: table.versionAt(entry), place })
+    this.#damage.set(damageKey(space, page), {
+      kind: 'page',
+      space,
+      page,
+      version: table.versionAt(entry),
+      place,
+    })
   }
 
   #oldestSequence(except: Segment | undefined): number {

@@ -7,13 +7,7 @@ import type { SpaceId } from './space.js'
  * is gone: the cleaner moves them behind newer data, so they carry the position where they were born and speak only of
  * what lies before it.
  */
-export type LogRecord =
-  | PageRecord
-  | DamagedPageRecord
-  | PutRecord
-  | Tombstone
-  | SegmentsRecord
-  | RetireRecord
+export type LogRecord = PageRecord | DamagedPageRecord | PutRecord | Tombstone | SegmentsRecord | RetireRecord
 
 export interface PageRecord {
   readonly kind: 'page'

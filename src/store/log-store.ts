@@ -106,7 +106,8 @@ export class LogStore implements Store {
   async scrub(): Promise<void> {
     this.#checkOpen()
     let buffer = new Uint8Array(0)
-    const reuse = (bytes: number): Uint8Array => (buffer = buffer.length === bytes ? buffer : new Uint8Array(bytes))
+    const reuse = (bytes: number): Uint8Array =>
+      (buffer = buffer.length === bytes ? buffer : new Uint8Array(bytes))
     for (const space of [...this.#ledger.pages.spaces()]) {
       const pages = [...this.pagesOf(space)].map(({ page }) => page)
       for (const page of pages) {
@@ -197,7 +198,8 @@ export class LogStore implements Store {
       segment.readers++
       try {
         const got = await segment.file.read(table.blockAt(entry) * blockBytes, buffer)
-        if (got === length && this.#options.checksum(buffer, 0) === checksum) return { version, bytes: buffer }
+        if (got === length && this.#options.checksum(buffer, 0) === checksum)
+          return { version, bytes: buffer }
       } catch (reason) {
         // A sector that cannot be read is damage of one page, no reason to stop.
         cause = KhazanaError.from(reason, 'damaged')
@@ -234,10 +236,16 @@ export class LogStore implements Store {
       spaceId(space)
       pageIndex(page)
       if (!Number.isInteger(version) || version < 1 || version > uint48Max) {
-        throw new KhazanaError('invalid-argument', `a version is a whole number from 1 to 2^48 - 1, not ${version}`)
+        throw new KhazanaError(
+          'invalid-argument',
+          `a version is a whole number from 1 to 2^48 - 1, not ${version}`,
+        )
       }
       if (checkPageSize(bytes.length) > pageBytesMax) {
-        throw new KhazanaError('invalid-argument', `a page here has at most ${pageBytesMax} bytes, not ${bytes.length}`)
+        throw new KhazanaError(
+          'invalid-argument',
+          `a page here has at most ${pageBytesMax} bytes, not ${bytes.length}`,
+        )
       }
     }
     for (const { space, range } of group.frees ?? []) {
@@ -263,6 +271,7 @@ function allocate(bytes: number): Uint8Array {
 
 function checkKey(key: string): number {
   const bytes = keyBytes(key)
-  if (bytes > keyBytesMax) throw new KhazanaError('invalid-argument', `a key has at most ${keyBytesMax} bytes`)
+  if (bytes > keyBytesMax)
+    throw new KhazanaError('invalid-argument', `a key has at most ${keyBytesMax} bytes`)
   return bytes
 }

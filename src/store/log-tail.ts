@@ -55,7 +55,8 @@ export async function findTail(headed: readonly HeadedSegment[], checksum: Check
     const keepsUpTo = isWhole ? content.endBlock : content.lastBlock
     if (content.endBlock > 0) {
       const behind = await candidate.reader.headAt(content.endBlock)
-      if (behind?.sequence === candidate.head.sequence) torn.push({ segment: candidate.segment, block: content.endBlock })
+      if (behind?.sequence === candidate.head.sequence)
+        torn.push({ segment: candidate.segment, block: content.endBlock })
     }
     if (!isWhole) torn.push({ segment: candidate.segment, block: content.lastBlock })
     if (keepsUpTo === 0 || last === undefined) continue
@@ -83,7 +84,11 @@ async function survey({ reader, head }: HeadedSegment): Promise<Content> {
   let lastBlock = 0
   let endBlock = 0
   let others: readonly SegmentSummary[] | undefined
-  for await (const step of walkSegment(reader, { sequence: head.sequence, firstLsn: head.lsn, lastLsn: undefined })) {
+  for await (const step of walkSegment(reader, {
+    sequence: head.sequence,
+    firstLsn: head.lsn,
+    lastLsn: undefined,
+  })) {
     if (step.kind === 'gap') {
       if (step.block === 0 && step.next !== undefined) break
       continue
@@ -94,7 +99,8 @@ async function survey({ reader, head }: HeadedSegment): Promise<Content> {
     lastBlock = part.block
     endBlock = part.block + tableBlocks(part.head.tableBytes) + part.head.payloadBlocks
   }
-  const isTorn = lastHead === undefined && (await reader.findHead(1, (found) => isLater(found, head))) === undefined
+  const isTorn =
+    lastHead === undefined && (await reader.findHead(1, (found) => isLater(found, head))) === undefined
   return { lastHead, lastBlock, endBlock, others: others ?? [], isHeadLost: others === undefined && !isTorn }
 }
 
@@ -146,7 +152,11 @@ async function isPartWhole(
   groupLsn: number,
   checksum: Checksum,
 ): Promise<boolean> {
-  for await (const step of walkSegment(reader, { sequence: head.sequence, firstLsn: head.lsn, lastLsn: lsn })) {
+  for await (const step of walkSegment(reader, {
+    sequence: head.sequence,
+    firstLsn: head.lsn,
+    lastLsn: lsn,
+  })) {
     if (step.kind === 'gap' || step.part.head.lsn !== lsn) continue
     const part = step.part
     return part.head.groupLsn === groupLsn && (await arePayloadsWhole(segment, part, checksum))

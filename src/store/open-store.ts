@@ -29,7 +29,11 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   }
 }
 
-async function openLocked(options: StoreOptions, lock: DirectoryLock, segmentBytesIfNew: number): Promise<Store> {
+async function openLocked(
+  options: StoreOptions,
+  lock: DirectoryLock,
+  segmentBytesIfNew: number,
+): Promise<Store> {
   const { directory, checksum, logger, limits } = options
   const found = await readSuperblock(directory, checksum)
   if (found === undefined) await refuseLogs(options)
@@ -67,7 +71,10 @@ async function openLocked(options: StoreOptions, lock: DirectoryLock, segmentByt
 async function refuseLogs({ directory }: StoreOptions): Promise<void> {
   const logs = (await directory.list()).filter((name) => slotOfName(name) !== undefined)
   if (logs.length === 0) return
-  throw new KhazanaError('damaged', `${directory.path} holds a log (${logs[0]}) and lacks its description, store.json`)
+  throw new KhazanaError(
+    'damaged',
+    `${directory.path} holds a log (${logs[0]}) and lacks its description, store.json`,
+  )
 }
 
 /** The description is `creating` until the first group is durable: so a store that is `ready` never looks empty. */
@@ -112,4 +119,3 @@ async function adoptFiles({ directory, logger }: StoreOptions, segments: Segment
 function randomId({ random }: StoreOptions): bigint {
   return (BigInt(random.uint32()) << 32n) | BigInt(random.uint32())
 }
-

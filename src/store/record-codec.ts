@@ -10,7 +10,16 @@ import { getUint48, setUint48 } from './uint48.js'
  * Records as they stand in the table of a part. A page's entry is here and its payload is not: payloads follow the
  * table, in the order of their entries, on whole blocks. So the log can be read again at open without reading pages.
  */
-const kinds = { page: 1, 'damaged-page': 2, put: 3, free: 4, drop: 5, delete: 6, segments: 7, retire: 8 } as const
+const kinds = {
+  page: 1,
+  'damaged-page': 2,
+  put: 3,
+  free: 4,
+  drop: 5,
+  delete: 6,
+  segments: 7,
+  retire: 8,
+} as const
 
 const pageEntryBytes = 24
 const damagedEntryBytes = 18
@@ -131,7 +140,8 @@ export function decodeRecords(table: Uint8Array, count: number, visit: (record: 
     at += recordBytes(record)
     visit(record)
   }
-  if (at !== table.length) throw new KhazanaError('damaged', 'a table in the log has another length than its records')
+  if (at !== table.length)
+    throw new KhazanaError('damaged', 'a table in the log has another length than its records')
 }
 
 function decodeRecord(table: Uint8Array, view: DataView, at: number): LogRecord {
@@ -178,7 +188,8 @@ function decodeRecord(table: Uint8Array, view: DataView, at: number): LogRecord 
       const count = view.getUint32(at + 1, true)
       if (count > segmentsMax) throw new RangeError('too many segments')
       const segments: SegmentSummary[] = []
-      for (let index = 0; index < count; index++) segments.push(getSummary(view, at + 5 + index * summaryBytes))
+      for (let index = 0; index < count; index++)
+        segments.push(getSummary(view, at + 5 + index * summaryBytes))
       return { kind: 'segments', segments }
     }
     case kinds.retire:

@@ -66,7 +66,10 @@ class Recovery {
         await this.#wipe(result.torn)
         break
       case 'lost':
-        this.#damaged(segmentName(result.segment.slot), 'is the newest part of the log, and its start cannot be read')
+        this.#damaged(
+          segmentName(result.segment.slot),
+          'is the newest part of the log, and its start cannot be read',
+        )
         await this.#replayWhatIsThere(headed)
         break
     }
@@ -96,7 +99,10 @@ class Recovery {
       log.push({ segment, range: other })
       this.#take(segment, other.sequence, other.firstLsn, other.lastLsn)
     }
-    log.push({ segment: newest, range: { sequence: head.sequence, firstLsn: head.lsn, lastLsn: tail.nextLsn - 1 } })
+    log.push({
+      segment: newest,
+      range: { sequence: head.sequence, firstLsn: head.lsn, lastLsn: tail.nextLsn - 1 },
+    })
     this.#take(newest, head.sequence, head.lsn, tail.nextLsn - 1)
     log.sort((a, b) => a.range.sequence - b.range.sequence)
     for (const { segment, range } of log) await this.#replay(segment, range)
@@ -134,7 +140,10 @@ class Recovery {
       // Where nothing says what the segment should hold, a gap with nothing behind it is its end.
       if (step.next === undefined && range.lastLsn === undefined) continue
       segment.isSuspect = true
-      this.#damaged(`${segmentName(segment.slot)} byte ${step.block * blockBytes}`, 'holds an unreadable batch')
+      this.#damaged(
+        `${segmentName(segment.slot)} byte ${step.block * blockBytes}`,
+        'holds an unreadable batch',
+      )
     }
   }
 

@@ -110,7 +110,8 @@ export class SegmentSet {
     const inUse = this.liveCount()
     let count = 0
     // While little is in use there is little to clean: the reserves grow with the log.
-    while (count <= this.#free.length && this.#free.length - count >= Math.min(reserve, inUse + count - 1)) count++
+    while (count <= this.#free.length && this.#free.length - count >= Math.min(reserve, inUse + count - 1))
+      count++
     return count - 1
   }
 

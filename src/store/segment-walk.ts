@@ -32,7 +32,10 @@ export async function* walkSegment(reader: SegmentReader, range: WalkRange): Asy
     }
     const expected = lsn
     // Only a later part proves that this one was complete once: parts are written one group at a time.
-    const next = await reader.findHead(block + 1, (head) => head.sequence === range.sequence && head.lsn > expected)
+    const next = await reader.findHead(
+      block + 1,
+      (head) => head.sequence === range.sequence && head.lsn > expected,
+    )
     yield { kind: 'gap', block, lsn, next }
     if (next === undefined) return
     block = next

@@ -28,7 +28,9 @@ export function segmentName(slot: number): string {
 
 /** Undefined for the name of no segment. */
 export function slotOfName(name: string): number | undefined {
-  return /^\d{8}\.log$/.test(name) && Number.parseInt(name, 10) > 0 ? Number.parseInt(name, 10) - 1 : undefined
+  return /^\d{8}\.log$/.test(name) && Number.parseInt(name, 10) > 0
+    ? Number.parseInt(name, 10) - 1
+    : undefined
 }
 
 export function newSegment(slot: number, file: File): Segment {

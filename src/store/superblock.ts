@@ -18,7 +18,10 @@ const newFileName = 'store.json.new'
 const bytesMax = 4096
 
 /** Undefined where there is none. Throws `damaged`; `bad-format` for a newer version. */
-export async function readSuperblock(directory: Directory, checksum: Checksum): Promise<Superblock | undefined> {
+export async function readSuperblock(
+  directory: Directory,
+  checksum: Checksum,
+): Promise<Superblock | undefined> {
   if (!(await directory.list()).includes(fileName)) return undefined
   const file = await directory.open(fileName, { create: false })
   try {
@@ -31,7 +34,11 @@ export async function readSuperblock(directory: Directory, checksum: Checksum): 
 }
 
 /** Replaces the file atomically and durably. */
-export async function writeSuperblock(directory: Directory, superblock: Superblock, checksum: Checksum): Promise<void> {
+export async function writeSuperblock(
+  directory: Directory,
+  superblock: Superblock,
+  checksum: Checksum,
+): Promise<void> {
   const fields = fieldsOf(superblock)
   const text = JSON.stringify({ ...fields, checksum: checksumOf(fields, checksum) }, undefined, 2) + '\n'
   const bytes = new TextEncoder().encode(text)
@@ -71,7 +78,8 @@ function checksumOf(fields: Fields, checksum: Checksum): number {
 
 function parse(text: string, checksum: Checksum): Superblock {
   const value = parseJson(text)
-  if (value['format'] !== 'khazana store') throw new KhazanaError('damaged', `${fileName} is no store's description`)
+  if (value['format'] !== 'khazana store')
+    throw new KhazanaError('damaged', `${fileName} is no store's description`)
   if (typeof value['version'] === 'number' && value['version'] !== formatVersion) {
     throw new KhazanaError(
       'bad-format',

@@ -135,7 +135,8 @@ export class SimDirectory implements Directory {
 
   async lock(): Promise<DirectoryLock> {
     await this.turn()
-    if (this.#isLocked) throw new KhazanaError('directory-in-use', `${this.path} is served by another process`)
+    if (this.#isLocked)
+      throw new KhazanaError('directory-in-use', `${this.path} is served by another process`)
     this.#isLocked = true
     return {
       release: () => {
@@ -170,7 +171,8 @@ export class SimDirectory implements Directory {
   checkRoom(bytes: number): void {
     let used = 0
     for (const inode of new Set(this.#names.values())) used += inode.current.length
-    if (used + bytes > this.capacityBytes) throw new KhazanaError('no-space', `${this.path}: the simulated disk is full`)
+    if (used + bytes > this.capacityBytes)
+      throw new KhazanaError('no-space', `${this.path}: the simulated disk is full`)
   }
 
   #change(change: (names: Map<string, SimInode>) => void): void {
@@ -204,7 +206,8 @@ class SimInode {
       const fate = random.uint32()
       if (start >= data.length) continue
       if (fate % 64 === 0) data.set(random.bytes(Math.min(sectorBytes, data.length - start)), start)
-      else if (fate < keptShare) data.set(this.current.subarray(start, start + sectorBytes).subarray(0, data.length - start), start)
+      else if (fate < keptShare)
+        data.set(this.current.subarray(start, start + sectorBytes).subarray(0, data.length - start), start)
     }
     copy.current = data
     copy.synced = data.slice()
@@ -233,7 +236,8 @@ class SimFile implements File {
     await this.#directory.turn()
     const sectors = this.#directory.faults.unreadable.get(this.#name)
     for (let at = Math.floor(position / sectorBytes); at * sectorBytes < position + into.length; at++) {
-      if (sectors?.has(at) === true) throw new KhazanaError('storage-failed', `${this.#name}: injected: cannot be read`)
+      if (sectors?.has(at) === true)
+        throw new KhazanaError('storage-failed', `${this.#name}: injected: cannot be read`)
     }
     const found = this.#inode.current.subarray(position, position + into.length)
     into.set(found)

@@ -17,7 +17,8 @@ export class StoreModel {
   apply(group: CommitGroup): void {
     for (const space of group.drops ?? []) this.#forget(space, 0, Infinity)
     for (const { space, range } of group.frees ?? []) this.#forget(space, range.first, range.count)
-    for (const { space, page, version, bytes } of group.pages ?? []) this.pages.set(`${space}/${page}`, { version, bytes })
+    for (const { space, page, version, bytes } of group.pages ?? [])
+      this.pages.set(`${space}/${page}`, { version, bytes })
     for (const key of group.deletes ?? []) this.values.delete(key)
     for (const { key, value } of group.puts ?? []) this.values.set(key, value)
   }
@@ -31,7 +32,8 @@ export class StoreModel {
   #forget(space: number, first: number, count: number): void {
     for (const key of this.pages.keys()) {
       const [inSpace, page] = key.split('/').map(Number)
-      if (inSpace === space && page !== undefined && page >= first && page < first + count) this.pages.delete(key)
+      if (inSpace === space && page !== undefined && page >= first && page < first + count)
+        this.pages.delete(key)
     }
   }
 

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, test } from 'node:test'
+import { openDirectory } from '../../src/io/node/directory.js'
+import { Prng } from '../../src/stdx/prng.js'
+
+let base = ''
+beforeEach(() => {
+  base = mkdtempSync(join(tmpdir(), 'khazana-directory-'))
+})
+afterEach(() => {
+  rmSync(base, { recursive: true })
+})
+
+test('what is written is read, across more chunks than one system call takes', async () => {
+  const directory = await openDirectory(base)
+  const file = await directory.open('a', { create: true })
+  const random = new Prng(1)
+  const chunks = Array.from({ length: 2500 }, () => random.bytes(random.below(40)))
+  const all = Buffer.concat(chunks)
+  await file.write(100, chunks)
+  await file.sync()
+  assert.equal(file.size(), 100 + all.length)
+  const into = new Uint8Array(all.length)
+  assert.equal(await file.read(100, into), all.length)
+  assert.deepEqual(Buffer.from(into), all)
+  assert.equal(await file.read(100 + all.length - 5, into), 5)
+  assert.equal(await file.read(1_000_000, into), 0)
+  await file.close()
+})
+
+test('resizing fills with zeros that occupy the disk, and cuts', async () => {
+  const directory = await openDirectory(base)
+  const file = await directory.open('a', { create: true })
+  await file.resize(3 * 1024 * 1024 + 5)
+  await file.sync()
+  const { size, blocks } = statSync(join(base, 'a'))
+  assert.equal(size, 3 * 1024 * 1024 + 5)
+  assert(blocks * 512 >= size, `only ${blocks} blocks`)
+  await file.resize(4096)
+  assert.equal(file.size(), 4096)
+  assert.equal(statSync(join(base, 'a')).size, 4096)
+  await file.close()
+})
+
+test('directories and files are for their owner alone', async () => {
+  const path = join(base, 'deep', 'down')
+  const directory = await openDirectory(path)
+  const file = await directory.open('a', { create: true })
+  assert.equal(statSync(path).mode & 0o777, 0o700)
+  assert.equal(statSync(join(path, 'a')).mode & 0o777, 0o600)
+  await file.close()
+})
+
+test('files are listed in order, renamed over others and removed', async () => {
+  const directory = await openDirectory(base)
+  for (const name of ['c', 'a', 'b']) await (await directory.open(name, { create: true })).close()
+  assert.deepEqual(await directory.list(), ['a', 'b', 'c'])
+  await directory.rename('c', 'a')
+  await directory.remove('b')
+  await directory.sync()
+  assert.deepEqual(await directory.list(), ['a'])
+  await assert.rejects(directory.open('b', { create: false }), { code: 'bad-format' })
+  await assert.rejects(directory.remove('b'), { code: 'storage-failed' })
+})
+
+test('a full disk is told from a broken one', async () => {
+  const directory = await openDirectory('/dev')
+  const full = await directory.open('full', { create: false }).catch(() => undefined)
+  if (full === undefined) return
+  await assert.rejects(full.write(0, [new Uint8Array(10)]), { code: 'no-space' })
+  await full.close()
+  await assert.rejects(full.sync(), { code: 'closed' })
+})
+
+test('closing waits for what is under way', async () => {
+  const directory = await openDirectory(base)
+  const file = await directory.open('a', { create: true })
+  const write = file.write(0, [new Uint8Array(2 ** 21)])
+  const read = file.read(0, new Uint8Array(2 ** 20))
+  await file.close()
+  await Promise.all([write, read])
+  await assert.rejects(file.read(0, new Uint8Array(1)), { code: 'closed' })
+  assert.equal(statSync(join(base, 'a')).size, 2 ** 21)
+})
+
+test('a directory is locked once, also within one process, and free again after release', async () => {
+  const directory = await openDirectory(base)
+  const lock = await directory.lock()
+  await assert.rejects((await openDirectory(base)).lock(), { code: 'directory-in-use' })
+  await lock.release()
+  await lock.release()
+  const again = await directory.lock()
+  await again.release()
+})
+
+test('the kernel frees the directory of a process that was killed', async () => {
+  const module = new URL('../../src/io/node/directory.js', import.meta.url).href
+  const program = `
+    const { openDirectory } = await import(${JSON.stringify(module)})
+    await (await openDirectory(${JSON.stringify(base)})).lock()
+    console.log('locked')
+    setInterval(() => undefined, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  const directory = await openDirectory(base)
+  await assert.rejects(directory.lock(), {
+    code: 'directory-in-use',
+    message: new RegExp(`process ${child.pid}`),
+  })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await (await directory.lock()).release()
+})
