@@ -8,9 +8,7 @@ export type Endpoint =
  * the link failed, and nothing is known of the other side. `local`: this side closed it.
  */
 export type CloseReason =
-  | { readonly kind: 'ended' }
-  | { readonly kind: 'reset'; readonly cause: string }
-  | { readonly kind: 'local' }
+  { readonly kind: 'ended' } | { readonly kind: 'reset'; readonly cause: string } | { readonly kind: 'local' }
 
 export interface ConnectionHandlers {
   /** Bytes in order. The chunk is only valid until the call returns: copy what is kept. */
