@@ -12,6 +12,7 @@ import { headerBytesMax } from './limits.js'
 export class ByteWriter {
   readonly #slabBytes: number
   #bytes = new Uint8Array(0)
+  #view = new DataView(this.#bytes.buffer)
   #start = 0
   #offset = 0
   // The last address written: most messages of a while are about one region.
@@ -97,7 +98,7 @@ export class ByteWriter {
     this.bytes(bytes)
   }
 
-  /** Puts `length` bytes of zeros, to be filled by `patch` functions; their place counts from `begin`. */
+  /** Puts `length` bytes of zeros, to be filled by the `patch` methods: little-endian, their place counted from `begin`. */
   skip(length: number): void {
     this.#reserve(length)
     this.#bytes.fill(0, this.#offset, this.#offset + length)
@@ -105,25 +106,19 @@ export class ByteWriter {
   }
 
   patchU16(at: number, value: number): void {
-    this.#patch(at, value, 2)
+    assert(value <= 0xffff, 'a patched number fits its field')
+    this.#view.setUint16(this.#start + at, value, true)
   }
 
   patchU32(at: number, value: number): void {
-    this.#patch(at, value, 4)
+    assert(value <= 0xffffffff, 'a patched number fits its field')
+    this.#view.setUint32(this.#start + at, value, true)
   }
 
   patchU48(at: number, value: number): void {
-    this.#patch(at, value, 6)
-  }
-
-  #patch(at: number, value: number, width: number): void {
-    assert(at + width <= this.length, 'only what was skipped is patched')
-    let rest = value
-    for (let place = this.#start + at; place < this.#start + at + width; place++) {
-      this.#bytes[place] = rest % 0x100
-      rest = Math.floor(rest / 0x100)
-    }
-    assert(rest === 0, 'a patched number fits its field')
+    assert(value < 2 ** 48, 'a patched number fits its field')
+    this.#view.setUint32(this.#start + at, value % 2 ** 32, true)
+    this.#view.setUint16(this.#start + at + 4, Math.floor(value / 2 ** 32), true)
   }
 
   /** Most texts are short and plain: a loop beats the encoder's call. */
@@ -157,6 +152,7 @@ export class ByteWriter {
     const bytes = new Uint8Array(Math.max(this.#slabBytes, 2 * (used + length)))
     bytes.set(this.#bytes.subarray(this.#start, this.#offset))
     this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer)
     this.#start = 0
     this.#offset = used
   }

@@ -13,6 +13,7 @@ const backlogMax = 511
 export const nodeNetwork: Network = { listen, connect }
 
 async function listen(endpoint: Endpoint, accept: (connection: Connection) => void): Promise<Listener> {
+  checkPort(endpoint)
   const server = createServer({ pauseOnConnect: true, noDelay: true })
   server.on('connection', (socket) =>
     accept(
@@ -85,7 +86,8 @@ function closeServer(server: Server): Promise<void> {
   return Promise.resolve()
 }
 
-function connect(endpoint: Endpoint, options: { readonly timeoutMs: number }): Promise<Connection> {
+async function connect(endpoint: Endpoint, options: { readonly timeoutMs: number }): Promise<Connection> {
+  checkPort(endpoint)
   return new Promise((resolve, reject) => {
     const sink: { current: (chunk: Uint8Array) => void } = { current: () => undefined }
     const buffer = new Uint8Array(readBytesMax)
@@ -114,6 +116,14 @@ function connect(endpoint: Endpoint, options: { readonly timeoutMs: number }): P
       resolve(new SocketConnection(socket, { kind: endpoint.kind, remote: textOf(endpoint), sink }))
     })
   })
+}
+
+function checkPort(endpoint: Endpoint): void {
+  if (endpoint.kind === 'unix') return
+  const { port } = endpoint
+  if (!Number.isInteger(port) || port < 0 || port > 0xffff) {
+    throw new KhazanaError('invalid-argument', `a port is a whole number from 0 to 65535, not ${port}`)
+  }
 }
 
 function addressOf(endpoint: Endpoint): NetConnectOpts {

@@ -64,9 +64,13 @@ export class SocketConnection implements Connection {
   send(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket
     if (this.#reason !== undefined || socket.destroyed) return true
-    socket.cork()
-    for (const chunk of chunks) socket.write(chunk)
-    socket.uncork()
+    const [only] = chunks
+    if (chunks.length === 1 && only !== undefined) socket.write(only)
+    else {
+      socket.cork()
+      for (const chunk of chunks) socket.write(chunk)
+      socket.uncork()
+    }
     this.#isBlocked = socket.writableLength > queueBytesHigh
     return !this.#isBlocked
   }

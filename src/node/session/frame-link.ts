@@ -27,6 +27,8 @@ export interface FrameLinkOptions {
 export class FrameLink {
   readonly #connection: Connection
   readonly #reader: FrameReader
+  /** Made once: it is queued in every turn that sends. */
+  readonly #flushLater = (): void => this.#flush()
   #receiver: LinkReceiver | undefined
   #chunks: Uint8Array[] = []
   /** Whether the last chunk is a head, which an adjacent head may join. */
@@ -72,7 +74,7 @@ export class FrameLink {
   /** Ignored once closed: what matters is sent again on the next connection. */
   send(frame: EncodedFrame): void {
     if (this.#closed || this.#whenClosed !== undefined) return
-    if (this.#chunks.length === 0) queueMicrotask(() => this.#flush())
+    if (this.#chunks.length === 0) queueMicrotask(this.#flushLater)
     this.#pushHead(frame.head)
     for (const page of frame.pages) this.#chunks.push(page)
     if (frame.pages.length > 0) this.#endsInHead = false
