@@ -90,6 +90,8 @@ function at(host: string, port: number): Endpoint {
   return { kind: 'tcp', host, port }
 }
 
+const timeout: CloseReason = { kind: 'reset', cause: 'timeout' }
+
 function isCode(code: string): (error: unknown) => boolean {
   return (error) => error instanceof KhazanaError && error.code === code
 }
@@ -335,12 +337,22 @@ test('a one-way partition lets bytes through the other way, until acknowledgemen
   const [a, b] = [Ear.on(near), Ear.on(far)]
   wires.network.link('b', 'a').block()
   near.send([new Uint8Array(1000)])
-  far.send([new Uint8Array(1000)])
   await wires.run(100)
   assert.equal(b.bytes.length, 1000)
-  assert.equal(a.bytes.length, 0)
+  assert.equal(a.closed, undefined)
   await wires.run(networkDefaults.stallMsMax + networkDefaults.breakNoticeMsMax)
-  assert.deepEqual([a.closed?.kind, b.closed?.kind], ['reset', 'reset'])
+  assert.deepEqual([a.closed, b.closed], [timeout, timeout])
+})
+
+test('bytes that a partition holds for too long break the connection', async () => {
+  const wires = new Wires()
+  const { near, far } = await wires.pair()
+  const [a, b] = [Ear.on(near), Ear.on(far)]
+  wires.network.link('a', 'b').block()
+  near.send([new Uint8Array(1000)])
+  await wires.run(networkDefaults.stallMsMax + networkDefaults.breakNoticeMsMax)
+  assert.equal(b.bytes.length, 0)
+  assert.deepEqual([a.closed, b.closed], [timeout, timeout])
 })
 
 test('two overlapping blocks of a link open when both are over', async () => {
