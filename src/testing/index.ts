@@ -4,6 +4,8 @@ export type { AcknowledgedVersion, LostWrite, RecoveredVersion } from './acknowl
 export { forbidAmbient } from './ambient-guard.js'
 export { disagreements, quiescentDisagreements } from './directory-agreement.js'
 export type { PageBelief, RegionBelief, Right, SiteSnapshot } from './directory-agreement.js'
+export { DirectoryDisk } from './directory-disk.js'
+export type { CrashingDirectory } from './directory-disk.js'
 export type { EventOwner } from './event-owner.js'
 export { FaultInjector } from './fault-injector.js'
 export type { FaultTargets } from './fault-injector.js'

@@ -126,10 +126,8 @@ export class Scheduler {
       (reason: unknown) => (outcome = { status: 'rejected', reason }),
     )
     await this.#drive(untilMs, () => outcome !== undefined)
-    // The compiler does not see that the callbacks assign it.
-    const settled = outcome as PromiseSettledResult<T> | undefined
-    if (settled?.status === 'fulfilled') return settled.value
-    if (settled?.status === 'rejected') throw settled.reason
+    if (outcome?.status === 'fulfilled') return outcome.value
+    if (outcome?.status === 'rejected') throw outcome.reason
     if (this.#queue.length === 0) throw this.#error('deadlock', 'nothing can happen any more')
     throw this.#error('virtual-time-exhausted', `not settled at ${untilMs} ms`)
   }
@@ -146,7 +144,11 @@ export class Scheduler {
     const withheld = [...this.#withheld].map(
       ([owner, events]) => `  paused ${owner.name}: ${events.length} withheld`,
     )
-    return [`${pending.length} events pending: ${totals || 'none'}`, ...next, ...withheld].join('\n')
+    return [
+      `${pending.length} events pending: ${totals === '' ? 'none' : totals}`,
+      ...next,
+      ...withheld,
+    ].join('\n')
   }
 
   #event(
@@ -238,7 +240,9 @@ export class Scheduler {
 }
 
 function turn(): Promise<void> {
-  return new Promise((resolve) => realSetImmediate(resolve))
+  return new Promise((resolve) => {
+    realSetImmediate(resolve)
+  })
 }
 
 function name(event: SimEvent): string {

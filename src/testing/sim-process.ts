@@ -57,9 +57,4 @@ export class SimProcess implements EventOwner {
   onDeath(watcher: (death: Death) => void): void {
     this.#deathWatchers.add(watcher)
   }
-
-  /** For results that must never come, because the process died. */
-  never<T>(): Promise<T> {
-    return new Promise<T>(() => undefined)
-  }
 }

@@ -59,7 +59,7 @@ export class Trace {
   }
 
   #mixBytes(bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; at++) this.#mix(bytes[at] ?? 0)
+    for (const byte of bytes) this.#mix(byte)
     this.#mix(0x20000 + bytes.length)
   }
 }

@@ -141,10 +141,10 @@ test('an event that was withheld can still be cancelled', async () => {
 
 test('a run of nothing but waiting is a deadlock, and says what waits', async () => {
   const scheduler = newScheduler()
-  await assert.rejects(scheduler.settle(new Promise(() => undefined), 100), fails('deadlock'))
+  await assert.rejects(scheduler.settle(new Promise(() => {}), 100), fails('deadlock'))
   scheduler.schedule(undefined, 500, 'far away', () => undefined)
   await assert.rejects(
-    scheduler.settle(new Promise(() => undefined), 100),
+    scheduler.settle(new Promise(() => {}), 100),
     fails('virtual-time-exhausted', '500.000 ms: "far away" of the world'),
   )
 })

@@ -38,7 +38,7 @@ class Ear {
   }
 
   get bytes(): Uint8Array {
-    return Uint8Array.from(this.chunks.flatMap((chunk) => [...chunk]))
+    return joined(this.chunks)
   }
 }
 
@@ -86,9 +86,21 @@ class Wires {
   }
 }
 
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    whole.set(chunk, at)
+    at += chunk.length
+  }
+  return whole
+}
+
 function at(host: string, port: number): Endpoint {
   return { kind: 'tcp', host, port }
 }
+
+const timeout: CloseReason = { kind: 'reset', cause: 'timeout' }
 
 function isCode(code: string): (error: unknown) => boolean {
   return (error) => error instanceof KhazanaError && error.code === code
@@ -110,8 +122,7 @@ test('bytes arrive whole and in order, split and joined at random', async () => 
       if (wires.random.chance(0.3)) await wires.run(wires.random.between(0, 1))
     }
     await wires.run(1000)
-    const whole = Uint8Array.from(sent.flatMap((chunk) => [...chunk]))
-    assert.deepEqual(ear.bytes, whole, `seed ${seed}`)
+    assert.deepEqual(ear.bytes, joined(sent), `seed ${seed}`)
     const sizes = (chunks: readonly Uint8Array[]): string => chunks.map((chunk) => chunk.length).join()
     assert.notEqual(sizes(ear.chunks), sizes(sent.filter((chunk) => chunk.length > 0)), `seed ${seed}`)
   }
@@ -335,12 +346,22 @@ test('a one-way partition lets bytes through the other way, until acknowledgemen
   const [a, b] = [Ear.on(near), Ear.on(far)]
   wires.network.link('b', 'a').block()
   near.send([new Uint8Array(1000)])
-  far.send([new Uint8Array(1000)])
   await wires.run(100)
   assert.equal(b.bytes.length, 1000)
-  assert.equal(a.bytes.length, 0)
+  assert.equal(a.closed, undefined)
   await wires.run(networkDefaults.stallMsMax + networkDefaults.breakNoticeMsMax)
-  assert.deepEqual([a.closed?.kind, b.closed?.kind], ['reset', 'reset'])
+  assert.deepEqual([a.closed, b.closed], [timeout, timeout])
+})
+
+test('bytes that a partition holds for too long break the connection', async () => {
+  const wires = new Wires()
+  const { near, far } = await wires.pair()
+  const [a, b] = [Ear.on(near), Ear.on(far)]
+  wires.network.link('a', 'b').block()
+  near.send([new Uint8Array(1000)])
+  await wires.run(networkDefaults.stallMsMax + networkDefaults.breakNoticeMsMax)
+  assert.equal(b.bytes.length, 0)
+  assert.deepEqual([a.closed, b.closed], [timeout, timeout])
 })
 
 test('two overlapping blocks of a link open when both are over', async () => {

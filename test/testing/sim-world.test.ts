@@ -97,8 +97,9 @@ test('a directory that a process locked is free when the process is dead, and no
   for (const death of ['killed', 'power-lost'] as const) {
     const world = newWorld()
     const machine = world.addMachine('m')
-    const lock = async (inside: World): Promise<void> =>
-      void (await (await inside.openDirectory('/data')).lock())
+    const lock = async (inside: World): Promise<void> => {
+      await (await inside.openDirectory('/data')).lock()
+    }
     await within(world, machine, lock)
     await assert.rejects(
       within(world, machine, lock),

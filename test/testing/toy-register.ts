@@ -1,6 +1,6 @@
 import type { World } from '../../src/io/world.js'
 import type { Endpoint } from '../../src/io/network.js'
-import { Prng } from '../../src/stdx/prng.js'
+import type { Prng } from '../../src/stdx/prng.js'
 import { lostWrites } from '../../src/testing/acknowledged-writes.js'
 import type { FaultTargets } from '../../src/testing/fault-injector.js'
 import type { SimProcess } from '../../src/testing/sim-process.js'
@@ -15,6 +15,7 @@ const clients = 4
 const keys = ['x', 'y']
 const primaryAt: Endpoint = { kind: 'tcp', host: 'server', port: 7000 }
 const mirrorAt: Endpoint = { kind: 'tcp', host: 'mirror', port: 7001 }
+const endMark = '.'
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
@@ -78,17 +79,22 @@ export class ToyRegister implements Workload {
     const bytes = new Uint8Array(file.size())
     await file.read(0, bytes)
     const state = new Map<string, string>()
+    let end = 0
     for (const line of decoder.decode(bytes).split('\n')) {
-      const [key, value] = line.split(' ')
-      if (key !== undefined && value !== undefined) state.set(key, value)
+      const [key = '', value = '', mark] = line.split(' ')
+      // The rest was being written when the power failed.
+      if (mark !== endMark) break
+      state.set(key, value)
+      end += line.length + 1
     }
+    await file.resize(end)
     // What a killed process wrote may not be synced yet: nobody may see it before it is.
     await file.sync()
+    await directory.sync()
     this.#state = state
     const mirror = new MirrorFeed(inside, state)
-    let end = file.size()
     const write = async (key: string, value: string): Promise<void> => {
-      const record = encoder.encode(`${key} ${value}\n`)
+      const record = encoder.encode(`${key} ${value} ${endMark}\n`)
       await file.write(end, [record])
       end += record.length
       if (this.#bug === 'throw') throw new Error('planted')
