@@ -76,6 +76,7 @@ export class ConnectedSite implements SiteAccess {
       environment: { clock: world.clock, logger: world.logger, ...memory },
       protocol: (name) => registry.get(name),
       find: () => undefined,
+      learn: () => Promise.reject(new KhazanaError('internal', 'a client is nobody\'s parent')),
       gone: () => undefined,
     })
     // The node tells clients of one process from those of another, and of an earlier life, by this number.

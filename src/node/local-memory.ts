@@ -1,5 +1,5 @@
 import { BufferPool } from '../store/buffer-pool.js'
-import { FrameCache } from '../store/frame-cache.js'
+import { PageMemory } from './page-memory.js'
 import { LockMemory } from './replica/site-environment.js'
 
 /** Share of the memory that locks may hold: the rest keeps what is used most. */
@@ -9,14 +9,14 @@ const spareShare = 1 / 16
 
 /** The RAM that a site gives to global memory. */
 export interface LocalMemory {
-  readonly cache: FrameCache
+  readonly frames: PageMemory
   readonly buffers: BufferPool
   readonly lockMemory: LockMemory
 }
 
 export function makeLocalMemory(bytesMax: number): LocalMemory {
   return {
-    cache: new FrameCache(bytesMax),
+    frames: new PageMemory(bytesMax),
     buffers: new BufferPool(Math.floor(bytesMax * spareShare)),
     lockMemory: new LockMemory(Math.floor(bytesMax * lockShare)),
   }

@@ -135,6 +135,7 @@ export class Node implements SiteAccess {
       environment: { clock: world.clock, logger: world.logger, ...this.#memory },
       protocol: (name) => registry.get(name),
       find: (region) => this.#findReplica(region),
+      learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
       gone: (region) => {
         this.#directory.forget(region)
       },
@@ -256,8 +257,8 @@ export class Node implements SiteAccess {
       uptimeMs: world.clock.now() - this.#startedAt,
       regions: this.home.regionCount,
       clients: this.#peers.clientCount,
-      memoryBytes: this.#memory.cache.usedBytes,
-      memoryBytesMax: this.#memory.cache.bytesMax,
+      memoryBytes: this.#memory.frames.usedBytes,
+      memoryBytesMax: this.#memory.frames.bytesMax,
       diskBytes: this.#store.diskBytes,
       diskBytesMax: this.#store.diskBytesMax,
       allocatedBytes: this.home.allocatedBytes,

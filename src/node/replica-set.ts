@@ -15,9 +15,23 @@ export interface ReplicaSetOptions {
   readonly protocol: (name: string) => ProtocolDefinition
   /** Makes the replica for a region that a peer speaks of and this site has none of yet, where it can. */
   readonly find: (region: Address) => Replica | undefined
+  /**
+   * Learns of a region that a client speaks of and this site knows nothing of, so that `find` then knows. Rejects where
+   * it cannot be learned.
+   */
+  readonly learn: (region: Address) => Promise<unknown>
   /** A region whose home says that it is no more. */
   readonly gone: (region: Address) => void
 }
+
+interface Delivery {
+  readonly from: Session
+  readonly envelope: CmEnvelope
+  readonly payloads: readonly Uint8Array[]
+}
+
+/** Messages that wait for one region to be found. */
+const heldMax = 1000
 
 /** All regions at one site, and the live sessions through which their managers talk. */
 export class ReplicaSet {
@@ -25,6 +39,8 @@ export class ReplicaSet {
   readonly #environment: SiteEnvironment
   readonly #replicas = new Map<Address, Replica>()
   readonly #sessions = new Map<SiteId, Session>()
+  /** Messages for regions that are being found. */
+  readonly #held = new Map<Address, Delivery[]>()
 
   constructor(options: ReplicaSetOptions) {
     this.#options = options
@@ -94,25 +110,58 @@ export class ReplicaSet {
     }
   }
 
+  /** Hands a message to the replica it is for. For a client's unknown region, that is found first. */
   deliver(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
-    const { region, generation, body } = envelope
-    const replica = this.#replicas.get(region) ?? this.#options.find(region)
-    if (replica?.descriptor.generation === generation) {
-      replica.onMessage(from.peer.site, body, payloads)
+    const { region } = envelope
+    const held = this.#held.get(region)
+    if (held !== undefined) {
+      if (held.length < heldMax) held.push({ from, envelope, payloads })
+      else refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region to be found'))
       return
     }
-    const { code, message } = unreserved()
-    if (body.kind === 'acquire') {
-      const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
-      from.send({ kind: 'cm', region, generation, body: refusal })
-    } else if (body.kind === 'commit' && body.final) {
-      const refusal = { kind: 'uncommitted', commit: body.commit, code, message } as const
-      from.send({ kind: 'cm', region, generation, body: refusal })
+    const replica = this.#replicas.get(region) ?? this.#options.find(region)
+    if (replica === undefined && !isNode(from.peer.site)) void this.#learn(region, { from, envelope, payloads })
+    else this.#handOver(replica, { from, envelope, payloads })
+  }
+
+  #handOver(replica: Replica | undefined, { from, envelope, payloads }: Delivery): void {
+    // What a lost session said last is void with it.
+    if (from.loss !== undefined) return
+    if (replica?.descriptor.generation !== envelope.generation) refuse(from, envelope, unreserved())
+    else replica.onMessage(from.peer.site, envelope.body, payloads)
+  }
+
+  /** Never rejects. */
+  async #learn(region: Address, first: Delivery): Promise<void> {
+    const held = [first]
+    this.#held.set(region, held)
+    let failure: KhazanaError | undefined
+    try {
+      await this.#options.learn(region)
+    } catch (reason) {
+      failure = KhazanaError.from(reason)
+    }
+    this.#held.delete(region)
+    const replica = this.#replicas.get(region) ?? this.#options.find(region)
+    for (const delivery of held) {
+      if (failure === undefined) this.#handOver(replica, delivery)
+      else refuse(delivery.from, delivery.envelope, failure)
     }
   }
 
   closeAll(error: KhazanaError): void {
     for (const replica of [...this.#replicas.values()]) this.close(replica, error)
+  }
+}
+
+/** Answers what asks for an answer. */
+function refuse(to: Session, { region, generation, body }: CmEnvelope, { code, message }: KhazanaError): void {
+  if (body.kind === 'acquire') {
+    const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
+    to.send({ kind: 'cm', region, generation, body: refusal })
+  } else if (body.kind === 'commit' && body.final) {
+    const refusal = { kind: 'uncommitted', commit: body.commit, code, message } as const
+    to.send({ kind: 'cm', region, generation, body: refusal })
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { clockDriftMax } from '../../src/membership/link-lease.js'
-import { defaultSessionLimits } from '../../src/node/session-limits.js'
+import { defaultSessionLimits } from '../../src/node/session/session-limits.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { FrameWriter } from '../../src/wire/frame-writer.js'
 import type { Message } from '../../src/wire/message.js'

@@ -1,13 +1,15 @@
 import type { PageIndex } from '../../address/page.js'
 import { present } from '../../stdx/assert.js'
-import { Frame } from '../../store/frame-cache.js'
-import type { FrameCache, FrameOwner } from '../../store/frame-cache.js'
+import { RegionFrame } from '../page-memory.js'
+import type { FrameOwner, PageMemory } from '../page-memory.js'
 import type { HomeBacking } from './home-backing.js'
 import { contiguous } from './lock-context.js'
 
 export interface FrameTableOptions {
   readonly pageSize: number
-  readonly cache: FrameCache
+  readonly memory: PageMemory
+  /** Told apart from other regions' pages by it, in the memory's guesses. */
+  readonly key: number
   /** At the home, where pages that are not in memory come from. */
   readonly backing: HomeBacking | undefined
   /** Gives a page up, if its state allows: nothing may be lost with it. */
@@ -21,34 +23,29 @@ export interface FrameTableOptions {
  * replaces them by new ones. So they can be sent, logged and read without a copy.
  */
 export class FrameTable implements FrameOwner {
-  readonly #frames = new Map<PageIndex, Frame>()
-  readonly #loading = new Map<PageIndex, Promise<Frame>>()
+  readonly #frames = new Map<PageIndex, RegionFrame>()
+  readonly #loading = new Map<PageIndex, Promise<RegionFrame>>()
   readonly #options: FrameTableOptions
 
   constructor(options: FrameTableOptions) {
     this.#options = options
   }
 
-  get(page: PageIndex): Frame | undefined {
+  get(page: PageIndex): RegionFrame | undefined {
     return this.#frames.get(page)
   }
 
-  /** Makes the bytes the page's. Takes them over. Throws `no-memory` where all memory is in use. */
-  set(page: PageIndex, bytes: Uint8Array): Frame {
+  /** Makes the bytes the page's. Takes them over. */
+  set(page: PageIndex, bytes: Uint8Array): RegionFrame {
     const existing = this.#frames.get(page)
     if (existing !== undefined) {
       existing.bytes = bytes
       return existing
     }
-    const frame = new Frame(this, page, bytes)
+    const frame = new RegionFrame(this, page, bytes)
     // Before it is inserted, as that may evict others and ask them, and must find a whole table.
     this.#frames.set(page, frame)
-    try {
-      this.#options.cache.insert(frame)
-    } catch (error) {
-      this.#frames.delete(page)
-      throw error
-    }
+    this.#options.memory.insert(frame, this.#options.key + page)
     return frame
   }
 
@@ -56,7 +53,7 @@ export class FrameTable implements FrameOwner {
     const frame = this.#frames.get(page)
     if (frame === undefined) return
     this.#frames.delete(page)
-    this.#options.cache.remove(frame)
+    this.#options.memory.remove(frame)
   }
 
   clear(): void {
@@ -64,7 +61,7 @@ export class FrameTable implements FrameOwner {
   }
 
   /** The page's frame, from storage where it is not in memory, pinned: the caller owes an `unpin`. */
-  async load(page: PageIndex): Promise<Frame> {
+  async load(page: PageIndex): Promise<RegionFrame> {
     for (;;) {
       const frame = this.#frames.get(page) ?? (await this.#loadOnce(page))
       // Another's eviction or replacement may have come in between.
@@ -74,7 +71,7 @@ export class FrameTable implements FrameOwner {
     }
   }
 
-  async #loadOnce(page: PageIndex): Promise<Frame> {
+  async #loadOnce(page: PageIndex): Promise<RegionFrame> {
     const running = this.#loading.get(page)
     if (running !== undefined) return running
     const loading = this.#read(page)
@@ -86,7 +83,7 @@ export class FrameTable implements FrameOwner {
     }
   }
 
-  async #read(page: PageIndex): Promise<Frame> {
+  async #read(page: PageIndex): Promise<RegionFrame> {
     const backing = present(this.#options.backing, 'only a home loads pages from its disk')
     for (;;) {
       const stored = await backing.load(page)
@@ -102,7 +99,7 @@ export class FrameTable implements FrameOwner {
   /** Moves the frames of the range, all present, next to each other, unless they are. */
   makeContiguous(first: PageIndex, count: number): Uint8Array {
     const size = this.#options.pageSize
-    const frames: Frame[] = []
+    const frames: RegionFrame[] = []
     for (let page = first; page < first + count; page++) {
       frames.push(present(this.#frames.get(page), 'a locked page is in memory'))
     }
@@ -121,7 +118,7 @@ export class FrameTable implements FrameOwner {
     return memory
   }
 
-  evict(frame: Frame): boolean {
+  evict(frame: RegionFrame): boolean {
     if (frame.pins > 0 || !this.#options.mayEvict(frame.page)) return false
     this.#frames.delete(frame.page)
     return true

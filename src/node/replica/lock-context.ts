@@ -1,7 +1,7 @@
 import type { LockMode } from '../../address/lock-mode.js'
 import type { PageIndex } from '../../address/page.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { Frame } from '../../store/frame-cache.js'
+import type { RegionFrame } from '../page-memory.js'
 
 /** What a lock context needs of the replica it was granted on. */
 export interface ContextOwner {
@@ -33,7 +33,7 @@ export class LockContext {
   readonly first: PageIndex
   readonly count: number
   /** In page order; pinned in memory. */
-  readonly frames: readonly Frame[]
+  readonly frames: readonly RegionFrame[]
   /** New bytes of pages written so far, by their place in `frames`. Not visible to anybody else. */
   shadows: (Uint8Array | undefined)[] | undefined
   /** Whether the user was given views of the shadows, which it may use after the end. */
@@ -46,7 +46,7 @@ export class LockContext {
     owner: ContextOwner,
     mode: LockMode,
     range: { readonly offset: number; readonly length: number },
-    pages: { readonly first: PageIndex; readonly frames: readonly Frame[] },
+    pages: { readonly first: PageIndex; readonly frames: readonly RegionFrame[] },
   ) {
     this.#owner = owner
     this.#pageSize = owner.pageSize

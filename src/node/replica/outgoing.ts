@@ -3,7 +3,7 @@ import type { SiteId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
 import type { CmMessage } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { Frame } from '../../store/frame-cache.js'
+import type { RegionFrame } from '../page-memory.js'
 import type { PageStamp } from '../../wire/crew-message.js'
 import type { Session } from '../session/session.js'
 import type { FrameTable } from './frame-table.js'
@@ -97,7 +97,7 @@ export class Outgoing {
   }
 
   async #loadPage(to: SiteId, message: CmMessage, page: PageIndex): Promise<Uint8Array | undefined> {
-    let frame: Frame
+    let frame: RegionFrame
     try {
       frame = await this.#options.frames.load(page)
     } catch (error) {

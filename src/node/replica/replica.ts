@@ -18,7 +18,7 @@ import type {
 import { assert, present, unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
-import type { Frame } from '../../store/frame-cache.js'
+import type { RegionFrame } from '../page-memory.js'
 import type { PageStamp } from '../../wire/crew-message.js'
 import { Deadline, withResolvers } from '../deadline.js'
 import type { Resolvers, WaitOptions } from '../deadline.js'
@@ -77,7 +77,8 @@ export class Replica implements ContextOwner {
     this.#manager = protocol.create(this.#siteOf(role), { grace: role.kind === 'home' ? role.grace : 'none' })
     this.#frames = new FrameTable({
       pageSize: descriptor.pageSize,
-      cache: env.cache,
+      memory: env.frames,
+      key: descriptor.generation * 0x1_0000_0000,
       backing,
       mayEvict: (page) => this.#mayEvict(page),
       versionOf: (page) => this.#manager.inspect(page).version,
@@ -123,7 +124,7 @@ export class Replica implements ContextOwner {
     if (!this.isValid()) return undefined
     if (mode === 'write' && this.#isBacklogged) return undefined
     const { first, count } = pages
-    const frames: Frame[] = []
+    const frames: RegionFrame[] = []
     for (let page = first; page < first + count; page++) {
       const frame = this.#frames.get(page)
       if (frame === undefined) return undefined
@@ -257,7 +258,7 @@ export class Replica implements ContextOwner {
   async #complete(id: LockId, waiting: WaitingLock): Promise<void> {
     waiting.state = 'granted'
     const { first, count } = waiting.pages
-    const frames: Frame[] = []
+    const frames: RegionFrame[] = []
     try {
       for (let page = first; page < first + count; page++) {
         const frame = this.#frames.get(page)
@@ -283,7 +284,7 @@ export class Replica implements ContextOwner {
     waiting.outcome.resolve(this.#newContext(waiting.mode, waiting.range, first, frames))
   }
 
-  #newContext(mode: LockMode, range: ByteRange, first: PageIndex, frames: readonly Frame[]): LockContext {
+  #newContext(mode: LockMode, range: ByteRange, first: PageIndex, frames: readonly RegionFrame[]): LockContext {
     const context = new LockContext(this, mode, range, { first, frames })
     this.#contexts.add(context)
     return context

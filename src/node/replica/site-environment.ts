@@ -2,14 +2,14 @@ import type { SiteId } from '../../address/identity.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
-import type { FrameCache } from '../../store/frame-cache.js'
+import type { PageMemory } from '../page-memory.js'
 import type { Session } from '../session/session.js'
 
 /** What all replicas of one site share. */
 export interface SiteEnvironment {
   readonly clock: Clock
   readonly logger: Logger
-  readonly cache: FrameCache
+  readonly frames: PageMemory
   readonly buffers: { take(bytes: number): Uint8Array; give(buffer: Uint8Array): void }
   /** Bytes that all locks together may hold in memory. */
   readonly lockMemory: LockMemory

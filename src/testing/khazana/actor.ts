@@ -28,6 +28,8 @@ export interface ActorOptions {
   readonly take: () => boolean
   /** Something that must never happen. */
   readonly complain: (what: string) => void
+  /** `hasty`: also gives up early, and aborts. `patient`: takes the time it needs. */
+  readonly temper: 'hasty' | 'patient'
 }
 
 /** Errors that say that nothing was done. */
@@ -93,6 +95,9 @@ export class Actor {
     } catch (error) {
       operation.failed()
       this.#judge(error)
+      if (this.#options.temper === 'patient') {
+        this.#options.complain(`${name} cannot read ${place.cell.key}: ${KhazanaError.from(error).message}`)
+      }
     }
   }
 
@@ -144,8 +149,9 @@ export class Actor {
   }
 
   async #lock({ region: address, cell }: Place, mode: 'read' | 'write'): Promise<LockContext> {
-    const { khazana, random } = this.#options
-    const timeoutMs = random.chance(0.2) ? random.between(1, 50) : random.between(1000, 20_000)
+    const { khazana, random, temper } = this.#options
+    const isHasty = temper === 'hasty'
+    const timeoutMs = isHasty && random.chance(0.2) ? random.between(1, 50) : random.between(1000, 20_000)
     let region = this.#regions.get(address)
     if (region === undefined) {
       region = await khazana.region(address, { timeoutMs })
@@ -154,7 +160,7 @@ export class Actor {
     const range = { offset: cell.offset, length: cell.pages * cell.pageSize }
     const hit = random.chance(0.5) ? region.tryLock(mode, range) : undefined
     if (hit !== undefined) return hit
-    if (!random.chance(0.1)) return region.lock(mode, range, { timeoutMs })
+    if (!isHasty || !random.chance(0.1)) return region.lock(mode, range, { timeoutMs })
     const abort = new AbortController()
     const cancel = this.#options.clock.after(random.exponential(20), () => {
       abort.abort()

@@ -143,12 +143,15 @@ export class KhazanaWorkload implements Workload {
     const before = this.#complaints.length
     for (const [process, { khazana, world }] of this.#khazanas) {
       if (process.state !== 'running') continue
-      const actor = this.#actor(stage, khazana, world, process)
+      const actor = this.#actor(stage, khazana, world, process, 'patient')
       await actor.readAll()
     }
     this.#noteLast(stage)
     await scheduler.delay(undefined, 20_000, 'come to rest')
-    if (this.#complaints.length > before) return
+    if (this.#complaints.length > before) {
+      this.#complaints.push(...describeSites([...this.#sites.values()]))
+      return
+    }
     for (const found of quiescentDisagreements(this.#snapshots())) this.#complain(`at rest: ${found}`)
   }
 
@@ -261,7 +264,7 @@ export class KhazanaWorkload implements Workload {
 
   #act(stage: Stage, khazana: Khazana, world: World, process: SimProcess): void {
     this.#running.set(process, (this.#running.get(process) ?? 0) + 1)
-    const actor = this.#actor(stage, khazana, world, process)
+    const actor = this.#actor(stage, khazana, world, process, 'hasty')
     actor.run().then(
       () => {
         this.#running.delete(process)
@@ -275,11 +278,18 @@ export class KhazanaWorkload implements Workload {
     )
   }
 
-  #actor(stage: Stage, khazana: Khazana, world: World, process: SimProcess): Actor {
+  #actor(
+    stage: Stage,
+    khazana: Khazana,
+    world: World,
+    process: SimProcess,
+    temper: 'hasty' | 'patient',
+  ): Actor {
     this.#actors += 1
     const name = `${process.name}/${this.#actors}`
     return new Actor({
       name,
+      temper,
       khazana,
       clock: world.clock,
       random: stage.random.fork(name),
@@ -317,6 +327,26 @@ export class KhazanaWorkload implements Workload {
   #complain(what: string): void {
     if (this.#complaints.length < complaintsMax) this.#complaints.push(what)
   }
+}
+
+/** All that is not idle, for whoever looks for the reason of a failure. */
+function describeSites(sites: readonly WatchedSite[]): string[] {
+  const lines: string[] = []
+  for (const { name, replicas } of sites) {
+    for (const replica of replicas.all()) {
+      for (const page of replica.pages()) {
+        const view = replica.inspect(page)
+        const children = [...view.children].map(([child, right]) => `${child}:${right}`).join(' ')
+        const locks = `readers ${view.readers} writing ${view.writing} waiting ${view.waiting}`
+        const region = replica.descriptor.address.toString(16)
+        lines.push(
+          `${name} ${region} p${page} ${replica.role.kind} valid ${replica.isValid()}: ${view.right} v${view.version} ` +
+            `[${children}] ${locks} unsettled ${view.unsettled}`,
+        )
+      }
+    }
+  }
+  return lines
 }
 
 function drawShape(random: Prng): Shape {
