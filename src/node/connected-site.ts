@@ -99,6 +99,7 @@ export class ConnectedSite implements SiteAccess {
         listen: '',
       }),
       expected: undefined,
+      mayOpen: () => true,
       open: (session) => this.#onSession(session),
       failed: (error) => {
         if (this.#gateway === undefined) this.#connected.reject(notThere(endpoint, error))
@@ -162,9 +163,9 @@ export class ConnectedSite implements SiteAccess {
       message: (message, pages) => {
         this.#onMessage(session, message, pages)
       },
-      lost: ({ error }) => {
-        this.#peers.lost(session, error)
-        this.replicas.sessionLost(session)
+      lost: (loss) => {
+        this.#peers.lost(session, loss.error)
+        this.replicas.sessionLost(session, loss)
       },
     }
   }

@@ -41,6 +41,7 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
       listen: '',
     }),
     expected: undefined,
+    mayOpen: () => true,
     open: (session) => {
       admitted.resolve(session)
       return { message: () => undefined, lost: () => undefined }

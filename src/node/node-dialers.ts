@@ -8,6 +8,8 @@ import type { LocalIdentity } from './session/session.js'
 export interface NodeDialersOptions extends SessionContext {
   readonly world: World
   readonly self: () => LocalIdentity
+  /** Whether a new session with the node may begin. */
+  readonly mayOpen: (node: NodeId) => boolean
 }
 
 /** The connections that this node keeps up to others: one to each. */
@@ -24,7 +26,7 @@ export class NodeDialers {
   keep(node: NodeId, listen: string): void {
     this.#endpoints.set(node, listen)
     if (this.#dialers.has(node)) return
-    const { world, self, ...context } = this.#options
+    const { world, self, mayOpen, ...context } = this.#options
     const dialer = new Dialer({
       ...context,
       random: world.random,
@@ -32,6 +34,7 @@ export class NodeDialers {
       endpoint: () => parseEndpoint(this.#endpoints.get(node) ?? listen),
       identity: self,
       expected: node,
+      mayOpen: () => mayOpen(node),
       failed: (error, attempt) => {
         if (attempt === 1) world.logger.log('info', 'a node cannot be reached', { node, reason: error.message })
       },
@@ -43,6 +46,7 @@ export class NodeDialers {
     dialer.start()
   }
 
+  /** Says goodbye to all. Resolves when the connections are closed. */
   async close(): Promise<void> {
     await Promise.all([...this.#dialers.values()].map((dialer) => dialer.close()))
   }

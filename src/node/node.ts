@@ -183,7 +183,9 @@ export class Node implements SiteAccess {
       leaseMs: options.leaseMs ?? leaseMsDefault,
       admit: (hello) => this.#admit(hello),
     })
-    this.#dialers = new NodeDialers({ ...context, world, self: () => ({ ...self(), role: 'node' }) })
+    this.#dialers = new NodeDialers({ ...context, world, self: () => ({ ...self(), role: 'node' }),
+      mayOpen: (peer) => !this.replicas.isEnding(peer),
+    })
   }
 
   /** Takes up service: the regions, the doors, the peers, in this order. */
@@ -297,10 +299,24 @@ export class Node implements SiteAccess {
     this.#grace.stop()
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.#drain()
-    await Promise.all([this.#dialers.close(), this.#acceptor.close()])
+    await this.#leavePeers()
     this.replicas.closeAll(error)
     await this.#store.close()
     await this.#lock.release()
+  }
+
+  /**
+   * Clients first: only when they have nothing any more may other nodes be told that nothing is left here. Where a
+   * client does not answer, nobody is told, and leases take their course.
+   */
+  async #leavePeers(): Promise<void> {
+    this.#acceptor.stop()
+    const hadNodes = !this.#peers.nodes().next().done
+    const clients = await this.#acceptor.close('client')
+    if (clients === 'unanswered') return
+    await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
+    // Other nodes may have clients who have not heard yet.
+    if (this.#hasLessees && !hadNodes) await this.#record.writeHasLessees(false)
   }
 
   /** What was unlocked before the end becomes durable. */
@@ -318,6 +334,9 @@ export class Node implements SiteAccess {
 
   async #admit(hello: Hello): Promise<SiteId> {
     if (this.#closed !== undefined) throw this.#closed
+    if (hello.site !== 0 && this.replicas.isEnding(hello.site)) {
+      throw new KhazanaError('busy', 'rights of an earlier session may still be in use: come back after a lease')
+    }
     await this.#markLessees()
     if (hello.role === 'node') return this.members.admit(hello)
     this.#clientNumber += 1
@@ -340,9 +359,9 @@ export class Node implements SiteAccess {
       message: (message, pages) => {
         this.#onMessage(session, message, pages)
       },
-      lost: ({ error }) => {
-        this.#peers.lost(session, error)
-        this.replicas.sessionLost(session)
+      lost: (loss) => {
+        this.#peers.lost(session, loss.error)
+        this.replicas.sessionLost(session, loss)
       },
     }
   }
@@ -391,14 +410,17 @@ export class Node implements SiteAccess {
     }
   }
 
-  /** A client's right is part of this node's: it must not outlive it. */
+  /**
+   * A client's rights are part of this node's own, and must not outlive them. Which of its rights the client will have
+   * is not known when its lease is renewed, so the shortest of this node's leases counts. One that has not begun has
+   * given no rights yet; one that has run out has ended its session.
+   */
   #leaseLimit(peer: PeerIdentity): number {
     if (peer.role === 'node') return Infinity
     const now = this.#options.world.clock.now()
     let limit = Infinity
-    for (const { role } of this.replicas.all()) {
-      const uplink = role.kind === 'copy' ? this.#peers.get(role.parent) : undefined
-      if (uplink !== undefined) limit = Math.min(limit, Math.max(0, uplink.validUntil - now))
+    for (const { validUntil } of this.#peers.nodes()) {
+      if (validUntil > -Infinity) limit = Math.min(limit, Math.max(0, validUntil - now))
     }
     return limit
   }

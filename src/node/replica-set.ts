@@ -2,13 +2,14 @@ import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
+import type { Timer } from '../io/clock.js'
 import type { ProtocolDefinition } from '../consistency/contract.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { CmEnvelope } from '../wire/message.js'
 import { Replica } from './replica/replica.js'
 import type { ReplicaRole } from './replica/replica.js'
 import type { SiteEnvironment } from './replica/site-environment.js'
-import type { Session } from './session/session.js'
+import type { Session, SessionLoss } from './session/session.js'
 
 export interface ReplicaSetOptions {
   readonly environment: Omit<SiteEnvironment, 'session' | 'gone'>
@@ -39,6 +40,8 @@ export class ReplicaSet {
   readonly #environment: SiteEnvironment
   readonly #replicas = new Map<Address, Replica>()
   readonly #sessions = new Map<SiteId, Session>()
+  /** Peers whose session is lost while they may still use their rights. */
+  readonly #ending = new Map<SiteId, Timer>()
   /** Messages for regions that are being found. */
   readonly #held = new Map<Address, Delivery[]>()
 
@@ -99,14 +102,38 @@ export class ReplicaSet {
     }
   }
 
-  sessionLost(session: Session): void {
+  /**
+   * This site's rights at the peer are void at once. The peer's rights here end when nobody can be using them any more:
+   * until then they stand, and no new session with that peer may begin.
+   */
+  sessionLost(session: Session, { rightsEndAt }: SessionLoss): void {
     const peer = session.peer.site
     if (this.#sessions.get(peer) !== session) return
     this.#sessions.delete(peer)
     for (const replica of [...this.#replicas.values()]) {
-      if (replica.role.kind === 'copy' && replica.role.parent === peer) replica.parentLost()
+      if (isChildOf(replica, peer)) replica.parentLost()
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
-      else replica.childLost(peer)
+    }
+    const { clock } = this.#environment
+    const delayMs = rightsEndAt - clock.now()
+    if (delayMs <= 0) this.#childLost(peer)
+    else {
+      const end = clock.after(delayMs, () => {
+        this.#ending.delete(peer)
+        this.#childLost(peer)
+      })
+      this.#ending.set(peer, end)
+    }
+  }
+
+  /** Whether rights of an earlier session with the peer may still be in use. */
+  isEnding(peer: SiteId): boolean {
+    return this.#ending.has(peer)
+  }
+
+  #childLost(peer: SiteId): void {
+    for (const replica of [...this.#replicas.values()]) {
+      if (replica.role.kind === 'home' || !isNode(peer)) replica.childLost(peer)
     }
   }
 
@@ -150,6 +177,8 @@ export class ReplicaSet {
   }
 
   closeAll(error: KhazanaError): void {
+    for (const end of this.#ending.values()) end.cancel()
+    this.#ending.clear()
     for (const replica of [...this.#replicas.values()]) this.close(replica, error)
   }
 }
@@ -167,6 +196,10 @@ function refuse(to: Session, { region, generation, body }: CmEnvelope, { code, m
 
 export function unreserved(): KhazanaError {
   return new KhazanaError('no-such-region', 'the region does not exist (any more): it was never reserved, or unreserved')
+}
+
+function isChildOf(replica: Replica, peer: SiteId): boolean {
+  return replica.role.kind === 'copy' && replica.role.parent === peer
 }
 
 function isSameRole(a: ReplicaRole, b: ReplicaRole): boolean {

@@ -1,4 +1,4 @@
-import { isNode, noCluster, type ClusterId, type NodeId, type SiteId } from '../../address/identity.js'
+import { noCluster, type ClusterId, type NodeId, type SiteId } from '../../address/identity.js'
 import type { Timer } from '../../io/clock.js'
 import type { Connection } from '../../io/network.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -87,14 +87,20 @@ export class Acceptor {
     })
   }
 
-  /** Says goodbye in all sessions. Resolves when their connections are closed. */
-  async close(): Promise<void> {
+  /** Takes nothing new in. */
+  stop(): void {
     this.#closed = true
     for (const handshake of this.#handshakes) {
       this.#forget(handshake)
       handshake.link.destroy()
     }
-    await Promise.all([...this.#sessions.values()].map((session) => session.close()))
+  }
+
+  /** Says goodbye to all peers of a role. Resolves when their connections are closed: whether all have answered. */
+  async close(role: 'node' | 'client'): Promise<'acknowledged' | 'unanswered'> {
+    const sessions = [...this.#sessions.values()].filter((session) => session.peer.role === role)
+    const answers = await Promise.all(sessions.map((session) => session.close()))
+    return answers.includes('unanswered') ? 'unanswered' : 'acknowledged'
   }
 
   #firstFrame(handshake: Handshake, frame: Frame): void {
@@ -134,6 +140,7 @@ export class Acceptor {
   async #admit(handshake: Handshake, hello: Hello): Promise<void> {
     let site: SiteId
     try {
+      this.#loseEarlier(hello)
       site = await this.#options.admit(hello, handshake.link.remote)
     } catch (reason) {
       if (!(reason instanceof KhazanaError)) throw reason
@@ -144,7 +151,6 @@ export class Acceptor {
   }
 
   #open(handshake: Handshake, hello: Hello, site: SiteId): void {
-    this.#loseEarlier(hello, site)
     this.#sessionNumber += 1
     const session = new SessionDriver({
       clock: this.#options.clock,
@@ -157,6 +163,7 @@ export class Acceptor {
       assigned: this.#options.identity().site,
       leaseMs: this.#options.leaseMs,
       whenSilent: 'wait',
+      whenLapsed: hello.role === 'node' ? 'lose' : 'wait',
       disconnected: () => undefined,
       ended: () => this.#sessions.delete(session.id),
     })
@@ -174,10 +181,10 @@ export class Acceptor {
   }
 
   /** A caller that begins anew holds nothing of its earlier sessions any more. */
-  #loseEarlier(hello: Hello, site: SiteId): void {
+  #loseEarlier(hello: Hello): void {
     for (const session of this.#sessions.values()) {
       const isAbandoned = session.id === hello.resume?.session && isSamePeer(session, hello)
-      const isReplaced = isNode(site) && session.peer.site === site
+      const isReplaced = hello.role === 'node' && session.peer.site === hello.site
       if (isAbandoned || isReplaced) {
         session.lose('restarted', new KhazanaError('unreachable', `${session.peer.name} has begun anew`))
       }

@@ -44,6 +44,8 @@ export interface DialerOptions extends SessionContext {
   readonly expected: NodeId | undefined
   /** An attempt has failed; another one follows. `attempt` counts from 1 since the last success. */
   readonly failed: (error: KhazanaError, attempt: number) => void
+  /** Asked before a new session begins: false while rights of an earlier one may still be in use. */
+  readonly mayOpen: () => boolean
   /** The peer will not have this side: no other attempt follows. */
   readonly refused: (error: KhazanaError) => void
 }
@@ -81,9 +83,9 @@ export class Dialer {
   }
 
   /** Stops dialing, and says goodbye. Resolves when the connection is closed. */
-  async close(): Promise<void> {
+  async close(): Promise<'acknowledged' | 'unanswered'> {
     this.#stop()
-    await this.#session?.close()
+    return (await this.#session?.close()) ?? 'acknowledged'
   }
 
   #stop(): void {
@@ -180,6 +182,12 @@ export class Dialer {
       'restarted',
       new KhazanaError('unreachable', `${welcome.name} knows nothing of the session`),
     )
+    if (!this.#options.mayOpen()) {
+      link.send(this.#writer.encode({ kind: 'goodbye' }, [], 0, 0))
+      void link.close()
+      this.#retry(new KhazanaError('busy', 'rights of an earlier session may still be in use'))
+      return
+    }
     const session = new SessionDriver({
       clock,
       logger,
@@ -191,6 +199,7 @@ export class Dialer {
       assigned: welcome.assigned,
       leaseMs: welcome.leaseMs,
       whenSilent: identity().role === 'node' ? 'disconnect' : 'wait',
+      whenLapsed: identity().role === 'node' ? 'lose' : 'wait',
       disconnected: () => this.#redial(session),
       ended: () => this.#redial(session),
     })

@@ -17,6 +17,8 @@ import { Waiters } from './waiters.js'
 
 /** Renewals in one lease: two may get lost. */
 const renewalsPerLease = 3
+/** At most so many in one lease while somebody waits for it. */
+const renewalsWhenWaited = 30
 /** How long what was sent before a goodbye may take to leave. */
 const goodbyeMs = 2000
 /** A timer that is late by this part of a lease tells that this process stood still, not the peer. */
@@ -35,6 +37,11 @@ export interface SessionOptions {
   readonly leaseLimit: (peer: PeerIdentity) => number
   /** What to do with a connection on which nothing is heard: only who can dial again gives it up. */
   readonly whenSilent: 'wait' | 'disconnect'
+  /**
+   * What to do when this side's lease at the peer has run out. A client waits, since its node may hold it off while the
+   * node's own rights are in doubt. A node gives the session up: its clients must not go on with what it may have lost.
+   */
+  readonly whenLapsed: 'wait' | 'lose'
   /** The connection is gone, the session is not. */
   readonly disconnected: () => void
   /** The session is over; called after the handlers have been told. */
@@ -64,6 +71,7 @@ export class SessionDriver implements Session {
   #loss: SessionLoss | undefined
   #renewalTimer: Timer | undefined
   #expiryTimer: Timer | undefined
+  #lapseTimer: Timer | undefined
   #heardAt: number
   #renewedAt = -Infinity
   /** Received since anything that carries an acknowledgement was sent. */
@@ -104,7 +112,13 @@ export class SessionDriver implements Session {
 
   whenValid(): Promise<void> {
     if (this.#loss !== undefined) return Promise.reject(this.#loss.error)
-    if (this.#options.clock.now() < this.#holder.validUntil) return Promise.resolve()
+    const now = this.#options.clock.now()
+    if (now < this.#holder.validUntil) return Promise.resolve()
+    // Somebody waits: the next turn of the timer may be far away.
+    if (this.#link !== undefined && now - this.#renewedAt > this.leaseMs / renewalsWhenWaited) {
+      this.#renewalTimer?.cancel()
+      this.#renew()
+    }
     return this.#whenValid.wait()
   }
 
@@ -125,16 +139,21 @@ export class SessionDriver implements Session {
     this.#checkOverrun()
   }
 
-  async close(): Promise<void> {
-    if (this.#loss !== undefined) return
+  async close(): Promise<'acknowledged' | 'unanswered'> {
+    if (this.#loss !== undefined) return 'acknowledged'
     const link = this.#link
     this.#link = undefined
     this.lose('closed', new KhazanaError('closed', 'this side has closed the session'))
-    if (link === undefined) return
+    if (link === undefined) return 'unanswered'
+    let isUnanswered = false
     link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
-    const patience = this.#options.clock.after(goodbyeMs, () => link.destroy())
+    const patience = this.#options.clock.after(goodbyeMs, () => {
+      isUnanswered = true
+      link.destroy()
+    })
     await link.close()
     patience.cancel()
+    return isUnanswered ? 'unanswered' : 'acknowledged'
   }
 
   // ---- for whoever makes the connections ------------------------------------------------------------------------
@@ -176,7 +195,8 @@ export class SessionDriver implements Session {
   /** Ends the session. Does nothing where it has ended before. */
   lose(cause: SessionLoss['cause'], error: KhazanaError): void {
     if (this.#loss !== undefined) return
-    this.#loss = { cause, error }
+    this.#loss = { cause, error, rightsEndAt: this.#rightsEndAt(cause) }
+    this.#lapseTimer?.cancel()
     this.#renewalTimer?.cancel()
     this.#expiryTimer?.cancel()
     this.#window.clear()
@@ -194,6 +214,13 @@ export class SessionDriver implements Session {
     this.#whenValid.reject(error)
     this.#whenWritable.reject(error)
     this.#options.ended()
+  }
+
+  /** Who loses a session for reasons of its own knows nothing of what the peer, or its clients, go on to do. */
+  #rightsEndAt(cause: SessionLoss['cause']): number {
+    const isVoidAlready = cause === 'goodbye' || cause === 'ended' || cause === 'expired'
+    const hasBegunAnew = cause === 'restarted' && this.peer.role === 'client'
+    return isVoidAlready || hasBegunAnew ? -Infinity : this.#granter.expiresAt
   }
 
   // ---- receiving --------------------------------------------------------------------------------------------------
@@ -249,6 +276,16 @@ export class SessionDriver implements Session {
       throw new KhazanaError('protocol-error', `renewal ${renewal} for ${validForMs} ms was not asked for`)
     }
     if (this.#options.clock.now() < this.#holder.validUntil) this.#whenValid.resolve()
+    if (this.#options.whenLapsed === 'lose') this.#watchLapse()
+  }
+
+  #watchLapse(): void {
+    const { clock } = this.#options
+    this.#lapseTimer?.cancel()
+    this.#lapseTimer = clock.after(Math.max(0, this.#holder.validUntil - clock.now()), () => {
+      if (clock.now() < this.#holder.validUntil) this.#watchLapse()
+      else this.lose('lapsed', new KhazanaError('unreachable', `${this.peer.name} did not renew the lease in time`))
+    })
   }
 
   /** The peer waits for the connection to end; dropping it could lose what is on its way to the peer. */

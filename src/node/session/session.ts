@@ -28,11 +28,16 @@ export interface PeerIdentity {
 /**
  * Why a session is over.
  * `goodbye`: the peer gave everything up and closed. `ended`: the peer, a client, closed or died. `expired`: nothing
- * was heard of the peer for a lease. `restarted`: the peer knows nothing of this session (any more). `violation`: the
+ * was heard of the peer for a lease. `lapsed`: this node's own lease at the peer ran out. `restarted`: the peer knows nothing of this session (any more). `violation`: the
  * peer said what it must not. `overrun`: the peer does not take what is sent. `closed`: this side closed it.
  */
 export interface SessionLoss {
-  readonly cause: 'goodbye' | 'ended' | 'expired' | 'restarted' | 'violation' | 'overrun' | 'closed'
+  readonly cause: 'goodbye' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
+  /**
+   * On this side's clock: until when the peer, or clients of it, may go on using what this side granted. In the past
+   * where they have said, or shown, that they do not.
+   */
+  readonly rightsEndAt: number
   /** For whoever waits for the peer. */
   readonly error: KhazanaError
 }
@@ -44,7 +49,10 @@ export interface SessionHandlers {
    * `protocol-error` thrown here ends the session as a `violation`.
    */
   message(message: SequencedMessage, pages: readonly Uint8Array[]): void
-  /** Exactly once, and last: all rights that either side held of the other are void. */
+  /**
+   * Exactly once, and last: this side's rights at the peer are void. The peer's rights at this side are so from
+   * `SessionLoss.rightsEndAt` on.
+   */
   lost(loss: SessionLoss): void
 }
 
@@ -83,6 +91,9 @@ export interface Session {
   readonly loss: SessionLoss | undefined
   /** Whether a connection is up at the moment. */
   readonly connected: boolean
-  /** Says goodbye; `lost` is called with `closed` before this returns. Resolves when the connection is closed. */
-  close(): Promise<void>
+  /**
+   * Says goodbye; `lost` is called with `closed` before this returns. Resolves when the connection is closed:
+   * `acknowledged` where the peer has closed it too, and so has nothing of this side's any more.
+   */
+  close(): Promise<'acknowledged' | 'unanswered'>
 }
