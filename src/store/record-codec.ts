@@ -71,7 +71,7 @@ export function encodeRecord(record: LogRecord, into: Uint8Array, view: DataView
   view.setUint8(at, kinds[record.kind])
   switch (record.kind) {
     case 'page':
-      view.setUint8(at + 1, Math.log2(record.bytes / blockBytes))
+      view.setUint8(at + 1, 31 - Math.clz32(record.bytes / blockBytes))
       setUint48(view, at + 2, record.space)
       setUint48(view, at + 8, record.page)
       setUint48(view, at + 14, record.version)

@@ -312,3 +312,34 @@ test('limits that are too small are refused', async () => {
     await assert.rejects(open(new SimDirectory(), { limits }), { code: 'invalid-argument' })
   }
 })
+
+test('a read finds its page wherever the cleaner has moved it meanwhile', async () => {
+  const random = new Prng(21)
+  // Now and then an operation takes so long that files are emptied and written over in between.
+  const directory = new SimDirectory({ delay: () => turns(random.chance(0.02) ? 400 : random.below(2)) })
+  const store = await open(directory, { limits: { ...smallLimits, pageBytesMax: 4 * KiB } })
+  const count = Math.floor(store.usableBytes / (4 * KiB + 24))
+  for (let index = 0; index < count; index++) await store.commit(writes(write(1, index, 1)))
+  let reads = 0
+  let isOver = false
+  async function readAll(): Promise<void> {
+    while (!isOver) {
+      const index = random.below(count)
+      const before = store.versionOf(space(1), page(index)) as number
+      const found = await store.read(space(1), page(index))
+      assert(found !== undefined && (found.version as number) >= before)
+      assert.deepEqual(found.bytes, content(found.version))
+      reads++
+    }
+  }
+  const readers = [readAll(), readAll(), readAll(), readAll()]
+  for (let version = 2; version < 3000; version++) {
+    const pages = Array.from({ length: 4 }, () => write(1, random.below(count), version))
+    await store.commit({ pages })
+  }
+  isOver = true
+  await Promise.all(readers)
+  assert(reads > 1000, `only ${reads} reads`)
+  assert.equal(store.damageCount, 0)
+  await store.close()
+})
