@@ -5,7 +5,6 @@ import type { MoveSet, PageMove } from './batch.js'
 import type { Ledger } from './ledger.js'
 import { blockBytes, blocksOf } from './log-place.js'
 import { tableBlocks } from './part-codec.js'
-import { decodeRecords } from './record-codec.js'
 import type { Segment } from './segment.js'
 import { SegmentReader } from './segment-reader.js'
 import type { SegmentSet } from './segment-set.js'
@@ -140,9 +139,9 @@ export class Cleaner {
         this.#keys = this.#ledger.metadata.keysIn(victim.slot)
         return
       }
-      const { head, block, table } = step.part
+      const { head, block, records } = step.part
       let payloadBlock = block + tableBlocks(head.tableBytes)
-      decodeRecords(table, head.recordCount, (record) => {
+      for (const record of records) {
         if (record.kind === 'page') {
           this.#note(victim, record, payloadBlock)
           payloadBlock += blocksOf(record.bytes)
@@ -151,7 +150,7 @@ export class Cleaner {
         } else if (record.kind === 'put') {
           if (this.#ledger.metadata.entry(record.key)?.slot === victim.slot) this.#keys.push(record.key)
         }
-      })
+      }
     }
   }
 

@@ -145,11 +145,14 @@ export class Ledger {
   }
 
   #applyDamagedPage(record: DamagedPageRecord, segment: Segment, block: number): void {
+    const isKnown = this.#damage.has(damageKey(record.space, record.page))
     this.#dropPage(record.space, record.page)
     const table = this.pages.tableForWriting(record.space)
     table.set(record.page, record.version, 0, segment.slot, block, 0, 'damaged')
     this.#count(segment, recordBytes(record))
     this.#addDamage(record.space, record.page)
+    // It was moved, not met.
+    if (isKnown) this.#damageCount--
   }
 
   #applyPut(record: PutRecord, segment: Segment, block: number): void {

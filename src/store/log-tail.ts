@@ -3,10 +3,9 @@ import { KhazanaError } from '../stdx/errors.js'
 import { blockBytes, blocksOf } from './log-place.js'
 import type { SegmentSummary } from './log-record.js'
 import { type PartHead, tableBlocks } from './part-codec.js'
-import { decodeRecords } from './record-codec.js'
 import type { Segment } from './segment.js'
-import type { FoundPart, SegmentReader } from './segment-reader.js'
-import { walkSegment } from './segment-walk.js'
+import type { SegmentReader } from './segment-reader.js'
+import { type IntactPart, walkSegment } from './segment-walk.js'
 
 /** A segment that says what it is. */
 export interface HeadedSegment {
@@ -108,12 +107,9 @@ function isLater(found: PartHead, head: PartHead): boolean {
   return found.sequence === head.sequence && found.lsn > head.lsn
 }
 
-function listedIn(part: FoundPart & { readonly table: Uint8Array }): readonly SegmentSummary[] | undefined {
-  let listed: readonly SegmentSummary[] | undefined
-  decodeRecords(part.table, part.head.recordCount, (record) => {
-    if (record.kind === 'segments') listed ??= record.segments
-  })
-  return listed
+function listedIn(part: IntactPart): readonly SegmentSummary[] | undefined {
+  const [first] = part.records
+  return first?.kind === 'segments' ? first.segments : undefined
 }
 
 async function retirements(
@@ -123,9 +119,9 @@ async function retirements(
   const found: { slot: number; sequence: number }[] = []
   for await (const step of walkSegment(reader, { sequence: head.sequence, firstLsn: head.lsn, lastLsn })) {
     if (step.kind === 'gap') continue
-    decodeRecords(step.part.table, step.part.head.recordCount, (record) => {
+    for (const record of step.part.records) {
       if (record.kind === 'retire') found.push({ slot: record.slot, sequence: record.sequence })
-    })
+    }
   }
   return found
 }
@@ -164,17 +160,10 @@ async function isPartWhole(
   return false
 }
 
-async function arePayloadsWhole(
-  segment: Segment,
-  part: FoundPart & { readonly table: Uint8Array },
-  checksum: Checksum,
-): Promise<boolean> {
-  const payloads: { bytes: number; checksum: number }[] = []
-  decodeRecords(part.table, part.head.recordCount, (record) => {
-    if (record.kind === 'page') payloads.push({ bytes: record.bytes, checksum: record.checksum })
-  })
+async function arePayloadsWhole(segment: Segment, part: IntactPart, checksum: Checksum): Promise<boolean> {
   let block = part.block + tableBlocks(part.head.tableBytes)
-  for (const payload of payloads) {
+  for (const payload of part.records) {
+    if (payload.kind !== 'page') continue
     const bytes = new Uint8Array(payload.bytes)
     try {
       const length = await segment.file.read(block * blockBytes, bytes)

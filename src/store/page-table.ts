@@ -3,8 +3,8 @@ import { blockBytes } from './log-place.js'
 
 /**
  * One space's pages and where their newest records are: open addressing with linear probing over one typed array, five
- * words a page, between 3/8 and 3/4 full. That is 27 to 53 bytes a page with nothing for the garbage collector to walk; a
- * `Map` of objects takes some 150. Entries are named by their index in the table, good until the next change.
+ * words a page, between 3/8 and 3/4 full: 27 to 53 bytes a page, with nothing for the garbage collector to walk. (A `Map` of
+ * objects was measured at 94.) Entries are named by their index in the table, good until the next change.
  *
  * Words: the low 32 bits of the page; high bits of page (8) and version (16), size (4), damaged (1), used (1); low
  * 32 bits of the version; slot (16) and block (16); checksum of the payload.

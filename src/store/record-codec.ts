@@ -1,6 +1,5 @@
 import type { PageIndex, Version } from '../address/page.js'
 import { assert, unreachable } from '../stdx/assert.js'
-import { KhazanaError } from '../stdx/errors.js'
 import { blockBytes, type LogPosition, segmentsMax } from './log-place.js'
 import type { LogRecord, SegmentSummary } from './log-record.js'
 import type { SpaceId } from './space.js'
@@ -72,7 +71,7 @@ export function encodeRecord(record: LogRecord, into: Uint8Array, view: DataView
   view.setUint8(at, kinds[record.kind])
   switch (record.kind) {
     case 'page':
-      view.setUint8(at + 1, Math.log2(record.bytes / blockBytes))
+      view.setUint8(at + 1, 31 - Math.clz32(record.bytes / blockBytes))
       setUint48(view, at + 2, record.space)
       setUint48(view, at + 8, record.page)
       setUint48(view, at + 14, record.version)
@@ -124,24 +123,25 @@ export function encodeRecord(record: LogRecord, into: Uint8Array, view: DataView
 }
 
 /**
- * Calls `visit` for each of the `count` records of a table whose checksum was right. Throws `damaged` where the bytes
- * are no records all the same. A put's value is a copy.
+ * The `count` records of a table whose checksum was right; undefined where the bytes are no records all the same. A
+ * put's value is a copy.
  */
-export function decodeRecords(table: Uint8Array, count: number, visit: (record: LogRecord) => void): void {
+export function decodeRecords(table: Uint8Array, count: number): LogRecord[] | undefined {
   const view = new DataView(table.buffer, table.byteOffset, table.byteLength)
+  const records: LogRecord[] = []
   let at = 0
-  for (let index = 0; index < count; index++) {
-    let record: LogRecord
-    try {
-      record = decodeRecord(table, view, at)
-    } catch (cause) {
-      throw new KhazanaError('damaged', 'a table in the log holds no records', { cause })
+  try {
+    for (let index = 0; index < count; index++) {
+      const record = decodeRecord(table, view, at)
+      at += recordBytes(record)
+      records.push(record)
     }
-    at += recordBytes(record)
-    visit(record)
+  } catch (reason) {
+    // Thrown by DataView and TextDecoder, and below, for what leaves the table or cannot be.
+    if (reason instanceof RangeError || reason instanceof TypeError) return undefined
+    throw reason
   }
-  if (at !== table.length)
-    throw new KhazanaError('damaged', 'a table in the log has another length than its records')
+  return at === table.length ? records : undefined
 }
 
 function decodeRecord(table: Uint8Array, view: DataView, at: number): LogRecord {

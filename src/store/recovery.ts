@@ -5,11 +5,10 @@ import type { Ledger } from './ledger.js'
 import { blockBytes, blocksOf } from './log-place.js'
 import { findTail, type HeadedSegment, type LogTail, type TornPart } from './log-tail.js'
 import { tableBlocks } from './part-codec.js'
-import { decodeRecords } from './record-codec.js'
 import { type Segment, segmentName } from './segment.js'
-import { type FoundPart, SegmentReader } from './segment-reader.js'
+import { SegmentReader } from './segment-reader.js'
 import type { SegmentSet } from './segment-set.js'
-import { walkSegment, type WalkRange } from './segment-walk.js'
+import { type IntactPart, walkSegment, type WalkRange } from './segment-walk.js'
 
 export interface RecoveryOptions {
   readonly segments: SegmentSet
@@ -92,7 +91,7 @@ class Recovery {
     const log: { segment: Segment; range: WalkRange }[] = []
     for (const other of tail.others) {
       const segment = segments.find(other.slot)
-      if (segment === undefined || segment === newest) {
+      if (segment === undefined || segment === newest || log.some((known) => known.segment === segment)) {
         this.#damaged(segmentName(other.slot), 'is missing, and the log needs it')
         continue
       }
@@ -147,14 +146,14 @@ class Recovery {
     }
   }
 
-  #apply(segment: Segment, { head, block, table }: FoundPart & { readonly table: Uint8Array }): void {
+  #apply(segment: Segment, { head, block, records }: IntactPart): void {
     segment.lastLsn = head.lsn
     let payloadBlock = block + tableBlocks(head.tableBytes)
     segment.endBlock = payloadBlock + head.payloadBlocks
-    decodeRecords(table, head.recordCount, (record) => {
+    for (const record of records) {
       this.#options.ledger.apply(record, segment, block, payloadBlock)
       if (record.kind === 'page') payloadBlock += blocksOf(record.bytes)
-    })
+    }
   }
 
   /** The later first: what is left after a crash in between is torn still. */

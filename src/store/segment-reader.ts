@@ -1,14 +1,16 @@
 import type { Checksum, File } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
-import { blockBytes } from './log-place.js'
+import { blockBytes, blocksOf } from './log-place.js'
+import type { LogRecord } from './log-record.js'
 import { decodeHead, headBytes, partBlocks, type PartHead } from './part-codec.js'
+import { decodeRecords } from './record-codec.js'
 
 /** A part as found in a segment. */
 export interface FoundPart {
   readonly head: PartHead
   readonly block: number
-  /** The records, good until the reader is used again; undefined where they fail their checksum. */
-  readonly table: Uint8Array | undefined
+  /** Undefined where they fail their checksum. */
+  readonly records: readonly LogRecord[] | undefined
 }
 
 const windowBytes = 64 * 1024
@@ -43,7 +45,8 @@ export class SegmentReader {
     const start = block * blockBytes + headBytes
     const table = await this.#bytes(start, head.tableBytes)
     const isIntact = table.length === head.tableBytes && this.#checksum(table, 0) === head.tableChecksum
-    return { head, block, table: isIntact ? table : undefined }
+    const records = isIntact ? decodeRecords(table, head.recordCount) : undefined
+    return { head, block, records: records !== undefined && areOf(head, records) ? records : undefined }
   }
 
   /** Throws `bad-format` for one of a newer version. */
@@ -93,4 +96,11 @@ export class SegmentReader {
     }
     return into.length
   }
+}
+
+/** The payloads that the records speak of are those that the head speaks of. */
+function areOf(head: PartHead, records: readonly LogRecord[]): boolean {
+  let payloadBlocks = 0
+  for (const record of records) if (record.kind === 'page') payloadBlocks += blocksOf(record.bytes)
+  return payloadBlocks === head.payloadBlocks
 }

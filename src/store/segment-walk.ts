@@ -1,12 +1,17 @@
 import { partBlocks } from './part-codec.js'
+import type { LogRecord } from './log-record.js'
 import type { FoundPart, SegmentReader } from './segment-reader.js'
+
+export interface IntactPart extends FoundPart {
+  readonly records: readonly LogRecord[]
+}
 
 /**
  * What a walk over a segment meets. A `gap` is where a part should begin and none that is intact does; `next` is the
  * block where a later part of the same use follows, undefined where none does: then the gap is the end of the walk.
  */
 export type WalkStep =
-  | { readonly kind: 'part'; readonly part: FoundPart & { readonly table: Uint8Array } }
+  | { readonly kind: 'part'; readonly part: IntactPart }
   | { readonly kind: 'gap'; readonly block: number; readonly lsn: number; readonly next: number | undefined }
 
 export interface WalkRange {
@@ -23,9 +28,9 @@ export async function* walkSegment(reader: SegmentReader, range: WalkRange): Asy
   let lsn = range.firstLsn
   while (lsn <= lastLsn) {
     const part = await reader.partAt(block, range.sequence)
-    const table = part?.table
-    if (part !== undefined && table !== undefined && part.head.lsn === lsn) {
-      yield { kind: 'part', part: { head: part.head, block, table } }
+    const records = part?.records
+    if (part !== undefined && records !== undefined && part.head.lsn === lsn) {
+      yield { kind: 'part', part: { head: part.head, block, records } }
       block += partBlocks(part.head)
       lsn++
       continue
