@@ -44,9 +44,15 @@ export class FakeClock implements Clock {
     await settle()
   }
 
-  /** The process stands still: time passes, and nothing that was due has happened when this returns. */
+  /**
+   * The process stands still: time passes, and what was due meanwhile happens at once in the end, before anything that
+   * has arrived is read.
+   */
   freeze(ms: number): void {
     this.#now += ms
+    const due = this.#due.filter((each) => each.at <= this.#now).sort((a, b) => a.at - b.at)
+    this.#due = this.#due.filter((each) => each.at > this.#now)
+    for (const { run } of due) run()
   }
 }
 
@@ -62,7 +68,7 @@ class FakeConnection implements Connection {
   other: FakeConnection | undefined
   #handlers: ConnectionHandlers | undefined
   #early: Uint8Array[] = []
-  #pipe: FakePipe
+  readonly #pipe: FakePipe
   #closed = false
 
   constructor(pipe: FakePipe) {

@@ -32,7 +32,7 @@ const whole = (min: number, max: number): Arbitrary<number> =>
   )
 
 function plain<T>(fields: { [Name in keyof T]: Arbitrary<T[Name]> }): Arbitrary<T> {
-  return fc.record(fields, { noNullPrototype: true }) as Arbitrary<T>
+  return fc.record(fields, { noNullPrototype: true })
 }
 
 const count = whole(0, Number.MAX_SAFE_INTEGER)

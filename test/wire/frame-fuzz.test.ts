@@ -88,9 +88,10 @@ describe('the reader of frames gives a message or a typed error', () => {
       bytes.set([0x5a, 0x4b, 0, 0])
       view.setUint32(4, bytes.length, true)
       view.setUint32(8, length, true)
-      bytes[preludeBytes] = random(21)
+      const kind = random(21)
+      bytes[preludeBytes] = kind
       bytes.fill(0, 12, 18)
-      if ((bytes[preludeBytes] ?? 0) >= 16) bytes[12] = 1
+      if (kind >= 16) bytes[12] = 1
       return bytes
     })
     assert.ok(refused > 30_000 && frames > 100, `${refused} refused, ${frames} read`)

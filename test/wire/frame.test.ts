@@ -122,6 +122,15 @@ describe('frames in a stream', () => {
     }
   })
 
+  it('are refused where bytes are left of a message', () => {
+    const valid = new FrameWriter().encode({ kind: 'renew', renewal: 1 }, [], 0, 0).head
+    const bytes = new Uint8Array(valid.length + 1)
+    bytes.set(valid)
+    bytes[4] = bytes.length
+    bytes[8] = (valid[8] ?? 0) + 1
+    assert.throws(() => reading(frameBytesMax).reader.push(bytes), /1 bytes are left of a message/)
+  })
+
   it('are not made of what no reader would take', () => {
     const writer = new FrameWriter()
     const members = Array.from({ length: 4096 }, (_, index) => ({

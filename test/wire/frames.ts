@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { pageIndex, type Version } from '../../src/address/page.js'
 import type { Address } from '../../src/address/address.js'
 import { FrameReader, type Frame } from '../../src/wire/frame-reader.js'
-import { FrameWriter } from '../../src/wire/frame-writer.js'
+import type { FrameWriter } from '../../src/wire/frame-writer.js'
 import type { Message, SequencedMessage } from '../../src/wire/message.js'
 import { isSequenced, payloadCount } from '../../src/wire/payloads.js'
 

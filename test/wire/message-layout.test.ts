@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { nodeIdMax } from '../../src/address/identity.js'
 import { ByteReader } from '../../src/wire/byte-reader.js'
 import { ByteWriter } from '../../src/wire/byte-writer.js'
 import { labelsMax, nameBytesMax } from '../../src/wire/limits.js'
@@ -72,6 +73,41 @@ describe('a message in bytes', () => {
       assert.equal(Buffer.from(encode(message)).toString('hex'), hex)
       assert.deepStrictEqual(decode(Buffer.from(hex, 'hex')), message)
     }
+  })
+
+  it('is not read with a number just out of its range, and is with one just within', () => {
+    const revoke = (first: number, pages: number): (() => Message) => {
+      writer.begin()
+      writer.u8(16)
+      writer.bytes(new Uint8Array(16))
+      writer.varint(1)
+      writer.u8(10)
+      writer.varint(first)
+      // A range is never empty, so its length counts from 1.
+      writer.varint(pages - 1)
+      const bytes = writer.finish()
+      return () => decode(bytes)
+    }
+    const protocolError = { code: 'protocol-error' }
+    assert.doesNotThrow(revoke(2 ** 40 - 1, 1))
+    assert.doesNotThrow(revoke(0, 2 ** 40))
+    assert.throws(revoke(2 ** 40, 1), protocolError)
+    assert.throws(revoke(0, 2 ** 40 + 1), protocolError)
+    assert.throws(revoke(2 ** 40 - 1, 2), protocolError)
+    const memberWithId = (id: number): (() => Message) => {
+      writer.begin()
+      for (const byte of [20, 1, 1]) writer.u8(byte)
+      writer.varint(id - 1)
+      for (const byte of [0, 0]) writer.u8(byte)
+      const bytes = writer.finish()
+      return () => decode(bytes)
+    }
+    assert.doesNotThrow(memberWithId(nodeIdMax))
+    assert.throws(memberWithId(nodeIdMax + 1), protocolError)
+    // 2^53 - 1 and 2^53 as the number of a renewal.
+    assert.doesNotThrow(() => decode(Uint8Array.of(4, 255, 255, 255, 255, 255, 255, 255, 15)))
+    assert.throws(() => decode(Uint8Array.of(4, 128, 128, 128, 128, 128, 128, 128, 16)), protocolError)
+    assert.throws(() => decode(Uint8Array.of(4, 0x80, 0)), protocolError, 'not the shortest form')
   })
 
   it('of another version says so, whatever else it holds', () => {

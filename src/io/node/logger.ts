@@ -49,8 +49,7 @@ function formatEntry(
 /** Quoted where it would not be one word. */
 function shown(value: unknown): string {
   if (typeof value === 'string') return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
-  // The types hide that what JSON does not know gives undefined.
-  return String(JSON.stringify(value, plain))
+  return JSON.stringify(value, plain)
 }
 
 /** What JSON does not know. */

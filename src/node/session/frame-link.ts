@@ -3,6 +3,9 @@ import { KhazanaError } from '../../stdx/errors.js'
 import { FrameReader, type Frame } from '../../wire/frame-reader.js'
 import type { EncodedFrame } from '../../wire/frame-writer.js'
 
+/** What is written at once: the peer reads the first of much while the last is being made. */
+const batchBytesMax = 256 * 1024
+
 /** Who listens to a link at the moment. */
 export interface LinkReceiver {
   /** Bytes have arrived; called before what they hold is. */
@@ -31,6 +34,7 @@ export class FrameLink {
   readonly #flushLater = (): void => this.#flush()
   #receiver: LinkReceiver | undefined
   #chunks: Uint8Array[] = []
+  #pendingBytes = 0
   /** Whether the last chunk is a head, which an adjacent head may join. */
   #endsInHead = false
   #closed = false
@@ -78,6 +82,8 @@ export class FrameLink {
     this.#pushHead(frame.head)
     for (const page of frame.pages) this.#chunks.push(page)
     if (frame.pages.length > 0) this.#endsInHead = false
+    this.#pendingBytes += frame.bytes
+    if (this.#pendingBytes >= batchBytesMax) this.#flush()
   }
 
   /** Nothing is received any more; what was sent still leaves. Resolves once the connection is closed, or destroyed. */
@@ -147,6 +153,7 @@ export class FrameLink {
     if (this.#chunks.length === 0) return
     const chunks = this.#chunks
     this.#chunks = []
+    this.#pendingBytes = 0
     this.#endsInHead = false
     this.#connection.send(chunks)
   }
