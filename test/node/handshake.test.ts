@@ -161,7 +161,8 @@ describe('who accepts connections', () => {
       pair.accepted.sessions.map(({ session }) => session.id),
       [1, 2],
     )
-    const closed = pair.acceptor.close()
+    pair.acceptor.stop()
+    const closed = pair.acceptor.close('client')
     await pair.clock.advance(5)
     await closed
     assert.equal(raw.said.at(-1), 'goodbye')

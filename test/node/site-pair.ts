@@ -99,6 +99,7 @@ export function sitePair(options: PairOptions): Pair {
       listen: '',
     }),
     expected: undefined,
+    mayOpen: () => true,
     open: dialed.open,
     failed: (error) => failures.push(error),
     refused: (error) => refusals.push(error),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checksum } from '../../src/io/node/checksum.js'
+import { nodeChecksum as checksum } from '../../src/io/node/checksum.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { Prng } from '../../src/stdx/prng.js'
 import { SimDirectory } from '../../src/testing/sim-directory.js'
@@ -59,7 +59,7 @@ test('damage that the cleaner meets is carried along, and known after reopening'
   for (let index = 0; index < 10; index++) await store.commit(writes(write(1, index, 1, content(index))))
   directory.rot(first, payloadOf(3))
   // Overwriting at random in a full store makes the cleaner empty the first file.
-  const random = new Prng(1)
+  const random = Prng.fromSeed(1)
   const count = Math.floor(store.usableBytes / (4 * KiB + 24)) - 10
   for (let version = 1; version < 3000; version++)
     await store.commit(writes(write(2, random.below(count), version)))
@@ -114,11 +114,11 @@ test('a batch that was torn and cut off does not come back when its missing sect
   const store = await open(directory)
   await store.commit(writes(write(1, 0, 1)))
   await store.commit(writes(write(1, 1, 1), write(1, 2, 1)))
-  const torn = directory.crash(new Prng(1))
+  const torn = directory.crash(Prng.fromSeed(1))
   torn.rot(first, payloadOf(1))
   const cut = await open(torn)
   assert.deepEqual([...cut.pagesOf(space(1))], [{ page: 0, version: 1 }])
-  const later = torn.crash(new Prng(2))
+  const later = torn.crash(Prng.fromSeed(2))
   later.rot(first, payloadOf(1))
   const again = await open(later)
   assert.deepEqual([...again.pagesOf(space(1))], [{ page: 0, version: 1 }])
@@ -180,7 +180,7 @@ test('a store of a newer format is left alone', async () => {
 })
 
 test('any bytes in the log give records, a cut end or a typed error', async () => {
-  const random = new Prng(5)
+  const random = Prng.fromSeed(5)
   const outcomes = new Map<string, number>()
   const source = new SimDirectory()
   const store = await open(source)
@@ -196,7 +196,7 @@ test('any bytes in the log give records, a cut end or a typed error', async () =
   await store.close()
   const logs = source.names().filter((name) => name.endsWith('.log'))
   for (let round = 0; round < 300; round++) {
-    const directory = source.crash(new Prng(round))
+    const directory = source.crash(Prng.fromSeed(round))
     const name = logs[random.below(logs.length)] ?? first
     const bytes = directory.content(name).slice()
     const view = new DataView(bytes.buffer)

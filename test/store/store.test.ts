@@ -130,7 +130,7 @@ test('above its bound of pending bytes the store is busy, and takes what comes l
 
 test('data within the usable bytes can be overwritten at random without end', async () => {
   const store = await open(new SimDirectory(), { limits: { ...smallLimits, pageBytesMax: 4 * KiB } })
-  const random = new Prng(11)
+  const random = Prng.fromSeed(11)
   const recordBytes = 4 * KiB + 24
   const count = Math.floor(store.usableBytes / recordBytes)
   assert(count > 150, `only ${count} pages`)
@@ -268,7 +268,7 @@ test('after a failed flush the store is failed for good, and a new one finds all
   await assert.rejects(store.read(space(1), page(0)), { code: 'storage-failed' })
   assert.throws(() => store.get('k'), { code: 'storage-failed' })
   await store.close()
-  const again = await open(directory.crash(new Prng(1)))
+  const again = await open(directory.crash(Prng.fromSeed(1)))
   assert((again.versionOf(space(1), page(0)) as number) >= 1)
   await again.close()
 })
@@ -314,7 +314,7 @@ test('limits that are too small are refused', async () => {
 })
 
 test('a read finds its page wherever the cleaner has moved it meanwhile', async () => {
-  const random = new Prng(21)
+  const random = Prng.fromSeed(21)
   // Now and then an operation takes so long that files are emptied and written over in between.
   const directory = new SimDirectory({ delay: () => turns(random.chance(0.02) ? 400 : random.below(2)) })
   const store = await open(directory, { limits: { ...smallLimits, pageBytesMax: 4 * KiB } })

@@ -1,0 +1,54 @@
+import { connect as connectIn, open as openIn } from './client/open.js'
+import type { ConnectToOptions, OpenOptions as OpenInOptions } from './client/open.js'
+import type { Khazana as KhazanaClient } from './client/khazana.js'
+import { nodeWorld } from './io/node/world.js'
+import { silentLogger } from './io/logger.js'
+import type { Logger } from './io/logger.js'
+
+export interface OpenOptions extends OpenInOptions {
+  /** What happens behind the scenes; nowhere unless told. */
+  readonly logger?: Logger
+}
+
+export interface ConnectOptions extends ConnectToOptions {
+  readonly logger?: Logger
+}
+
+/** The ways into global memory. */
+export const Khazana = {
+  /**
+   * Global memory kept in a directory: this process becomes its node, or, where another process is that already, a
+   * client of that process; unless `exclusive` is set, which then throws `directory-in-use`.
+   *
+   * Throws `bad-format`, `damaged`, `wrong-cluster`, `address-in-use`, `insecure`, `unreachable`, `invalid-argument`.
+   */
+  open(options: OpenOptions): Promise<KhazanaClient> {
+    const { logger = silentLogger, ...rest } = options
+    return openIn(nodeWorld(logger), rest)
+  },
+
+  /**
+   * Global memory through a node that runs elsewhere: `host:port`, or the path of its socket (`unix:PATH`).
+   * Throws `unreachable` where no node answers, `wrong-version`, `invalid-argument`.
+   */
+  connect(endpoint: string, options: ConnectOptions = {}): Promise<KhazanaClient> {
+    const { logger = silentLogger, ...rest } = options
+    return connectIn(nodeWorld(logger), endpoint, rest)
+  },
+}
+
+export type Khazana = KhazanaClient
+
+export { formatAddress, parseAddress } from './address/address.js'
+export type { Address } from './address/address.js'
+export type { RegionAttributes, RegionDescriptor } from './address/descriptor.js'
+export type { LockMode } from './address/lock-mode.js'
+export type { ByteRange } from './address/range.js'
+export type { ReserveOptions } from './client/khazana.js'
+export type { AttributeUpdate, Region } from './client/region.js'
+export type { Logger, LogLevel } from './io/logger.js'
+export type { WaitOptions } from './node/deadline.js'
+export type { LockContext } from './node/replica/lock-context.js'
+export { errorCodes, KhazanaError } from './stdx/errors.js'
+export type { ErrorCode } from './stdx/errors.js'
+export type { NodeEntry, NodeStatus, RegionStat } from './wire/message.js'
