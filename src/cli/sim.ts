@@ -4,7 +4,7 @@ import { LogDisk } from '../testing/khazana/log-disk.js'
 const [from, to, ops, bug, trace] = process.argv.slice(2)
 for (let seed = Number(from); seed <= Number(to); seed++) {
   const started = performance.now()
-  const report = await simulate({ seed, operations: Number(ops), workload: new KhazanaWorkload(bug !== undefined && bug !== '-' ? { plantedBug: bug as never } : {}), makeDisk: () => new LogDisk(), ...(trace ? { traceSink: ((line: string) => process.stdout.write(line + '\n')) as never } : {}) })
+  const report = await simulate({ seed, operations: Number(ops), workload: new KhazanaWorkload(bug !== undefined && bug !== '-' ? { plantedBug: bug as never } : {}), makeDisk: () => new LogDisk(), ...(trace ? { traceSink: ((line: string) => process.stdout.write(line + '\n')) } : {}) })
   console.log(seed, report.ok, report.traceHash, report.operations, report.acknowledged, JSON.stringify(report.faults), Math.round(report.virtualMs), report.steps, Math.round(performance.now() - started) + 'ms')
   if (!report.ok) { console.log(report.failure?.kind, report.failure?.message.slice(0, 3000)); if (!trace) break }
 }

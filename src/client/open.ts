@@ -21,7 +21,7 @@ export interface OpenOptions extends WaitOptions, Omit<NodeOptions, 'world' | 'd
   readonly exclusive?: boolean
 }
 
-export interface ConnectToOptions extends Omit<ConnectOptions, 'world' | 'endpoint'> {}
+export type ConnectToOptions = Omit<ConnectOptions, 'world' | 'endpoint'>
 
 /** How long to wait before looking again at a directory that is neither free nor served: its node starts or stops. */
 const retryMs = 50

@@ -84,8 +84,8 @@ export async function within<T>(
 
 export interface Resolvers<T> {
   readonly promise: Promise<T>
-  resolve(value: T): void
-  reject(reason: unknown): void
+  readonly resolve: (value: T) => void
+  readonly reject: (reason: unknown) => void
 }
 
 export function withResolvers<T>(): Resolvers<T> {

@@ -311,7 +311,7 @@ export class Node implements SiteAccess {
    */
   async #leavePeers(): Promise<void> {
     this.#acceptor.stop()
-    const hadNodes = !this.#peers.nodes().next().done
+    const hadNodes = this.#peers.nodes().next().done !== true
     const clients = await this.#acceptor.close('client')
     if (clients === 'unanswered') return
     await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])

@@ -68,7 +68,7 @@ export class Batch {
     }
     for (const write of group.pages ?? []) {
       let pages = this.#pages.get(write.space)
-      if (pages === undefined) this.#pages.set(write.space, (pages = new Map()))
+      if (pages === undefined) this.#pages.set(write.space, (pages = new Map<PageIndex, PageWrite>()))
       pages.set(write.page, write)
     }
     for (const key of group.deletes ?? []) {

@@ -1,3 +1,4 @@
+import type { KhazanaError } from '../stdx/errors.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { SpaceId } from './space.js'
 
@@ -36,3 +37,6 @@ export interface CommitGroup {
   /** Spaces whose pages all go. */
   readonly drops?: readonly SpaceId[]
 }
+
+/** Told once of the end of a commit: durable, or why it never happened. */
+export type CommitDone = (failure: KhazanaError | undefined) => void

@@ -3,7 +3,7 @@ import { present } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { Batch, type LogSize, type MoveSet, sizeOfGroup, sizeOfMoves } from './batch.js'
 import type { Cleaner, CleaningNeed } from './cleaner.js'
-import type { CommitGroup } from './commit-group.js'
+import type { CommitDone, CommitGroup } from './commit-group.js'
 import { foregroundReserve } from './geometry.js'
 import { layOutGroup, segmentsNeeded } from './group-layout.js'
 import type { GroupWriter } from './group-writer.js'
@@ -18,8 +18,7 @@ interface Pending {
   readonly bytes: number
   /** It only says that things are gone, so it may use room that others may not. */
   readonly isGivingUp: boolean
-  resolve(): void
-  reject(reason: unknown): void
+  readonly done: CommitDone
 }
 
 export interface CommitterParts {
@@ -71,22 +70,23 @@ export class Committer {
     return this.#pendingBytes
   }
 
-  commit(group: CommitGroup): Promise<void> {
+  submit(group: CommitGroup, done: CommitDone): void {
     const size = sizeOfGroup(group)
     const bytes = size.tableBytes + size.payloadBlocks * blockBytes
     const { pendingBytesMax, segments } = this.#parts
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > pendingBytesMax) {
       const message = `commits of ${this.#pendingBytes} bytes wait for the disk; ${bytes} more would pass ${pendingBytesMax}`
-      return Promise.reject(new KhazanaError('busy', message))
+      done(new KhazanaError('busy', message))
+      return
     }
-    if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax)
-      return Promise.reject(this.#noSpace(bytes))
+    if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) {
+      done(this.#noSpace(bytes))
+      return
+    }
     const isGivingUp = (group.pages?.length ?? 0) === 0 && (group.puts?.length ?? 0) === 0
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ group, size, bytes, isGivingUp, resolve, reject })
-      this.#pendingBytes += bytes
-      this.wake()
-    })
+    this.#queue.push({ group, size, bytes, isGivingUp, done })
+    this.#pendingBytes += bytes
+    this.wake()
   }
 
   /** Something may be possible now that was not before. */
@@ -162,9 +162,13 @@ export class Committer {
         await this.#makeRoom(isCleaning)
       } else {
         await this.#parts.segments.trim()
-        if (!this.#wasWoken) return
+        if (!this.#mustLookAgain()) return
       }
     }
+  }
+
+  #mustLookAgain(): boolean {
+    return this.#wasWoken
   }
 
   /** Starts what can go on beside the writing. True while the cleaner is at work. */
@@ -251,7 +255,8 @@ export class Committer {
       const isSurvivable = reason instanceof KhazanaError && reason.code === 'no-space'
       if (!isSurvivable) this.fail(reason)
       this.#isStuck = moves !== undefined
-      for (const pending of taken) this.#reject(pending, isSurvivable ? reason : this.#failure)
+      if (isSurvivable) this.#refuse(taken, reason)
+      else for (const pending of taken) this.#reject(pending, reason)
     }
   }
 
@@ -269,7 +274,19 @@ export class Committer {
     this.#isStuck = false
     if (await segments.make('last-resort')) return
     const refused = present(this.#queue.shift(), 'a commit waits for room')
-    this.#reject(refused, this.#noSpace(refused.bytes))
+    this.#refuse([refused], this.#noSpace(refused.bytes))
+  }
+
+  /**
+   * Refuses commits, and with them all that wait behind them in the same spaces: what is written to a space later may
+   * rest on what was written before. All are told before anybody can commit anew.
+   */
+  #refuse(refused: readonly Pending[], reason: KhazanaError): void {
+    const spaces = new Set(refused.flatMap(({ group }) => (group.pages ?? []).map((write) => write.space)))
+    const rests = ({ group }: Pending): boolean => (group.pages ?? []).some((write) => spaces.has(write.space))
+    const dependents = this.#queue.filter(rests)
+    this.#queue = this.#queue.filter((pending) => !rests(pending))
+    for (const pending of [...refused, ...dependents]) this.#reject(pending, reason)
   }
 
   async #sleep(): Promise<void> {
@@ -290,12 +307,12 @@ export class Committer {
 
   #resolve(pending: Pending): void {
     this.#pendingBytes -= pending.bytes
-    pending.resolve()
+    pending.done(undefined)
   }
 
   #reject(pending: Pending, reason: unknown): void {
     this.#pendingBytes -= pending.bytes
-    pending.reject(reason)
+    pending.done(this.#failure ?? KhazanaError.from(reason))
   }
 }
 

@@ -2,7 +2,7 @@ import { checkPageSize, neverWritten, type PageIndex, pageIndex, type Version } 
 import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Cleaner } from './cleaner.js'
-import type { CommitGroup } from './commit-group.js'
+import type { CommitDone, CommitGroup } from './commit-group.js'
 import { Committer } from './committer.js'
 import type { GroupWriter } from './group-writer.js'
 import type { Ledger } from './ledger.js'
@@ -71,13 +71,23 @@ export class LogStore implements Store {
   }
 
   commit(group: CommitGroup): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.submit(group, (failure) => {
+        if (failure === undefined) resolve()
+        else reject(failure)
+      })
+    })
+  }
+
+  submit(group: CommitGroup, done: CommitDone): void {
     try {
       this.#checkOpen()
       this.#checkGroup(group)
     } catch (reason) {
-      return Promise.reject(KhazanaError.from(reason))
+      done(KhazanaError.from(reason))
+      return
     }
-    return this.#committer.commit(group)
+    this.#committer.submit(group, done)
   }
 
   get(key: string): Uint8Array | undefined {

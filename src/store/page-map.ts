@@ -38,7 +38,7 @@ export class PageMap {
     const found: PageIndex[] = []
     if (range.count <= table.size) {
       for (let page = range.first; page < range.first + range.count; page++) {
-        if (table.find(page as PageIndex) >= 0) found.push(page as PageIndex)
+        if (table.find(page) >= 0) found.push(page)
       }
       return found
     }

@@ -2,7 +2,7 @@ import type { PageIndex, Version } from '../address/page.js'
 import type { Logger } from '../io/logger.js'
 import type { Random } from '../io/random.js'
 import type { Checksum, Directory } from '../io/storage.js'
-import type { CommitGroup } from './commit-group.js'
+import type { CommitDone, CommitGroup } from './commit-group.js'
 import type { SpaceId } from './space.js'
 
 /** A page as last committed. The bytes are the caller's. */
@@ -69,6 +69,12 @@ export interface Store {
    * which nothing of it has happened; `busy` above `pendingBytesMax`; `invalid-argument`; `storage-failed`.
    */
   commit(group: CommitGroup): Promise<void>
+  /**
+   * The same, told through `done`, in the order of submission, and in the very turn in which it is known. When a commit
+   * is refused for lack of space, so are those behind it that write to the same spaces, before `submit` is possible
+   * again: nothing is kept that rests on what was not. `done` must not throw.
+   */
+  submit(group: CommitGroup, done: CommitDone): void
   /** The value is the store's own: it must not be changed. */
   get(key: string): Uint8Array | undefined
   /** All entries whose key begins so, sorted by key. */

@@ -33,9 +33,9 @@ export class SimDirectory implements Directory {
   readonly counts = { writes: 0, syncs: 0, bytesWritten: 0 }
   capacityBytes: number
   readonly #delay: () => Promise<void>
-  #names: Map<string, SimInode>
+  readonly #names: Map<string, SimInode>
   #syncedNames: Map<string, SimInode>
-  #nameChanges: ((names: Map<string, SimInode>) => void)[] = []
+  readonly #nameChanges: ((names: Map<string, SimInode>) => void)[] = []
   #isLocked = false
   #isDead = false
 

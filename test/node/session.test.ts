@@ -244,11 +244,17 @@ describe('the leases of a session', () => {
       pair.dialed.onLost = () => ((ends.get(pair.dialed.last) ?? { lost: 0 }).lost = clock.now())
       pair.accepted.onLost = () => ((ends.get(pair.accepted.last) ?? { lost: 0 }).lost = clock.now())
       for (let elapsed = 0; elapsed < 2 * leaseMs; elapsed += 10) await clock.advance(10)
-      assert.deepEqual(causes(pair), { dialed: ['expired'], accepted: ['expired'] })
+      // A node gives up when its own lease is over, a client when it has heard nothing for as long.
+      const cause = role === 'node' ? 'lapsed' : 'expired'
+      assert.deepEqual(causes(pair), { dialed: [cause], accepted: [cause] })
+      const rightsEnd = both.map((each) => each.session.loss?.rightsEndAt ?? NaN)
       const [dialing, accepting] = both.map((each) => ends.get(each))
       assert.ok(dialing !== undefined && accepting !== undefined)
-      assert.ok(dialing.valid < accepting.lost, `${dialing.valid} before ${accepting.lost}`)
-      assert.ok(accepting.valid < dialing.lost, `${accepting.valid} before ${dialing.lost}`)
+      const [byDialing, byAccepting] = rightsEnd as [number, number]
+      const dialingEnds = Math.max(dialing.lost, byDialing)
+      const acceptingEnds = Math.max(accepting.lost, byAccepting)
+      assert.ok(dialing.valid < acceptingEnds, `${dialing.valid} before ${acceptingEnds}`)
+      assert.ok(accepting.valid < dialingEnds, `${accepting.valid} before ${dialingEnds}`)
     }
   })
 
@@ -296,10 +302,14 @@ describe('a lost connection', () => {
       pair.network.isUp = false
       if (role === 'node') pair.network.last.killDialer()
       else pair.network.last.reset()
-      await pair.clock.advance(leaseMs - 10)
+      const diedAt = pair.clock.now()
+      // A node's own lease at the other ends a little before the lease that it gave.
+      await pair.clock.advance(leaseMs * (1 - 2 * clockDriftMax))
       assert.deepEqual(causes(pair).accepted, [])
-      await pair.clock.advance(20)
-      assert.deepEqual(causes(pair).accepted, ['expired'])
+      await pair.clock.advance(leaseMs * 3 * clockDriftMax)
+      assert.deepEqual(causes(pair).accepted, [role === 'node' ? 'lapsed' : 'expired'])
+      const rightsEndAt = pair.accepted.last.losses[0]?.rightsEndAt ?? NaN
+      assert.equal(rightsEndAt, role === 'node' ? diedAt + leaseMs : -Infinity)
     }
   })
 

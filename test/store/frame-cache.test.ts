@@ -93,7 +93,7 @@ test('under random inserts, pins, refusals and removals the limit holds and the 
       if (random.chance(0.05)) {
         const page = random.below(120)
         const known = reader.frames.get(page)
-        if (known !== undefined && known.pins === 0) {
+        if (known?.pins === 0) {
           reader.cache.remove(known)
           reader.frames.delete(page)
         }

@@ -5,36 +5,36 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { present } from '../../stdx/assert.js'
 import type { CommitId } from '../contract.js'
 import type { Commit, CrewState } from './crew-state.js'
+import { voidRights } from './void-rights.js'
 import { exclusive, noBytes, none } from './page-state.js'
 import type { PageState } from './page-state.js'
 
 /** Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. */
 export function startCommit(crew: CrewState, origin: Commit['origin'], pages: readonly PageIndex[]): void {
   const commit = crew.nextCommit()
-  crew.commits.set(commit, { origin, pages })
-  const states = pages.map((page) => crew.page(page))
-  for (const state of states) state.unsettled += 1
+  const committed = pages.map((page) => {
+    const state = crew.page(page)
+    state.unsettled += 1
+    return { page, version: state.version as Version }
+  })
+  crew.commits.set(commit, { origin, pages: committed })
   crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin) })
   const { parent } = crew.site
   if (parent === undefined) {
-    crew.effects.push({
-      kind: 'persist',
-      commit,
-      pages: states.map(({ page, version }) => ({ page, version: version as Version })),
-    })
+    crew.effects.push({ kind: 'persist', commit, pages: committed })
     if (crew.plantedBug === 'acknowledge-before-durable' && origin.kind === 'child') {
       crew.send(origin.child, { kind: 'committed', commit: origin.commit })
     }
     return
   }
-  const stamps = states.map(({ page, version }) => ({ page, version: version as Version, hasBytes: true }))
+  const stamps = committed.map(({ page, version }) => ({ page, version, hasBytes: true }))
   crew.send(parent, { kind: 'commit', commit, pages: stamps, final: true })
 }
 
 /** The commit is durable: its pages may go to others, whoever waits is told. */
 export function settle(crew: CrewState, commit: CommitId): void {
   const { origin, pages } = take(crew, commit)
-  for (const page of pages) {
+  for (const { page } of pages) {
     const state = crew.page(page)
     state.unsettled -= 1
     crew.mark(state)
@@ -46,22 +46,22 @@ export function settle(crew: CrewState, commit: CommitId): void {
 }
 
 /**
- * The commit did not happen. Its pages go back to what is durable. Local locks on them have seen bytes that never
- * were, so their contexts break. A child that committed loses its right to the pages.
+ * The commit did not happen. At the root its pages go back to what is durable, or on the way before it; elsewhere the
+ * right to them is gone. Local locks on them have seen bytes that never were, so their contexts break. A child that
+ * committed loses its right to the pages.
  */
 export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
   const { origin, pages } = take(crew, commit)
-  for (const page of pages) {
-    const state = crew.page(page)
-    state.unsettled -= 1
-    if (origin.kind === 'child') crew.lend(state, origin.child, none)
-    if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page })
-    crew.effects.push({ kind: 'drop', page })
-    if (crew.isRoot) state.version = crew.site.versionOf(page)
-    else {
-      state.version = noBytes
-      state.right = none
-      revokeChildren(crew, state)
+  const states = pages.map(({ page }) => crew.page(page))
+  for (const state of states) state.unsettled -= 1
+  if (!crew.isRoot) voidRights(crew, states)
+  for (const [index, state] of states.entries()) {
+    crew.effects.push({ kind: 'drop', page: state.page })
+    if (crew.isRoot) rollBack(crew, state, present(pages[index], 'a state for each page').version)
+    else state.version = noBytes
+    if (origin.kind === 'child') {
+      crew.lend(state, origin.child, none)
+      state.recalling?.delete(origin.child)
     }
     crew.mark(state)
   }
@@ -75,14 +75,10 @@ function ticketOf(origin: Commit['origin']): number | undefined {
   return origin.kind === 'local' ? origin.ticket : undefined
 }
 
-/** Voids what children hold of the page. */
-export function revokeChildren(crew: CrewState, state: PageState): void {
-  for (const child of [...(state.children?.keys() ?? [])]) {
-    crew.lend(state, child, none)
-    crew.outbox.revoke(child, state.page)
-  }
-  state.recalling = undefined
-  state.handing = undefined
+function rollBack(crew: CrewState, state: PageState, failed: Version): void {
+  if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
+  const before = Math.min(state.version, failed - 1)
+  state.version = state.unsettled > 0 ? before : crew.site.versionOf(state.page)
 }
 
 /** A child's section: taken only if the child still holds every page of it. */

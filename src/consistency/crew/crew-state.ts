@@ -1,7 +1,7 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
 import type { CrewMessage } from '../../wire/crew-message.js'
-import type { CmEffect, CmOptions, CmSite, CommitId, LockId } from '../contract.js'
+import type { CmEffect, CmOptions, CmSite, CommitId, CommittedPage, LockId } from '../contract.js'
 import { Outbox } from './outbox.js'
 import { exclusive, newPageState, noBytes, none, setChild } from './page-state.js'
 import type { LockRequest, PageState, Right } from './page-state.js'
@@ -12,7 +12,7 @@ export interface Commit {
   readonly origin:
     | { readonly kind: 'local'; readonly ticket: number }
     | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
-  readonly pages: readonly PageIndex[]
+  readonly pages: readonly CommittedPage[]
 }
 
 /**
@@ -32,7 +32,7 @@ export class CrewState {
   inGrace: boolean
   connected: boolean
   effects: CmEffect[] = []
-  #marked = new Set<PageIndex>()
+  readonly #marked = new Set<PageIndex>()
   /** Pages of which a child holds a right or waits for one: a superset. */
   readonly #pagesOfChild = new Map<SiteId, Set<PageIndex>>()
   #serial = 0

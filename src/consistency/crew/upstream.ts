@@ -2,11 +2,11 @@ import { present } from '../../stdx/assert.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
-import { revokeChildren, unsettle } from './commits.js'
+import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
-import { restartLocks } from './locks.js'
-import { fromToken, localsAllow, noBytes, none, shared, toKept, toToken } from './page-state.js'
+import { voidRights } from './void-rights.js'
+import { fromToken, localsAllow, noBytes, shared, toKept, toToken } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 /** Asks the parent for a right, unless a question about the page is open. */
@@ -157,22 +157,6 @@ export function onParentLost(crew: CrewState): void {
 export function onParentReady(crew: CrewState): void {
   crew.connected = true
   for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
-}
-
-function voidRights(crew: CrewState, states: readonly PageState[]): void {
-  restartLocks(crew, new Set(states.map((state) => state.page)))
-  for (const state of states) {
-    if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
-    state.right = none
-    state.recalled = undefined
-    revokeChildren(crew, state)
-    // Bytes that may never have become durable are no base to build on.
-    if (state.unsettled > 0 && state.version !== noBytes) {
-      state.version = noBytes
-      crew.effects.push({ kind: 'drop', page: state.page })
-    }
-    crew.mark(state)
-  }
 }
 
 /** Gives an unused token up of this site's own accord, because storage needs the room. */

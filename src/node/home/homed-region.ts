@@ -1,7 +1,7 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
-import { KhazanaError } from '../../stdx/errors.js'
+import type { KhazanaError } from '../../stdx/errors.js'
 import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
@@ -48,14 +48,7 @@ export class HomedRegion implements HomeBacking {
     done: (failure: KhazanaError | undefined) => void,
   ): void {
     const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
-    this.#store.commit({ pages: writes }).then(
-      () => {
-        done(undefined)
-      },
-      (error: unknown) => {
-        done(KhazanaError.from(error))
-      },
-    )
+    this.#store.submit({ pages: writes }, done)
   }
 
   get isBacklogged(): boolean {

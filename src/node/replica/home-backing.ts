@@ -8,7 +8,10 @@ export interface HomeBacking {
   versionOf(page: PageIndex): Version
   /** Undefined: never written since allocated. Throws `damaged`. */
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
-  /** Makes the group durable. Calls `done` when it is, or with the error; calls come in the order of the groups. */
+  /**
+   * Makes the group durable. Calls `done` when it is, or with the error, in the order of the groups. Where a group fails,
+   * so do those behind it, all in one turn: `Store.submit`.
+   */
   persist(
     pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
     done: (failure: KhazanaError | undefined) => void,

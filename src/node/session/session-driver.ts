@@ -145,15 +145,15 @@ export class SessionDriver implements Session {
     this.#link = undefined
     this.lose('closed', new KhazanaError('closed', 'this side has closed the session'))
     if (link === undefined) return 'unanswered'
-    let isUnanswered = false
+    const answer: { kind: 'acknowledged' | 'unanswered' } = { kind: 'acknowledged' }
     link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
     const patience = this.#options.clock.after(goodbyeMs, () => {
-      isUnanswered = true
+      answer.kind = 'unanswered'
       link.destroy()
     })
     await link.close()
     patience.cancel()
-    return isUnanswered ? 'unanswered' : 'acknowledged'
+    return answer.kind
   }
 
   // ---- for whoever makes the connections ------------------------------------------------------------------------
