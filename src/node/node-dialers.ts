@@ -46,6 +46,10 @@ export class NodeDialers {
     dialer.start()
   }
 
+  abandon(): void {
+    for (const dialer of this.#dialers.values()) dialer.abandon()
+  }
+
   /** Says goodbye to all. Resolves when the connections are closed. */
   async close(): Promise<void> {
     await Promise.all([...this.#dialers.values()].map((dialer) => dialer.close()))

@@ -313,7 +313,11 @@ export class Node implements SiteAccess {
     this.#acceptor.stop()
     const hadNodes = this.#peers.nodes().next().done !== true
     const clients = await this.#acceptor.close('client')
-    if (clients === 'unanswered') return
+    if (clients === 'unanswered') {
+      this.#dialers.abandon()
+      this.#acceptor.abandon()
+      return
+    }
     await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
     // Other nodes may have clients who have not heard yet.
     if (this.#hasLessees && !hadNodes) await this.#record.writeHasLessees(false)

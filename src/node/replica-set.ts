@@ -42,6 +42,7 @@ export class ReplicaSet {
   readonly #sessions = new Map<SiteId, Session>()
   /** Peers whose session is lost while they may still use their rights. */
   readonly #ending = new Map<SiteId, Timer>()
+  #isClosed = false
   /** Messages for regions that are being found. */
   readonly #held = new Map<Address, Delivery[]>()
 
@@ -139,6 +140,7 @@ export class ReplicaSet {
 
   /** Hands a message to the replica it is for. For a client's unknown region, that is found first. */
   deliver(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
+    if (this.#isClosed) return
     const { region } = envelope
     const held = this.#held.get(region)
     if (held !== undefined) {
@@ -169,6 +171,7 @@ export class ReplicaSet {
       failure = KhazanaError.from(reason)
     }
     this.#held.delete(region)
+    if (this.#isClosed) return
     const replica = this.#replicas.get(region) ?? this.#options.find(region)
     for (const delivery of held) {
       if (failure === undefined) this.#handOver(replica, delivery)
@@ -176,7 +179,9 @@ export class ReplicaSet {
     }
   }
 
+  /** Ends all replicas. None is opened any more. */
   closeAll(error: KhazanaError): void {
+    this.#isClosed = true
     for (const end of this.#ending.values()) end.cancel()
     this.#ending.clear()
     for (const replica of [...this.#replicas.values()]) this.close(replica, error)

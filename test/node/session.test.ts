@@ -309,7 +309,9 @@ describe('a lost connection', () => {
       await pair.clock.advance(leaseMs * 3 * clockDriftMax)
       assert.deepEqual(causes(pair).accepted, [role === 'node' ? 'lapsed' : 'expired'])
       const rightsEndAt = pair.accepted.last.losses[0]?.rightsEndAt ?? NaN
-      assert.equal(rightsEndAt, role === 'node' ? diedAt + leaseMs : -Infinity)
+      // The last word of a node is at most as old as one message takes.
+      if (role === 'client') assert.equal(rightsEndAt, -Infinity)
+      else assert.ok(rightsEndAt <= diedAt + leaseMs && rightsEndAt > diedAt + leaseMs * 0.99)
     }
   })
 

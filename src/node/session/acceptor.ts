@@ -103,6 +103,13 @@ export class Acceptor {
     return answers.includes('unanswered') ? 'unanswered' : 'acknowledged'
   }
 
+  /** Ends all sessions without a word: the peers wait until the leases are over. */
+  abandon(): void {
+    for (const session of [...this.#sessions.values()]) {
+      session.lose('closed', new KhazanaError('closed', 'this side has stopped'))
+    }
+  }
+
   #firstFrame(handshake: Handshake, frame: Frame): void {
     const hello = frame.message
     if (hello.kind !== 'hello') {

@@ -88,6 +88,12 @@ export class Dialer {
     return (await this.#session?.close()) ?? 'acknowledged'
   }
 
+  /** Stops dialing, and ends the session without a word: the peer waits until the lease is over. */
+  abandon(): void {
+    this.#stop()
+    this.#session?.lose('closed', new KhazanaError('closed', 'this side has stopped'))
+  }
+
   #stop(): void {
     this.#stopped = true
     this.#pause?.cancel()

@@ -2,7 +2,7 @@ import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import type { Address } from '../../address/address.js'
 import type { Clock } from '../../io/clock.js'
-import type { LockContext } from '../../node/replica/lock-context.js'
+import { LockContext } from '../../node/replica/lock-context.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
@@ -49,6 +49,7 @@ export class Actor {
   readonly #options: ActorOptions
   readonly #regions = new Map<Address, Region>()
   #written = 0
+  #isStopped = false
 
   constructor(options: ActorOptions) {
     this.#options = options
@@ -57,19 +58,25 @@ export class Actor {
   /** Works until all is done. Rejects only for what no fault explains. */
   async run(): Promise<void> {
     const { random, take, clock } = this.#options
-    while (take()) {
+    while (!this.#isStopped && take()) {
       await this.#operate()
       if (random.chance(0.3)) await pause(clock, random.exponential(20))
     }
+  }
+
+  /** Ends the work after the operation that is being done. */
+  stop(): void {
+    this.#isStopped = true
   }
 
   async #operate(): Promise<void> {
     const { random, places } = this.#options
     const place = random.pick(places)
     const kind = random.unit()
+    if (kind > 0.97) return this.#useScratch()
     if (kind < 0.45) await this.#read(place)
     else if (kind < 0.6) await this.#write(place, 'blind')
-    else if (kind < 0.92) await this.#write(place, 'read-first')
+    else if (kind < 0.9) await this.#write(place, 'read-first')
     else await this.#discard(place)
   }
 
@@ -148,6 +155,38 @@ export class Actor {
     }
   }
 
+  /** The life of a region that nobody else knows: what was freed is gone, and comes back as zeros. */
+  async #useScratch(): Promise<void> {
+    const { khazana, random, name, complain } = this.#options
+    const wait = { timeoutMs: 10_000 }
+    try {
+      const region = await khazana.reserve(3 * 4096, wait)
+      if ((await codeOf(region.lock('read', { offset: 0, length: 1 }, wait))) === 'none') {
+        complain(`${name} locked what has no storage`)
+      }
+      await region.allocate({ offset: 4096, length: 8192 }, wait)
+      const all = { offset: 4096, length: 8192 }
+      const lock = await region.lock('write', all, wait)
+      lock.map(4096, 8192).fill(7)
+      await lock.unlock()
+      await region.free({ offset: 4096, length: 4096 }, wait)
+      const code = await codeOf(region.lock('read', all, wait))
+      if (code === 'none') complain(`${name} locked what was freed`)
+      await region.allocate({ offset: 4096, length: 4096 }, wait)
+      const again = await region.lock('read', all, wait)
+      const [freed, kept] = [again.read(4096, 1)[0], again.read(8192, 1)[0]]
+      await again.unlock()
+      if (freed !== 0 || kept !== 7) complain(`${name} read ${freed} where it freed, ${kept} where it wrote`)
+      await region.setAttributes({ labels: { by: name } }, wait)
+      if (random.chance(0.5)) await region.unreserve(wait)
+      else return
+      const after = await codeOf(khazana.region(region.address, wait))
+      if (after === 'none') complain(`${name} found what was unreserved`)
+    } catch (error) {
+      this.#judge(error)
+    }
+  }
+
   async #lock({ region: address, cell }: Place, mode: 'read' | 'write'): Promise<LockContext> {
     const { khazana, random, temper } = this.#options
     const isHasty = temper === 'hasty'
@@ -186,6 +225,17 @@ export class Actor {
   /** Reads every key until each has answered, within `timeoutMs` each. */
   async readAll(): Promise<void> {
     for (const place of this.#options.places) await this.#read(place)
+  }
+}
+
+/** The code that the promise is rejected with; `none` where it is not. A lock that was granted is let go. */
+async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'none'> {
+  try {
+    const result = await promise
+    if (result instanceof LockContext) result.discard()
+    return 'none'
+  } catch (error) {
+    return KhazanaError.from(error).code
   }
 }
 

@@ -42,6 +42,8 @@ interface Shape {
   readonly keys: number
   readonly leaseMs: number
   readonly pageSize: number
+  /** How often a node is stopped in good order: the mean in ms. */
+  readonly stopEveryMs: number | undefined
 }
 
 /**
@@ -54,6 +56,7 @@ export class KhazanaWorkload implements Workload {
   readonly #sites = new Map<SimProcess, WatchedSite>()
   readonly #khazanas = new Map<SimProcess, { readonly khazana: Khazana; readonly world: World }>()
   readonly #running = new Map<SimProcess, number>()
+  readonly #acting = new Map<SimProcess, readonly Actor[]>()
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
   readonly #last = new Map<string, string | null>()
@@ -200,7 +203,9 @@ export class KhazanaWorkload implements Workload {
         const khazana = new Khazana(node)
         this.#khazanas.set(process, { khazana, world })
         if (this.#isOpen) this.#act(stage, khazana, world, process)
-        return
+        if (!(await this.#whenToStop(stage, shape, world))) return
+        this.#leave(process)
+        await node.close()
       } catch (reason) {
         const error = KhazanaError.from(reason)
         if (!startsLater.has(error.code)) {
@@ -248,6 +253,21 @@ export class KhazanaWorkload implements Workload {
     }
   }
 
+  /** Some nodes are stopped in good order now and then, and started again; false where this one is to go on. */
+  async #whenToStop({ random }: Stage, shape: Shape, world: World): Promise<boolean> {
+    if (shape.stopEveryMs === undefined) return false
+    do await pause(world.clock, random.exponential(shape.stopEveryMs))
+    while (!this.#isOpen && this.#left > 0)
+    return this.#isOpen
+  }
+
+  #leave(process: SimProcess): void {
+    for (const actor of this.#acting.get(process) ?? []) actor.stop()
+    this.#acting.delete(process)
+    this.#sites.delete(process)
+    this.#khazanas.delete(process)
+  }
+
   #protocols(): { readonly protocols?: readonly ReturnType<typeof crewWith>[] } {
     const { plantedBug } = this.#options
     return plantedBug === undefined ? {} : { protocols: [crewWith(plantedBug)] }
@@ -265,15 +285,14 @@ export class KhazanaWorkload implements Workload {
   #act(stage: Stage, khazana: Khazana, world: World, process: SimProcess): void {
     this.#running.set(process, (this.#running.get(process) ?? 0) + 1)
     const actor = this.#actor(stage, khazana, world, process, 'hasty')
+    this.#acting.set(process, [...(this.#acting.get(process) ?? []), actor])
     actor.run().then(
       () => {
-        this.#running.delete(process)
-        this.#checkDone()
+        this.#ended(process)
       },
       (reason: unknown) => {
         this.#complain(`${process.name} failed: ${KhazanaError.from(reason).stack ?? ''}`)
-        this.#running.delete(process)
-        this.#checkDone()
+        this.#ended(process)
       },
     )
   }
@@ -304,6 +323,13 @@ export class KhazanaWorkload implements Workload {
         this.#complain(what)
       },
     })
+  }
+
+  #ended(process: SimProcess): void {
+    const running = (this.#running.get(process) ?? 1) - 1
+    if (running > 0) this.#running.set(process, running)
+    else this.#running.delete(process)
+    this.#checkDone()
   }
 
   #checkDone(): void {
@@ -356,5 +382,6 @@ function drawShape(random: Prng): Shape {
     keys: random.int(1, 6),
     leaseMs: Math.round(random.logarithmic(300, 3000)),
     pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
+    stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
   }
 }
