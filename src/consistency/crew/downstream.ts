@@ -112,12 +112,10 @@ export function recallChildren(
     state.recalling ??= new Map<SiteId, Right>()
     state.recalling.set(child, keep)
     const transfer = told === undefined ? directTransfer(crew, state, child, waiting) : undefined
-    if (transfer === undefined || waiting === undefined) {
-      crew.outbox.recall(child, state.page, toKept(keep))
-      continue
+    crew.outbox.recall(child, state.page, toKept(keep), transfer)
+    if (transfer !== undefined && waiting !== undefined) {
+      state.handing = { from: child, to: waiting.child, serial: waiting.serial, right: waiting.right }
     }
-    state.handing = { from: child, to: waiting.child, serial: waiting.serial, right: waiting.right }
-    crew.send(child, { kind: 'recall', range: { first: state.page, count: 1 }, keep: toKept(keep), transfer })
   }
 }
 

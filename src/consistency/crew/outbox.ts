@@ -1,6 +1,6 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
-import type { CrewMessage, KeptRight, PageStamp, TokenRight } from '../../wire/crew-message.js'
+import type { CrewMessage, KeptRight, PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { CmEffect } from '../contract.js'
 
@@ -21,7 +21,7 @@ interface Run {
 export class Outbox {
   readonly #refusals: (Run & { readonly serial: number; readonly code: ErrorCode; readonly message: string })[] = []
   readonly #grants: { to: SiteId; serial: number; right: TokenRight; pages: PageStamp[] }[] = []
-  readonly #recalls: (Run & { readonly keep: KeptRight })[] = []
+  readonly #recalls: (Run & { readonly keep: KeptRight; readonly transfer: Transfer | undefined })[] = []
   readonly #revokes: Run[] = []
   readonly #yields: (Run & { readonly keep: KeptRight })[] = []
   readonly #cancels: (Run & { readonly serial: number })[] = []
@@ -52,9 +52,12 @@ export class Outbox {
     this.#grants.push({ to, serial, right, pages: [stamp] })
   }
 
-  recall(to: SiteId, page: PageIndex, keep: KeptRight): void {
-    if (!extend(this.#recalls, page, (run) => run.to === to && run.keep === keep)) {
-      this.#recalls.push({ to, first: page, count: 1, keep })
+  /** A transfer makes a message of its own, but not an earlier one: a grant of the same step goes before it. */
+  recall(to: SiteId, page: PageIndex, keep: KeptRight, transfer: Transfer | undefined): void {
+    const isSame = (run: { to: SiteId; keep: KeptRight; transfer: Transfer | undefined }): boolean =>
+      run.to === to && run.keep === keep && run.transfer === undefined && transfer === undefined
+    if (!extend(this.#recalls, page, isSame)) {
+      this.#recalls.push({ to, first: page, count: 1, keep, transfer })
     }
     this.#empty = false
   }
@@ -110,7 +113,7 @@ export class Outbox {
       send(effects, to, { kind: 'grant', serial, right, pages })
     }
     for (const run of this.#recalls.splice(0)) {
-      send(effects, run.to, { kind: 'recall', range: rangeOf(run), keep: run.keep, transfer: undefined })
+      send(effects, run.to, { kind: 'recall', range: rangeOf(run), keep: run.keep, transfer: run.transfer })
     }
   }
 }
