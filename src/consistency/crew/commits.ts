@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { present } from '../../stdx/assert.js'
 import type { CommitId } from '../contract.js'
 import type { Commit, CrewState } from './crew-state.js'
-import { loseRights, voidChild } from './lost-rights.js'
+import { loseRights } from './lost-rights.js'
 import { exclusive } from './page-state.js'
 import type { PageState } from './page-state.js'
 
@@ -53,7 +53,7 @@ export function settle(crew: CrewState, commit: CommitId): void {
 export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
   const { origin, pages } = take(crew, commit)
   const states = pages.map((page) => crew.page(page))
-  for (const state of states) if (origin.kind === 'child') voidChild(state, origin.child)
+  for (const state of states) if (origin.kind === 'child') crew.voidChild(state, origin.child)
   if (crew.isRoot) states.forEach((state) => rollBack(crew, state))
   else loseRights(crew, states)
   for (const state of states) {
@@ -87,7 +87,10 @@ function ticketOf(origin: Commit['origin']): number | undefined {
   return origin.kind === 'local' ? origin.ticket : undefined
 }
 
-/** A child's section: taken only if the child still holds every page of it. */
+/**
+ * A child's section: taken only if the child still holds every page of it. And not while the child has yet to hear that
+ * it lost something: the section may have read that, on a page that it did not write.
+ */
 export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: readonly PageStamp[]): void {
   const isHeld = (stamp: PageStamp): boolean => {
     const state = crew.pages.get(stamp.page)
@@ -95,14 +98,13 @@ export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: 
       stamp.hasBytes &&
       state?.right === exclusive &&
       state.children?.get(child) === exclusive &&
-      state.voided?.has(child) !== true &&
       stamp.version === state.version + 1
     )
   }
-  if (pages.length === 0 || !pages.every(isHeld)) {
+  if (pages.length === 0 || crew.hasVoided(child) || !pages.every(isHeld)) {
     for (const { page } of pages) {
       const state = crew.pages.get(page)
-      if (state !== undefined) voidChild(state, child)
+      if (state !== undefined) crew.voidChild(state, child)
     }
     const message = 'the right to the pages was lost before the section ended'
     crew.send(child, { kind: 'uncommitted', commit, code: 'context-broken', message })

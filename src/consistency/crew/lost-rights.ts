@@ -1,8 +1,7 @@
-import type { SiteId } from '../../address/identity.js'
 import type { CrewState } from './crew-state.js'
 import { restartLocks } from './locks.js'
-import { exclusive, noBytes, none, setChild } from './page-state.js'
-import type { PageState, Right } from './page-state.js'
+import { noBytes, none } from './page-state.js'
+import type { PageState } from './page-state.js'
 
 /**
  * Rights that end without being given up: the session with the parent is lost, the parent has lost its own, or what
@@ -34,23 +33,10 @@ export function loseRights(crew: CrewState, states: readonly PageState[]): void 
 function revokeChildren(crew: CrewState, state: PageState): void {
   for (const child of state.children?.keys() ?? []) {
     if (state.voided?.has(child) === true) continue
-    voidChild(state, child)
+    crew.voidChild(state, child)
     crew.outbox.revoke(child, state.page)
   }
   state.handing = undefined
-}
-
-/**
- * What the child holds, if anything, is void. The caller tells it; the child answers by a yield of what it had. Until
- * then it counts as exclusive, so that nobody uses the page beside it, whose bytes may be others.
- */
-export function voidChild(state: PageState, child: SiteId): void {
-  if (state.children?.has(child) !== true) return
-  setChild(state, child, exclusive)
-  state.voided ??= new Set<SiteId>()
-  state.voided.add(child)
-  state.recalling ??= new Map<SiteId, Right>()
-  state.recalling.set(child, none)
 }
 
 /** Tells the parent that a lost right is not in use any more, here or below. */

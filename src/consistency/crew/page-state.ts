@@ -140,12 +140,8 @@ export function isIdle(state: PageState): boolean {
 /** Sets what a child holds, and keeps `lent` in step. */
 export function setChild(state: PageState, child: SiteId, right: Right): void {
   const children = (state.children ??= new Map<SiteId, Right>())
-  if (right === none) {
-    children.delete(child)
-    state.voided?.delete(child)
-  } else {
-    children.set(child, right)
-  }
+  if (right === none) children.delete(child)
+  else children.set(child, right)
   let lent: Right = none
   for (const held of children.values()) if (held > lent) lent = held
   state.lent = lent
