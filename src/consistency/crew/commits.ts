@@ -5,8 +5,8 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { present } from '../../stdx/assert.js'
 import type { CommitId } from '../contract.js'
 import type { Commit, CrewState } from './crew-state.js'
-import { voidRights } from './void-rights.js'
-import { exclusive, noBytes, none } from './page-state.js'
+import { loseRights } from './lost-rights.js'
+import { exclusive } from './page-state.js'
 import type { PageState } from './page-state.js'
 
 /** Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. */
@@ -52,17 +52,12 @@ export function settle(crew: CrewState, commit: CommitId): void {
  */
 export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
   const { origin, pages } = take(crew, commit)
-  const states = pages.map(({ page }) => crew.page(page))
-  for (const state of states) state.unsettled -= 1
-  if (!crew.isRoot) voidRights(crew, states)
-  for (const [index, state] of states.entries()) {
-    crew.effects.push({ kind: 'drop', page: state.page })
-    if (crew.isRoot) rollBack(crew, state, present(pages[index], 'a state for each page').version)
-    else state.version = noBytes
-    if (origin.kind === 'child') {
-      crew.lend(state, origin.child, none)
-      state.recalling?.delete(origin.child)
-    }
+  const states = pages.map((page) => crew.page(page))
+  for (const state of states) if (origin.kind === 'child') crew.voidChild(state, origin.child)
+  if (crew.isRoot) states.forEach((state) => rollBack(crew, state))
+  else loseRights(crew, states)
+  for (const state of states) {
+    state.unsettled -= 1
     crew.mark(state)
   }
   crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: { code, message } })
@@ -71,29 +66,45 @@ export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, mes
   }
 }
 
+/** Root: the page is again what storage has. */
+function rollBack(crew: CrewState, state: PageState): void {
+  const { page } = state
+  if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page })
+  crew.effects.push({ kind: 'drop', page })
+  state.version = crew.site.versionOf(page)
+}
+
+/**
+ * Root: the commit failed, and all that are open with it, as they were handed to storage later. They end at once: what
+ * is written from now on starts from what is durable. Storage tells of the others too; they are over by then.
+ */
+export function onNotDurable(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
+  if (!crew.commits.has(commit)) return
+  for (const open of [...crew.commits.keys()]) unsettle(crew, open, code, message)
+}
+
 function ticketOf(origin: Commit['origin']): number | undefined {
   return origin.kind === 'local' ? origin.ticket : undefined
 }
 
-function rollBack(crew: CrewState, state: PageState, failed: Version): void {
-  if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
-  const before = Math.min(state.version, failed - 1)
-  state.version = state.unsettled > 0 ? before : crew.site.versionOf(state.page)
-}
-
-/** A child's section: taken only if the child still holds every page of it. */
+/**
+ * A child's section: taken only if the child still holds every page of it. And not while the child has yet to hear that
+ * it lost something: the section may have read that, on a page that it did not write.
+ */
 export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: readonly PageStamp[]): void {
   const isHeld = (stamp: PageStamp): boolean => {
     const state = crew.pages.get(stamp.page)
-    return stamp.hasBytes && state?.children?.get(child) === exclusive && stamp.version === state.version + 1
+    return (
+      stamp.hasBytes &&
+      state?.right === exclusive &&
+      state.children?.get(child) === exclusive &&
+      stamp.version === state.version + 1
+    )
   }
-  if (pages.length === 0 || !pages.every(isHeld)) {
+  if (pages.length === 0 || crew.hasVoided(child) || !pages.every(isHeld)) {
     for (const { page } of pages) {
       const state = crew.pages.get(page)
-      if (state?.children?.has(child) !== true) continue
-      crew.lend(state, child, none)
-      state.recalling?.delete(child)
-      crew.mark(state)
+      if (state !== undefined) crew.voidChild(state, child)
     }
     const message = 'the right to the pages was lost before the section ended'
     crew.send(child, { kind: 'uncommitted', commit, code: 'context-broken', message })

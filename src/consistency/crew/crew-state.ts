@@ -35,6 +35,8 @@ export class CrewState {
   readonly #marked = new Set<PageIndex>()
   /** Pages of which a child holds a right or waits for one: a superset. */
   readonly #pagesOfChild = new Map<SiteId, Set<PageIndex>>()
+  /** How many pages of a child are void. */
+  readonly #voidedPages = new Map<SiteId, number>()
   #serial = 0
   #commit = 0
 
@@ -103,8 +105,35 @@ export class CrewState {
     this.#pagesOfChild.delete(child)
   }
 
+  /**
+   * What the child holds, if anything, is void. The caller tells it; the child answers by a yield of what it had. Until
+   * then it counts as exclusive, so that nobody uses the page beside it, whose bytes may be others.
+   */
+  voidChild(state: PageState, child: SiteId): void {
+    if (state.children?.has(child) !== true || state.voided?.has(child) === true) return
+    setChild(state, child, exclusive)
+    state.voided ??= new Set<SiteId>()
+    state.voided.add(child)
+    state.recalling ??= new Map<SiteId, Right>()
+    state.recalling.set(child, none)
+    this.#voidedPages.set(child, (this.#voidedPages.get(child) ?? 0) + 1)
+  }
+
+  /** Whether the child has yet to hear that something it held, and may have read, is void. */
+  hasVoided(child: SiteId): boolean {
+    return this.#voidedPages.has(child)
+  }
+
+  #unvoid(state: PageState, child: SiteId): void {
+    if (state.voided?.delete(child) !== true) return
+    const left = (this.#voidedPages.get(child) ?? 0) - 1
+    if (left > 0) this.#voidedPages.set(child, left)
+    else this.#voidedPages.delete(child)
+  }
+
   /** Sets what a child holds. */
   lend(state: PageState, child: SiteId, right: Right): void {
+    if (right === none) this.#unvoid(state, child)
     setChild(state, child, right)
     if (right !== none) this.involve(child, state.page)
     else if (

@@ -17,7 +17,7 @@ import type {
   PageView,
   ProtocolDefinition,
 } from '../contract.js'
-import { onCommit, settle, startCommit, unsettle } from './commits.js'
+import { onCommit, onNotDurable, settle, startCommit, unsettle } from './commits.js'
 import { CrewState } from './crew-state.js'
 import {
   notAllocated,
@@ -144,7 +144,7 @@ class CrewManager implements ConsistencyManager {
       case 'durable':
         return settle(crew, event.commit)
       case 'not-durable':
-        return unsettle(crew, event.commit, event.code, event.message)
+        return onNotDurable(crew, event.commit, event.code, event.message)
       case 'grace-ended':
         crew.inGrace = false
         for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)

@@ -60,6 +60,8 @@ export function onYield(
   for (let page = range.first; page < range.first + range.count; page++) {
     const state = crew.pages.get(page)
     if (state === undefined) continue
+    // It was sent before the child heard that it has nothing left to keep: the answer to that is to follow.
+    if (keep !== none && state.voided?.has(child) === true) continue
     const held = state.children?.get(child) ?? none
     if (held > keep) crew.lend(state, child, keep)
     if ((state.recalling?.get(child) ?? exclusive) >= keep) state.recalling?.delete(child)
@@ -112,10 +114,10 @@ export function recallChildren(
     state.recalling ??= new Map<SiteId, Right>()
     state.recalling.set(child, keep)
     const transfer = told === undefined ? directTransfer(crew, state, child, waiting) : undefined
+    crew.outbox.recall(child, state.page, toKept(keep), transfer)
     if (transfer !== undefined && waiting !== undefined) {
       state.handing = { from: child, to: waiting.child, serial: waiting.serial, right: waiting.right }
     }
-    crew.outbox.recall(child, state.page, toKept(keep), transfer)
   }
 }
 

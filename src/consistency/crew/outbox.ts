@@ -52,10 +52,11 @@ export class Outbox {
     this.#grants.push({ to, serial, right, pages: [stamp] })
   }
 
+  /** A transfer makes a message of its own, but not an earlier one: a grant of the same step goes before it. */
   recall(to: SiteId, page: PageIndex, keep: KeptRight, transfer: Transfer | undefined): void {
-    const same = (run: { to: SiteId; keep: KeptRight; transfer: Transfer | undefined }): boolean =>
-      run.to === to && run.keep === keep && run.transfer === undefined
-    if (transfer !== undefined || !extend(this.#recalls, page, same)) {
+    const isSame = (run: { to: SiteId; keep: KeptRight; transfer: Transfer | undefined }): boolean =>
+      run.to === to && run.keep === keep && run.transfer === undefined && transfer === undefined
+    if (!extend(this.#recalls, page, isSame)) {
       this.#recalls.push({ to, first: page, count: 1, keep, transfer })
     }
     this.#empty = false

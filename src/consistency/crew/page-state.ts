@@ -60,8 +60,8 @@ export interface Handing {
 }
 
 /**
- * What a site knows of one page. Where `lent` is exclusive, exactly one child is in `children`; the site itself may
- * use the page only as far as `lent` allows.
+ * What a site knows of one page. Where `lent` is exclusive, exactly one child is in `children`, but for those in
+ * `voided`; the site itself may use the page only as far as `lent` allows.
  */
 export interface PageState {
   readonly page: PageIndex
@@ -84,6 +84,10 @@ export interface PageState {
   /** What each child has been told to go down to, and has not yet. */
   recalling: Map<SiteId, Right> | undefined
   handing: Handing | undefined
+  /** Children whose right is void, and that have not answered yet. */
+  voided: Set<SiteId> | undefined
+  /** Whether the parent still counts on a right that this site has lost: it is told once no child holds any. */
+  owesYield: boolean
   /** Commits on their way that hold this page. While there are any, the bytes go to nobody. */
   unsettled: number
 }
@@ -102,6 +106,8 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     recalled: undefined,
     recalling: undefined,
     handing: undefined,
+    voided: undefined,
+    owesYield: false,
     unsettled: 0,
   }
 }
@@ -126,6 +132,7 @@ export function isIdle(state: PageState): boolean {
     state.asked === undefined &&
     state.recalled === undefined &&
     state.handing === undefined &&
+    !state.owesYield &&
     state.unsettled === 0
   )
 }

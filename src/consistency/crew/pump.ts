@@ -1,6 +1,7 @@
 import type { CrewState } from './crew-state.js'
 import { grantChild, recallChildren } from './downstream.js'
 import { graceAllows, pin } from './locks.js'
+import { yieldLost } from './lost-rights.js'
 import type { ChildRequest, PageState, Right, Waiter } from './page-state.js'
 import { exclusive, lentAllows, localsAllow, none, shared } from './page-state.js'
 import { ask, obeyRecall } from './upstream.js'
@@ -8,6 +9,7 @@ import { ask, obeyRecall } from './upstream.js'
 /** Looks at every marked page, until no page has anything left to do. */
 export function pumpMarked(crew: CrewState): void {
   for (let state = crew.takeMarked(); state !== undefined; state = crew.takeMarked()) {
+    yieldLost(crew, state)
     if (obeyRecall(crew, state)) serveQueue(crew, state)
   }
 }
@@ -27,6 +29,8 @@ function serveQueue(crew: CrewState, state: PageState): void {
     }
     if (!graceAllows(crew, waiter)) return
     const child = waiter.kind === 'child' ? waiter : undefined
+    // It was told to give up what it has. Its answer is yet to come, and must not be taken for one about the new right.
+    if (child !== undefined && state.recalling?.has(child.child) === true) return
     if (!childrenAllow(crew, state, waiter)) {
       recallChildren(crew, state, waiter.right === shared ? shared : none, child)
       return

@@ -5,15 +5,17 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
-import { voidRights } from './void-rights.js'
+import { loseRights } from './lost-rights.js'
 import { fromToken, localsAllow, noBytes, shared, toKept, toToken } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 /** Asks the parent for a right, unless a question about the page is open. */
 export function ask(crew: CrewState, state: PageState, right: Right): void {
   const { parent } = crew.site
-  if (parent === undefined || !crew.connected || state.asked !== undefined) return
-  const serial = crew.outbox.ask(parent, state.page, toToken(right), state.version, crew.nextSerial)
+  if (parent === undefined || !crew.connected || state.asked !== undefined || state.owesYield) return
+  // Only durable bytes have a name: a version that fails to become durable is given again, to other bytes.
+  const known = state.unsettled > 0 ? noBytes : state.version
+  const serial = crew.outbox.ask(parent, state.page, toToken(right), known, crew.nextSerial)
   state.asked = { serial, right, cancelling: false }
 }
 
@@ -141,14 +143,17 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
     const state = crew.pages.get(page)
     if (state !== undefined) lost.push(state)
   }
-  voidRights(crew, lost)
+  loseRights(crew, lost)
 }
 
 /** The session with the parent is lost: so is every right, and the fate of commits on their way is unknown. */
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
-  for (const state of crew.pages.values()) state.asked = undefined
-  voidRights(crew, [...crew.pages.values()])
+  for (const state of crew.pages.values()) {
+    state.asked = undefined
+    state.owesYield = false
+  }
+  loseRights(crew, [...crew.pages.values()])
   for (const commit of [...crew.commits.keys()]) {
     unsettle(crew, commit, 'outcome-unknown', 'the connection to the home was lost before it confirmed the write')
   }
