@@ -17,7 +17,7 @@ export function startCommit(crew: CrewState, origin: Commit['origin'], pages: re
     state.unsettled += 1
     return { page, version: state.version as Version }
   })
-  crew.commits.set(commit, { origin, pages: committed })
+  crew.commits.set(commit, { origin, pages })
   crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin) })
   const { parent } = crew.site
   if (parent === undefined) {
@@ -34,7 +34,7 @@ export function startCommit(crew: CrewState, origin: Commit['origin'], pages: re
 /** The commit is durable: its pages may go to others, whoever waits is told. */
 export function settle(crew: CrewState, commit: CommitId): void {
   const { origin, pages } = take(crew, commit)
-  for (const { page } of pages) {
+  for (const page of pages) {
     const state = crew.page(page)
     state.unsettled -= 1
     crew.mark(state)

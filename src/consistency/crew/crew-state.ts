@@ -1,7 +1,7 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
 import type { CrewMessage } from '../../wire/crew-message.js'
-import type { CmEffect, CmOptions, CmSite, CommitId, CommittedPage, LockId } from '../contract.js'
+import type { CmEffect, CmOptions, CmSite, CommitId, LockId } from '../contract.js'
 import { Outbox } from './outbox.js'
 import { exclusive, newPageState, noBytes, none, setChild } from './page-state.js'
 import type { LockRequest, PageState, Right } from './page-state.js'
@@ -12,7 +12,7 @@ export interface Commit {
   readonly origin:
     | { readonly kind: 'local'; readonly ticket: number }
     | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
-  readonly pages: readonly CommittedPage[]
+  readonly pages: readonly PageIndex[]
 }
 
 /**

@@ -4,13 +4,20 @@ import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
-import type { Store } from '../../store/store.js'
+import type { CommitDone, PageWrite, Store } from '../../store/store.js'
 import { withResolvers } from '../deadline.js'
 import type { HomeBacking } from '../replica/home-backing.js'
 import type { RegionRecord } from './region-record.js'
 
 /** Share of the store's bound on undurable bytes at which writers begin to wait. */
 const backlogShare = 0.25
+/** Share at which groups wait here, so that the store never has to refuse one as `busy`. */
+const deferShare = 0.5
+
+interface Deferred {
+  readonly writes: readonly PageWrite[]
+  readonly done: CommitDone
+}
 
 /** A region homed here: what stands behind its root replica. */
 export class HomedRegion implements HomeBacking {
@@ -20,6 +27,8 @@ export class HomedRegion implements HomeBacking {
   floor: number
   /** Ends of changes to the region's storage: one at a time. */
   #changes: Promise<void> = Promise.resolve()
+  /** Groups that the store has no room for in its queue yet, in order. */
+  readonly #deferred: Deferred[] = []
   readonly #store: Store
 
   constructor(store: Store, record: RegionRecord) {
@@ -48,7 +57,28 @@ export class HomedRegion implements HomeBacking {
     done: (failure: KhazanaError | undefined) => void,
   ): void {
     const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
-    this.#store.submit({ pages: writes }, done)
+    this.#deferred.push({ writes, done })
+    this.#submit()
+  }
+
+  /** Hands groups to the store as fast as it takes them. What children have under way bounds how many wait here. */
+  #submit(): void {
+    const { pendingBytes, pendingBytesMax } = this.#store
+    if (pendingBytes > pendingBytesMax * deferShare) return
+    for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
+      const { writes, done } = next
+      this.#store.submit({ pages: writes }, (failure) => {
+        done(failure)
+        if (failure === undefined) this.#submit()
+        else this.#failDeferred(failure)
+      })
+      if (this.#store.pendingBytes > pendingBytesMax * deferShare) return
+    }
+  }
+
+  /** What waits rests on what has failed. */
+  #failDeferred(failure: KhazanaError): void {
+    for (const { done } of this.#deferred.splice(0)) done(failure)
   }
 
   get isBacklogged(): boolean {

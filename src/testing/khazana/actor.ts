@@ -180,8 +180,10 @@ export class Actor {
       await region.setAttributes({ labels: { by: name } }, wait)
       if (random.chance(0.5)) await region.unreserve(wait)
       else return
-      const after = await codeOf(khazana.region(region.address, wait))
-      if (after === 'none') complain(`${name} found what was unreserved`)
+      // A stale descriptor may still be found, but nothing can be done with it.
+      const found = khazana.region(region.address, wait)
+      const after = await codeOf(found.then((stale) => stale.lock('read', all, wait)))
+      if (after === 'none') complain(`${name} locked what was unreserved`)
     } catch (error) {
       this.#judge(error)
     }
