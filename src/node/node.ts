@@ -311,6 +311,7 @@ export class Node implements SiteAccess {
    */
   async #leavePeers(): Promise<void> {
     this.#acceptor.stop()
+    const wasInDoubt = this.replicas.hasEnding
     const hadNodes = this.#peers.nodes().next().done !== true
     const clients = await this.#acceptor.close('client')
     if (clients === 'unanswered') {
@@ -320,7 +321,7 @@ export class Node implements SiteAccess {
     }
     await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
     // Other nodes may have clients who have not heard yet.
-    if (this.#hasLessees && !hadNodes) await this.#record.writeHasLessees(false)
+    if (this.#hasLessees && !hadNodes && !wasInDoubt) await this.#record.writeHasLessees(false)
   }
 
   /** What was unlocked before the end becomes durable. */

@@ -132,6 +132,11 @@ export class ReplicaSet {
     return this.#ending.has(peer)
   }
 
+  /** Whether rights of any earlier session may still be in use. */
+  get hasEnding(): boolean {
+    return this.#ending.size > 0
+  }
+
   #childLost(peer: SiteId): void {
     for (const replica of [...this.#replicas.values()]) {
       if (replica.role.kind === 'home' || !isNode(peer)) replica.childLost(peer)

@@ -140,20 +140,47 @@ export class SessionDriver implements Session {
   }
 
   async close(): Promise<'acknowledged' | 'unanswered'> {
-    if (this.#loss !== undefined) return 'acknowledged'
+    if (this.#loss !== undefined) return this.#answerOfLost(this.#loss)
     const link = this.#link
     this.#link = undefined
     this.lose('closed', new KhazanaError('closed', 'this side has closed the session'))
     if (link === undefined) return 'unanswered'
-    const answer: { kind: 'acknowledged' | 'unanswered' } = { kind: 'acknowledged' }
     link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
-    const patience = this.#options.clock.after(goodbyeMs, () => {
-      answer.kind = 'unanswered'
-      link.destroy()
+    const answer = await this.#answerTo(link)
+    if (answer === 'acknowledged') await closeSoon(this.#options.clock, link)
+    else link.destroy()
+    return answer
+  }
+
+  /** A session that was lost before: whether the peer can still be using anything. */
+  #answerOfLost({ rightsEndAt }: SessionLoss): 'acknowledged' | 'unanswered' {
+    return rightsEndAt <= this.#options.clock.now() ? 'acknowledged' : 'unanswered'
+  }
+
+  /** Waits for the goodbye with which the peer says that it has given everything up. */
+  #answerTo(link: FrameLink): Promise<'acknowledged' | 'unanswered'> {
+    return new Promise((resolve) => {
+      const patience = this.#options.clock.after(goodbyeMs, () => {
+        resolve('unanswered')
+      })
+      const end = (answer: 'acknowledged' | 'unanswered'): void => {
+        patience.cancel()
+        resolve(answer)
+      }
+      const receiver: LinkReceiver = {
+        heard: () => undefined,
+        frame: ({ message }) => {
+          if (message.kind === 'goodbye') end('acknowledged')
+        },
+        failed: () => {
+          end('unanswered')
+        },
+        closed: ({ kind }) => {
+          end(kind === 'ended' && this.peer.role === 'client' ? 'acknowledged' : 'unanswered')
+        },
+      }
+      link.handTo(receiver, this.#options.limits.frameBytesMax)
     })
-    await link.close()
-    patience.cancel()
-    return answer.kind
   }
 
   // ---- for whoever makes the connections ------------------------------------------------------------------------
@@ -288,12 +315,14 @@ export class SessionDriver implements Session {
     })
   }
 
-  /** The peer waits for the connection to end; dropping it could lose what is on its way to the peer. */
+  /** The peer waits for the answer; dropping the connection could lose it. */
   #goodbye(): void {
     const link = this.#link
     this.#link = undefined
     this.lose('goodbye', new KhazanaError('unreachable', `${this.peer.name} has left`))
-    if (link !== undefined) void link.close()
+    if (link === undefined) return
+    link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
+    void closeSoon(this.#options.clock, link)
   }
 
   #linkClosed(reason: CloseReason): void {
@@ -384,4 +413,13 @@ export class SessionDriver implements Session {
       new KhazanaError('unreachable', `nothing was heard of ${this.peer.name} for ${this.leaseMs} ms`),
     )
   }
+}
+
+/** Closes a connection, or drops it where its end does not come. */
+async function closeSoon(clock: Clock, link: FrameLink): Promise<void> {
+  const patience = clock.after(goodbyeMs, () => {
+    link.destroy()
+  })
+  await link.close()
+  patience.cancel()
 }
