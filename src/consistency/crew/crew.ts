@@ -30,7 +30,7 @@ import {
   refuseWaiters,
 } from './downstream.js'
 import { enqueueLock, forgetIfIdle, unpin, withdrawLock } from './locks.js'
-import { fromToken, isIdle, lentAllows, none, rightOf, shared, toToken } from './page-state.js'
+import { exclusive, fromToken, isIdle, lentAllows, none, rightOf, shared, toToken } from './page-state.js'
 import type { PlantedBug } from './planted-bug.js'
 import { pumpMarked } from './pump.js'
 import {
@@ -259,6 +259,7 @@ class CrewManager implements ConsistencyManager {
     }
     if (!isIdle(state)) return { kind: 'refused' }
     crew.pages.delete(page)
+    if (state.right === exclusive) crew.noteSurrender()
     if (state.right === none) return { kind: 'allowed', effects: noEffects }
     yieldVoluntarily(crew, page)
     return { kind: 'allowed', effects: this.#finish() }

@@ -71,7 +71,13 @@ export function onYield(
 }
 
 /** A child has the token that another was told to hand it. */
-export function onAccepted(crew: CrewState, child: SiteId, serial: number, page: PageIndex, right: Right): void {
+export function onAccepted(
+  crew: CrewState,
+  child: SiteId,
+  serial: number,
+  page: PageIndex,
+  right: Right,
+): void {
   const state = crew.pages.get(page)
   if (state?.handing?.to !== child || state.handing.serial !== serial) return
   state.handing = undefined
