@@ -69,7 +69,12 @@ export type CmEvent =
   /** Root: the commit is on stable storage. */
   | { readonly kind: 'durable'; readonly commit: CommitId }
   /** Root: the commit did not happen, nor did any that was handed to storage after it and before this event. */
-  | { readonly kind: 'not-durable'; readonly commit: CommitId; readonly code: ErrorCode; readonly message: string }
+  | {
+      readonly kind: 'not-durable'
+      readonly commit: CommitId
+      readonly code: ErrorCode
+      readonly message: string
+    }
   /** Root: rights of before a restart have all ended by now. */
   | { readonly kind: 'grace-ended' }
   /** Root: the range, which the caller holds a write lock on, has no storage any more. */
@@ -81,7 +86,12 @@ export type CmEffect =
   | { readonly kind: 'grant'; readonly lock: LockId }
   | { readonly kind: 'refuse'; readonly lock: LockId; readonly code: ErrorCode; readonly message: string }
   /** The n-th payload of the message just handled becomes the page's frame. */
-  | { readonly kind: 'install'; readonly page: PageIndex; readonly version: Version; readonly payload: number }
+  | {
+      readonly kind: 'install'
+      readonly page: PageIndex
+      readonly version: Version
+      readonly payload: number
+    }
   /** The page's frame is not to be used any more; at the root, storage has the valid bytes. */
   | { readonly kind: 'drop'; readonly page: PageIndex }
   /** Lock contexts that overlap the page are broken, in either mode. The manager has forgotten their locks. */
@@ -105,8 +115,7 @@ export interface CommittedPage {
 
 /** `refused`: in use. `allowed`: drop the bytes, after performing the effects. */
 export type EvictAnswer =
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'allowed'; readonly effects: readonly CmEffect[] }
+  { readonly kind: 'refused' } | { readonly kind: 'allowed'; readonly effects: readonly CmEffect[] }
 
 export interface PageView {
   readonly right: 'none' | 'shared' | 'exclusive'

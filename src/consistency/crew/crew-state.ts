@@ -38,6 +38,10 @@ export class CrewState {
   /** How many pages of a child are void. */
   readonly #voidedPages = new Map<SiteId, number>()
   #serial = 0
+  /** The newest question when this site last gave an exclusive token up of its own accord. */
+  #surrenderedAt = -1
+  /** The newest question that the parent itself has answered. */
+  #answered = 0
   #commit = 0
 
   constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
@@ -85,6 +89,28 @@ export class CrewState {
   }
 
   nextSerial = (): number => ++this.#serial
+
+  noteSurrender(): void {
+    this.#surrenderedAt = this.#serial
+  }
+
+  noteAnswer(serial: number): void {
+    if (serial > this.#answered) this.#answered = serial
+  }
+
+  /** The parent and this site begin anew: nothing is on its way. */
+  forgetSurrender(): void {
+    this.#surrenderedAt = -1
+  }
+
+  /**
+   * Whether no order about a token that this site gave up of its own accord can still be on its way from the parent. A
+   * sibling's token may overtake such an order. This site would then obey it with the new token, and hand that to whom
+   * nobody expects to have it. What the parent has answered since the surrender came after all such orders.
+   */
+  get isPastSurrender(): boolean {
+    return this.#answered > this.#surrenderedAt
+  }
 
   nextCommit(): CommitId {
     return ++this.#commit as CommitId

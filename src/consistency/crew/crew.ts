@@ -29,8 +29,8 @@ import {
   recallChildren,
   refuseWaiters,
 } from './downstream.js'
-import { enqueueLock, forgetIfIdle, unpin, withdrawLock } from './locks.js'
-import { fromToken, isIdle, lentAllows, none, rightOf, shared, toToken } from './page-state.js'
+import { enqueueLock, forgetIfIdle, refuseLock, unpin, withdrawLock } from './locks.js'
+import { exclusive, fromToken, isIdle, lentAllows, none, rightOf, shared, toToken } from './page-state.js'
 import type { PlantedBug } from './planted-bug.js'
 import { pumpMarked } from './pump.js'
 import {
@@ -239,6 +239,10 @@ class CrewManager implements ConsistencyManager {
 
   #onFreed(range: PageRange, code: ErrorCode, message: string): void {
     const crew = this.#crew
+    // Also those that have not come to the freed pages yet.
+    for (const request of [...crew.locks.values()]) {
+      if (overlaps(request.range, range)) refuseLock(crew, request, code, message)
+    }
     for (let page = range.first; page < range.first + range.count; page++) {
       const state = crew.pages.get(page)
       if (state === undefined) continue
@@ -259,6 +263,7 @@ class CrewManager implements ConsistencyManager {
     }
     if (!isIdle(state)) return { kind: 'refused' }
     crew.pages.delete(page)
+    if (state.right === exclusive) crew.noteSurrender()
     if (state.right === none) return { kind: 'allowed', effects: noEffects }
     yieldVoluntarily(crew, page)
     return { kind: 'allowed', effects: this.#finish() }
@@ -318,6 +323,10 @@ function isForChildren(kind: CmMessage['kind']): boolean {
     kind === 'uncommitted' ||
     kind === 'revoke'
   )
+}
+
+function overlaps(a: PageRange, b: PageRange): boolean {
+  return a.first < b.first + b.count && b.first < a.first + a.count
 }
 
 function codeOf(text: string): ErrorCode {

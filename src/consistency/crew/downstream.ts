@@ -15,17 +15,20 @@ export interface AcquireRequest {
   readonly known: readonly number[]
 }
 
-/** A child asks for tokens: it waits at each page by itself, so that the ones at hand go out at once. */
+/**
+ * A child asks for tokens: it waits at each page by itself, so that the ones at hand go out at once. Pages without
+ * storage are refused one by one, too: of the locks that the child asks for, some may need only the others.
+ */
 export function onAcquire(crew: CrewState, child: SiteId, request: AcquireRequest): void {
   const { serial, range, right, known } = request
-  if (crew.isRoot && !crew.site.isAllocated(range)) {
-    for (let offset = 0; offset < range.count; offset++) {
-      crew.outbox.refuse(child, serial, (range.first + offset) as PageIndex, 'not-allocated', notAllocated)
-    }
-    return
-  }
+  const isWhole = !crew.isRoot || crew.site.isAllocated(range)
   for (let offset = 0; offset < range.count; offset++) {
-    const state = crew.page((range.first + offset) as PageIndex)
+    const page = (range.first + offset) as PageIndex
+    if (!isWhole && !crew.site.isAllocated({ first: page, count: 1 })) {
+      crew.outbox.refuse(child, serial, page, 'not-allocated', notAllocated)
+      continue
+    }
+    const state = crew.page(page)
     state.queue.push({ kind: 'child', child, serial, right, known: known[offset] ?? -1 })
     crew.involve(child, state.page)
     crew.mark(state)
@@ -71,7 +74,13 @@ export function onYield(
 }
 
 /** A child has the token that another was told to hand it. */
-export function onAccepted(crew: CrewState, child: SiteId, serial: number, page: PageIndex, right: Right): void {
+export function onAccepted(
+  crew: CrewState,
+  child: SiteId,
+  serial: number,
+  page: PageIndex,
+  right: Right,
+): void {
   const state = crew.pages.get(page)
   if (state?.handing?.to !== child || state.handing.serial !== serial) return
   state.handing = undefined

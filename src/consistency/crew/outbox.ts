@@ -19,17 +19,26 @@ interface Run {
  * come, would make a lock over n pages cost n messages.
  */
 export class Outbox {
-  readonly #refusals: (Run & { readonly serial: number; readonly code: ErrorCode; readonly message: string })[] = []
+  readonly #refusals: (Run & {
+    readonly serial: number
+    readonly code: ErrorCode
+    readonly message: string
+  })[] = []
   readonly #grants: { to: SiteId; serial: number; right: TokenRight; pages: PageStamp[] }[] = []
   readonly #recalls: (Run & { readonly keep: KeptRight; readonly transfer: Transfer | undefined })[] = []
   readonly #revokes: Run[] = []
   readonly #yields: (Run & { readonly keep: KeptRight })[] = []
   readonly #cancels: (Run & { readonly serial: number })[] = []
-  readonly #asks: (Run & { readonly serial: number; readonly right: TokenRight; readonly known: number[] })[] = []
+  readonly #asks: (Run & {
+    readonly serial: number
+    readonly right: TokenRight
+    readonly known: number[]
+  })[] = []
   #empty = true
 
   revoke(to: SiteId, page: PageIndex): void {
-    if (!extend(this.#revokes, page, (run) => run.to === to)) this.#revokes.push({ to, first: page, count: 1 })
+    if (!extend(this.#revokes, page, (run) => run.to === to))
+      this.#revokes.push({ to, first: page, count: 1 })
     this.#empty = false
   }
 
@@ -45,7 +54,12 @@ export class Outbox {
   grant(to: SiteId, serial: number, right: TokenRight, stamp: PageStamp): void {
     this.#empty = false
     const last = this.#grants.at(-1)
-    if (last?.to === to && last.serial === serial && last.right === right && last.pages.length < acquirePagesMax) {
+    if (
+      last?.to === to &&
+      last.serial === serial &&
+      last.right === right &&
+      last.pages.length < acquirePagesMax
+    ) {
       last.pages.push(stamp)
       return
     }
@@ -102,7 +116,13 @@ export class Outbox {
     }
     for (const run of this.#asks.splice(0)) {
       const known = run.known.every((version) => version < 0) ? [] : run.known
-      send(effects, run.to, { kind: 'acquire', serial: run.serial, range: rangeOf(run), right: run.right, known })
+      send(effects, run.to, {
+        kind: 'acquire',
+        serial: run.serial,
+        range: rangeOf(run),
+        right: run.right,
+        known,
+      })
     }
     for (const run of this.#revokes.splice(0)) send(effects, run.to, { kind: 'revoke', range: rangeOf(run) })
     for (const run of this.#refusals.splice(0)) {

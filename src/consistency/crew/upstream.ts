@@ -19,7 +19,13 @@ export function ask(crew: CrewState, state: PageState, right: Right): void {
   state.asked = { serial, right, cancelling: false }
 }
 
-export function onGrant(crew: CrewState, serial: number, right: TokenRight, pages: readonly PageStamp[]): void {
+export function onGrant(
+  crew: CrewState,
+  serial: number,
+  right: TokenRight,
+  pages: readonly PageStamp[],
+): void {
+  crew.noteAnswer(serial)
   let payload = 0
   for (const stamp of pages) {
     const index = stamp.hasBytes ? payload++ : undefined
@@ -33,7 +39,12 @@ export function onGrant(crew: CrewState, serial: number, right: TokenRight, page
 /** A sibling hands its token over, on the parent's order. Void unless it is what this site asked, in this session. */
 export function onTransfer(
   crew: CrewState,
-  message: { readonly serial: number; readonly session: number; readonly right: TokenRight; readonly page: PageStamp },
+  message: {
+    readonly serial: number
+    readonly session: number
+    readonly right: TokenRight
+    readonly page: PageStamp
+  },
 ): void {
   const { serial, session, right, page: stamp } = message
   const state = crew.pages.get(stamp.page)
@@ -41,6 +52,11 @@ export function onTransfer(
   if (parent === undefined || !crew.connected || session !== parentSession) return
   // Once a site has said that it gave up, it takes no token but from the parent, which then knows where the token is.
   if (state?.asked?.serial !== serial || state.asked.cancelling) return
+  // It may have overtaken what the parent said before: that a commit failed, or an order about an earlier token.
+  if (state.unsettled > 0 || !crew.isPastSurrender) {
+    cancelAsk(crew, state)
+    return
+  }
   accept(crew, state, stamp, fromToken(right), stamp.hasBytes ? 0 : undefined)
   crew.send(parent, { kind: 'accepted', serial, page: stamp.page, right })
 }
@@ -62,7 +78,14 @@ function accept(
 }
 
 /** What of a request the parent will not grant. Cancelled questions are asked again where somebody still waits. */
-export function onRefuse(crew: CrewState, serial: number, range: PageRange, code: ErrorCode, message: string): void {
+export function onRefuse(
+  crew: CrewState,
+  serial: number,
+  range: PageRange,
+  code: ErrorCode,
+  message: string,
+): void {
+  crew.noteAnswer(serial)
   for (let page = range.first; page < range.first + range.count; page++) {
     const state = crew.pages.get(page)
     if (state?.asked?.serial !== serial) continue
@@ -85,7 +108,12 @@ export function onSiblingLost(crew: CrewState): void {
 }
 
 /** The parent wants tokens back. What this site has given up already is on its way: the parent will see. */
-export function onRecall(crew: CrewState, range: PageRange, keep: Right, transfer: Transfer | undefined): void {
+export function onRecall(
+  crew: CrewState,
+  range: PageRange,
+  keep: Right,
+  transfer: Transfer | undefined,
+): void {
   for (let page = range.first; page < range.first + range.count; page++) {
     const state = crew.pages.get(page)
     if (state === undefined || state.right <= keep) continue
@@ -133,7 +161,12 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     right: transfer.right,
     page: { page: state.page, version: state.version as Version, hasBytes },
   })
-  crew.send(parent, { kind: 'yield', range: { first: state.page, count: 1 }, keep: toKept(keep), handed: true })
+  crew.send(parent, {
+    kind: 'yield',
+    range: { first: state.page, count: 1 },
+    keep: toKept(keep),
+    handed: true,
+  })
 }
 
 /** The parent's own rights to these pages ended, and so do this site's. */
@@ -149,13 +182,19 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
 /** The session with the parent is lost: so is every right, and the fate of commits on their way is unknown. */
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
+  crew.forgetSurrender()
   for (const state of crew.pages.values()) {
     state.asked = undefined
     state.owesYield = false
   }
   loseRights(crew, [...crew.pages.values()])
   for (const commit of [...crew.commits.keys()]) {
-    unsettle(crew, commit, 'outcome-unknown', 'the connection to the home was lost before it confirmed the write')
+    unsettle(
+      crew,
+      commit,
+      'outcome-unknown',
+      'the connection to the home was lost before it confirmed the write',
+    )
   }
 }
 
