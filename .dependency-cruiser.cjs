@@ -104,16 +104,16 @@ module.exports = {
     {
       name: 'testing-for-tests',
       severity: 'error',
-      comment: 'src/testing is for src/testing itself and for tests',
-      from: { pathNot: '^(src/testing|test)/' },
+      comment: 'src/testing is for src/testing itself, for tests and for the program that simulates',
+      from: { pathNot: '^(src/testing|test|sim)/' },
       to: { path: '^src/testing/' },
     },
     {
       name: 'src-alone',
       severity: 'error',
-      comment: 'what is shipped imports neither tests nor benchmarks',
+      comment: 'what is shipped imports neither tests nor benchmarks nor the simulation',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|scripts|bin)/' },
+      to: { path: '^(test|bench|sim|scripts|bin)/' },
     },
     {
       name: 'no-development-packages',

@@ -1,3 +1,3 @@
 import { launch } from './launch.mjs'
 
-await launch('src/cli/sim.js')
+await launch('sim/main.js')

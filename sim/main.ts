@@ -1,0 +1,3 @@
+import { runSimulations } from './program.js'
+
+await runSimulations(process.argv.slice(2))

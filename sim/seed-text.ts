@@ -1,0 +1,32 @@
+import type { SimFailure, SimReport } from '../src/testing/sim-runner.js'
+import type { SeedOptions } from './run-seed.js'
+
+/** One line: what happened under a seed, and how it ended. */
+export function describeSeed(report: SimReport, realMs: number): string {
+  const faults = Object.entries(report.faults).map(([kind, count]) => `${kind} ${count}`)
+  return [
+    report.ok ? 'ok  ' : 'FAIL',
+    `seed ${report.seed}:`,
+    `${report.operations} operations, ${report.acknowledged} writes acknowledged,`,
+    `${(report.virtualMs / 1000).toFixed(1)} s simulated in ${(realMs / 1000).toFixed(1)} s,`,
+    `faults: ${faults.join(', ') || 'none'};`,
+    `trace ${report.traceHash}`,
+  ].join(' ')
+}
+
+/** What went wrong, and how to see it again. */
+export function explainFailure(
+  seed: number,
+  { kind, message }: SimFailure,
+  { operations, plantedBug }: Pick<SeedOptions, 'operations' | 'plantedBug'>,
+): string {
+  const bug = plantedBug === undefined ? '' : ` --planted-bug ${plantedBug}`
+  return [
+    '',
+    `seed ${seed} failed (${kind}):`,
+    ...message.split('\n').map((line) => `  ${line}`),
+    '',
+    `again, with all that happens: npm run sim -- --seed ${seed} --ops ${operations}${bug} --trace trace-${seed}.txt`,
+    '',
+  ].join('\n')
+}

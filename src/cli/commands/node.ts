@@ -1,0 +1,147 @@
+import { join, resolve } from 'node:path'
+import { InvalidArgumentError, Option } from 'commander'
+import type { Command } from 'commander'
+import { socketIn } from '../../client/open.js'
+import { lineLogger } from '../../io/node/logger.js'
+import { nodeWorld } from '../../io/node/world.js'
+import type { Logger, LogLevel } from '../../io/logger.js'
+import { parseEndpoint, unixEndpoint } from '../../node/endpoint-text.js'
+import { Node } from '../../node/node.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { sizeArgument, wholeNumber } from '../arguments.js'
+import { hostAndPortArgument } from '../endpoint-argument.js'
+import { formatReady } from '../ready.js'
+import { writeLine } from '../standard-output.js'
+import { StopRequest } from '../stop-request.js'
+import { describedCommand } from '../described-command.js'
+
+interface Options {
+  readonly dir: string
+  readonly name?: string
+  readonly listen: string
+  readonly join?: string
+  readonly memory?: number
+  readonly disk?: number
+  readonly coordinator: string
+  readonly insecure?: true
+  readonly acceptDamage?: true
+  readonly lease?: number
+  readonly logLevel: LogLevel
+  readonly logJson?: true
+}
+
+/** A bug was met: what is in memory can be trusted no more. */
+const bugStatus = 70
+const nameCharsMax = 64
+
+export const leaseArgument = wholeNumber(100, 600_000)
+
+const description = `Run a node in the foreground.
+
+It keeps memory in DIR, shares it with other nodes and serves clients. A new DIR founds a cluster, or with --join becomes a member of one; a DIR of an earlier run goes on as what it was.
+Prints "ready {...}" when it serves: clients of this machine find it at the socket in DIR. Stops cleanly on SIGTERM and
+SIGINT; a second signal stops it at once, and what was acknowledged is safe even then.`
+
+const examples = `  khazana node --dir ./a --listen 127.0.0.1:7400
+  khazana node --dir ./b --join 127.0.0.1:7400
+  khazana node --dir ./c --join 127.0.0.1:7400 --memory 1GiB --disk 100GiB`
+
+export function addNode(program: Command): void {
+  describedCommand(program, 'node', description, examples)
+    .requiredOption('--dir <dir>', 'where it keeps everything; made where it is missing')
+    .option('--name <name>', 'for people (default: node-N)', nameArgument)
+    .option('--listen <host:port>', 'for other nodes and clients; port 0 is any free one, and kept', hostAndPortArgument, '127.0.0.1:0')
+    .option('--join <host:port>', 'the founding node of the cluster to join', hostAndPortArgument)
+    .option('--memory <size>', 'RAM for pages (default: 256MiB)', sizeArgument)
+    .option('--disk <size>', 'room on disk (default: 8GiB)', sizeArgument)
+    .addOption(
+      new Option('--coordinator <kind>', 'who keeps leases and epochs; this version has only "embedded"')
+        .default('embedded')
+        .argParser(coordinatorArgument),
+    )
+    .option('--insecure', 'listen where other machines can reach it, without TLS')
+    .option('--accept-damage', 'start although the log is damaged, with what of it is intact')
+    .option('--lease <ms>', 'how long a silent peer keeps its rights (default: 3000)', leaseArgument)
+    .addOption(
+      new Option('--log-level <level>', 'the least that is logged, on stderr')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
+    )
+    .option('--log-json', 'log in JSON, one object a line')
+    .action(serve)
+}
+
+async function serve(options: Options): Promise<void> {
+  if (options.coordinator !== 'embedded') throw noEtcd(options.coordinator)
+  const logger = lineLogger({ level: options.logLevel, format: options.logJson === true ? 'json' : 'text' })
+  stopOnBugs(logger)
+  using stop = StopRequest.listen()
+  const { socketPath, socket } = socketOf(options.dir)
+  const { name, join: peer, memory, disk, lease, insecure, acceptDamage } = options
+  const node = await Node.start({
+    world: nodeWorld(logger),
+    directory: options.dir,
+    socketPath,
+    listen: parseEndpoint(options.listen),
+    ...(name === undefined ? {} : { name }),
+    ...(peer === undefined ? {} : { join: parseEndpoint(peer) }),
+    ...(memory === undefined ? {} : { memoryBytesMax: memory }),
+    ...(disk === undefined ? {} : { diskBytesMax: disk }),
+    ...(lease === undefined ? {} : { leaseMs: lease }),
+    insecure: insecure === true,
+    acceptDamage: acceptDamage === true,
+  })
+  const ready = { node: node.identity.node, name: node.name, listen: node.listen, socket, pid: process.pid }
+  logger.log('info', 'serving', ready)
+  await announce(formatReady(ready), logger)
+  const reason = await stop.requested
+  logger.log('info', 'stopping', { reason })
+  await node.close()
+  logger.log('info', 'stopped')
+}
+
+/** Whoever started the node may not listen: it serves all the same. */
+async function announce(line: string, logger: Logger): Promise<void> {
+  try {
+    await writeLine(line)
+  } catch (reason) {
+    logger.log('warn', 'nobody takes what is printed on stdout', { reason: String(reason) })
+  }
+}
+
+/** The shorter path of two for the node, as systems take only short ones; for others the absolute one if it can be. */
+function socketOf(dir: string): { readonly socketPath: string; readonly socket: string } {
+  const typed = join(socketIn(dir))
+  const absolute = resolve(typed)
+  const socketPath = Buffer.byteLength(typed) < Buffer.byteLength(absolute) ? typed : absolute
+  unixEndpoint(socketPath)
+  return { socketPath, socket: absolute }
+}
+
+function stopOnBugs(logger: Logger): void {
+  const stop = (reason: unknown): void => {
+    const stack = reason instanceof Error ? reason.stack : String(reason)
+    logger.log('error', 'a bug stops the node; what was acknowledged is safe', { stack })
+    process.exit(bugStatus)
+  }
+  process.on('uncaughtException', stop)
+  process.on('unhandledRejection', stop)
+}
+
+function coordinatorArgument(text: string): string {
+  if (text === 'embedded' || text.startsWith('etcd://')) return text
+  throw new InvalidArgumentError('"embedded", or etcd://HOST:PORT,... in a later version.')
+}
+
+function nameArgument(text: string): string {
+  if (/^[A-Za-z0-9._-]+$/.test(text) && text.length <= nameCharsMax) return text
+  throw new InvalidArgumentError(`1 to ${nameCharsMax} letters, digits, ".", "_" and "-".`)
+}
+
+function noEtcd(coordinator: string): KhazanaError {
+  return new KhazanaError(
+    'unsupported',
+    `this version cannot use the coordinator ${coordinator}: leave --coordinator out, and the founding node keeps the ` +
+      'membership itself (and must run for new nodes to join)',
+  )
+}

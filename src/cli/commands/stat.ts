@@ -1,0 +1,124 @@
+import { InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
+import { formatAddress } from '../../address/address.js'
+import type { Address } from '../../address/address.js'
+import { clientSiteMin, isNode } from '../../address/identity.js'
+import type { SiteId } from '../../address/identity.js'
+import { formatSize } from '../../address/size-text.js'
+import type { Region } from '../../client/region.js'
+import type { WaitOptions } from '../../node/deadline.js'
+import type { PageStat, RegionStat } from '../../wire/message.js'
+import { addressArgument } from '../arguments.js'
+import { clientCommand, withClient } from '../client-command.js'
+import { describeRegion } from '../region-document.js'
+import { writeJson, writeLine } from '../standard-output.js'
+
+interface Pages {
+  readonly first: number
+  readonly count: number
+}
+
+interface Options {
+  readonly pages?: Pages
+  readonly json?: true
+}
+
+/** What one question to the home may ask for. */
+const pagesPerCallMax = 4096
+const pagesMax = 1024 * 1024
+const textPagesDefault = 64
+
+const description = `Tell what the home of a region knows of it and of its pages.
+
+Its descriptor, its home group, its storage, and for each page with storage its version and who has rights to it. Page
+numbers count from the region's start.`
+
+const examples = `  khazana stat ::1:0:0
+  khazana stat ::1:0:0 --pages 1000:10        # ten pages, from page 1000 on
+  khazana stat ::1:0:0 --json`
+
+export function addStat(program: Command): void {
+  const command = clientCommand(program, 'stat', description, examples)
+    .argument('<address>', 'of the region', addressArgument)
+    .option(
+      '--pages <first:count>',
+      `which pages to tell of (default: the first ${textPagesDefault}, with --json the first ${pagesPerCallMax})`,
+      pagesArgument,
+    )
+    .option('--json', 'print as JSON')
+    .action((address: Address, { pages, json }: Options) =>
+      withClient(command, async ({ khazana, wait }) => {
+        const region = await khazana.region(address, wait)
+        const all = region.size / region.pageSize
+        const asked = pages ?? { first: 0, count: json === true ? pagesPerCallMax : textPagesDefault }
+        const stat = await statOf(region, { first: asked.first, count: Math.min(asked.count, all - asked.first) }, wait)
+        if (json === true) await writeJson(documentOf(stat))
+        else await writeLine(textOf(stat, asked).join('\n'))
+      }),
+    )
+}
+
+function pagesArgument(text: string): Pages {
+  const match = /^(\d{1,13}):(\d{1,7})$/.exec(text)
+  const pages = { first: Number(match?.[1]), count: Number(match?.[2]) }
+  if (pages.count >= 1 && pages.count <= pagesMax) return pages
+  throw new InvalidArgumentError(`FIRST:COUNT, such as 0:64; at most ${pagesMax} pages.`)
+}
+
+/** As many questions as it takes; the pages of each are of one moment. */
+async function statOf(region: Region, { first, count }: Pages, wait: WaitOptions): Promise<RegionStat> {
+  const { pageSize } = region
+  const ask = (page: number): Promise<RegionStat> => {
+    const length = Math.min(pagesPerCallMax, first + count - page) * pageSize
+    return region.stat({ offset: page * pageSize, length }, wait)
+  }
+  const stat = await ask(first)
+  const pages: PageStat[] = [...stat.pages]
+  for (let page = first + pagesPerCallMax; page < first + count; page += pagesPerCallMax) {
+    pages.push(...(await ask(page)).pages)
+  }
+  return { ...stat, pages }
+}
+
+function documentOf({ descriptor, pages, ...rest }: RegionStat): unknown {
+  return {
+    ...describeRegion(descriptor),
+    ...rest,
+    pageCount: descriptor.size / descriptor.pageSize,
+    pages: pages.map(({ owner, ...page }) => ({ ...page, owner: owner ?? null })),
+  }
+}
+
+function textOf({ descriptor, group, epoch, allocated, allocatedBytes, pages }: RegionStat, asked: Pages): string[] {
+  const { address, size, pageSize, home, generation, revision, attributes } = descriptor
+  const pageCount = size / pageSize
+  const labels = Object.entries(attributes.labels).map(([name, text]) => `  label.${name}=${text}`)
+  const lines = [
+    `region ${formatAddress(address)}: ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
+    `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
+    `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
+    `storage ${formatSize(allocatedBytes)}: ${allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ') || 'none'}`,
+    ...(labels.length === 0 ? [] : ['labels', ...labels]),
+  ]
+  if (pages.length > 0) lines.push('', 'page        version     owner           sharers')
+  lines.push(...pages.map(pageLine))
+  const rest = pageCount - asked.first - asked.count
+  if (rest > 0) lines.push(`... ${rest} more pages: --pages ${asked.first + asked.count}:${Math.min(rest, asked.count)}`)
+  return lines
+}
+
+function pageLine({ page, version, owner, sharers, damaged }: PageStat): string {
+  const columns = [
+    String(page).padEnd(11),
+    String(version).padEnd(11),
+    (owner === undefined ? '-' : siteName(owner)).padEnd(15),
+    sharers.length === 0 ? '-' : sharers.map(siteName).join(', '),
+    ...(damaged ? ['DAMAGED'] : []),
+  ]
+  return columns.join(' ')
+}
+
+/** Clients are numbered by the home they are connected to. */
+function siteName(site: SiteId): string {
+  return isNode(site) ? `node ${site}` : `client ${site - clientSiteMin}`
+}

@@ -1,0 +1,51 @@
+import { withResolvers } from '../node/deadline.js'
+
+const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/**
+ * Waits for somebody to ask this process to stop: by a signal, or, where a parent process holds a channel to it, by
+ * closing that, which also happens when the parent dies. A second signal does what the signal does by default.
+ */
+export class StopRequest implements Disposable {
+  readonly #request = withResolvers<string>()
+  #signals = 0
+  #isMade = false
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    this.#signals += 1
+    this.#make(name)
+    if (this.#signals === 1) return
+    process.removeAllListeners(name)
+    process.kill(process.pid, name)
+  }
+  readonly #onParentGone = (): void => this.#make('the parent process let go')
+
+  static listen(): StopRequest {
+    const stop = new StopRequest()
+    for (const name of signals) process.on(name, stop.#onSignal)
+    process.on('disconnect', stop.#onParentGone)
+    return stop
+  }
+
+  private constructor() {
+    // `listen` does the work.
+  }
+
+  /** Resolves with why. */
+  get requested(): Promise<string> {
+    return this.#request.promise
+  }
+
+  get isMade(): boolean {
+    return this.#isMade
+  }
+
+  #make(why: string): void {
+    this.#isMade = true
+    this.#request.resolve(why)
+  }
+
+  [Symbol.dispose](): void {
+    for (const name of signals) process.removeListener(name, this.#onSignal)
+    process.removeListener('disconnect', this.#onParentGone)
+  }
+}
