@@ -1,0 +1,34 @@
+import { homeRegion } from '../parts/home-region.js'
+import { rawServer } from '../parts/raw-socket.js'
+import { clientSite, nodeSite } from '../parts/sites.js'
+import { clientReadHitPart } from '../rows/client-read-hit.js'
+import { copyPart } from '../rows/copy-4k.js'
+import { durableWritePart } from '../rows/durable-write.js'
+import { localReadHitPart } from '../rows/local-read-hit.js'
+import { localWriteHitPart } from '../rows/local-write-hit.js'
+import { lockManyPart } from '../rows/lock-1000-pages.js'
+import { rawAppendPart } from '../parts/raw-appends.js'
+import { rawClientPart } from '../parts/raw-client.js'
+import { pingPongPart } from '../rows/remote-ping-pong-write.js'
+import { remoteReadMissPart } from '../rows/remote-read-miss.js'
+import { streamPart } from '../rows/streams.js'
+import type { Part } from './part.js'
+
+/** All parts, to be found by name. Their settings come from who knows their type. */
+export const parts: readonly Part<never, object>[] = [
+  homeRegion,
+  rawServer,
+  clientSite,
+  nodeSite,
+  clientReadHitPart,
+  copyPart,
+  durableWritePart,
+  localReadHitPart,
+  localWriteHitPart,
+  lockManyPart,
+  rawAppendPart,
+  rawClientPart,
+  pingPongPart,
+  remoteReadMissPart,
+  streamPart,
+]

@@ -1,0 +1,41 @@
+import type { Result } from './run.js'
+
+export function asJson(results: readonly Result[]): string {
+  const rows = results.map(({ name, value, unit, limit, ratio }) => ({ name, value, unit, limit, ratio }))
+  return JSON.stringify({ rows })
+}
+
+const headings = ['', 'median', 'p99', 'unit', 'limit', 'times slower']
+
+/** For people: columns, the numbers to the right. */
+export function asTable(results: readonly Result[]): string {
+  const lines = results.map(({ name, value, unit, limit, ratio, p99 }) => [
+    name,
+    shown(value),
+    p99 === undefined ? '' : shown(p99),
+    unit,
+    limit ?? '',
+    ratio === null ? '' : ratio.toFixed(2),
+  ])
+  const table = [headings, ...lines]
+  const widths = headings.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
+  return table
+    .map((line) =>
+      line
+        .map((cell, column) => padded(cell, column, widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function padded(cell: string, column: number, width: number): string {
+  const isNumber = column === 1 || column === 2 || column === 5
+  return isNumber ? cell.padStart(width) : cell.padEnd(width)
+}
+
+/** Three digits that say something. */
+function shown(value: number): string {
+  if (value >= 100) return value.toFixed(0)
+  return value >= 10 ? value.toFixed(1) : value.toFixed(2)
+}

@@ -1,0 +1,36 @@
+import type { Row } from '../row.js'
+import { clientReadHit } from './client-read-hit.js'
+import { copy4k } from './copy-4k.js'
+import { clientDurableWrite, durableWrite, durableWrite64 } from './durable-write.js'
+import { localReadHit } from './local-read-hit.js'
+import { localWriteHit } from './local-write-hit.js'
+import { lock1000Pages } from './lock-1000-pages.js'
+import { append4k, append4k64, appendDurable4k, appendStream } from './raw-appends.js'
+import { tcpPingPong4000k, tcpPingPong4k, tcpStream, unixPingPong4k } from './raw-sockets.js'
+import { remotePingPongWrite } from './remote-ping-pong-write.js'
+import { remoteReadMiss } from './remote-read-miss.js'
+import { streamRead, streamWrite } from './streams.js'
+
+/** In the order of the table, which is also that of a round: each row soon after its limit. */
+export const allRows: readonly Row[] = [
+  copy4k,
+  localReadHit,
+  clientReadHit,
+  localWriteHit,
+  append4k,
+  durableWrite,
+  clientDurableWrite,
+  appendDurable4k,
+  append4k64,
+  durableWrite64,
+  tcpPingPong4k,
+  remoteReadMiss,
+  remotePingPongWrite,
+  unixPingPong4k,
+  tcpPingPong4000k,
+  lock1000Pages,
+  tcpStream,
+  streamRead,
+  appendStream,
+  streamWrite,
+]

@@ -1,0 +1,68 @@
+import type { Probe, Row } from './row.js'
+import type { Sample } from './sample.js'
+import type { Stage } from './stage.js'
+import { median } from './statistics.js'
+
+/** A row as it came out. */
+export interface Result {
+  readonly name: string
+  readonly value: number
+  readonly unit: Row['unit']
+  readonly limit: string | null
+  /** How many times slower than the limit: 1 is as fast. Null for limits. */
+  readonly ratio: number | null
+  readonly p99: number | undefined
+}
+
+export interface RunOptions {
+  readonly rounds: number
+  readonly budgetMs: number
+  /** Told what is being done. */
+  readonly progress: (line: string) => void
+}
+
+/**
+ * Measures all rows in rounds: every row once, then every row again. So what disturbs the machine for a while falls on
+ * limits and on what is held against them alike. A row's value is the median of its rounds; the first does not count.
+ */
+export async function measure(
+  stage: Stage,
+  rows: readonly Row[],
+  options: RunOptions,
+): Promise<readonly Result[]> {
+  const played: { readonly row: Row; readonly probe: Probe; readonly samples: Sample[] }[] = []
+  for (const row of rows) {
+    options.progress(`preparing ${row.name}`)
+    played.push({ row, probe: await row.open(stage), samples: [] })
+  }
+  for (let round = 0; round <= options.rounds; round++) {
+    for (const { row, probe, samples } of played) {
+      options.progress(
+        round === 0 ? `warming up ${row.name}` : `round ${round} of ${options.rounds}: ${row.name}`,
+      )
+      const sample = await probe.round(options.budgetMs)
+      if (round > 0) samples.push(sample)
+    }
+  }
+  const values = new Map(
+    played.map(({ row, samples }) => [row.name, median(samples.map(({ value }) => value))]),
+  )
+  return played.map(({ row: { name, unit, limit }, samples }) => {
+    const value = values.get(name) ?? NaN
+    const tails = samples.map(({ p99 }) => p99).filter((p99) => p99 !== undefined)
+    const p99 = tails.length === 0 ? undefined : median(tails)
+    return {
+      name,
+      value,
+      unit,
+      limit,
+      ratio: ratioOf(value, unit, limit === null ? undefined : values.get(limit)),
+      p99,
+    }
+  })
+}
+
+function ratioOf(value: number, unit: Row['unit'], limit: number | undefined): number | null {
+  if (limit === undefined) return null
+  return unit === 'us' ? value / limit : limit / value
+}

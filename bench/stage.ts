@@ -1,0 +1,134 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { rawServer } from './parts/raw-socket.js'
+import { clientSite, nodeSite } from './parts/sites.js'
+import { rawAppendPart } from './parts/raw-appends.js'
+import type { RawAppendActions } from './parts/raw-appends.js'
+import { rawClientPart } from './parts/raw-client.js'
+import type { RawClientActions } from './parts/raw-client.js'
+import { Worker } from './process/worker.js'
+import type { Remote } from './process/worker.js'
+
+/** A node and another process that uses its memory. */
+export interface Connected {
+  readonly home: Worker
+  readonly client: Worker
+}
+
+/** Two nodes of one cluster. */
+export interface Pair {
+  readonly home: Worker
+  readonly other: Worker
+}
+
+export interface StageOptions {
+  /** Where a directory for everything is made. On the disk that is to be measured. */
+  readonly parent: string
+  readonly profileDirectory: string | undefined
+}
+
+/**
+ * The processes and directories that rows are played on. Rows share them where they need the same, and what nobody asks
+ * for is never started. All of it is gone after `end`.
+ */
+export class Stage {
+  readonly #root: string
+  readonly #options: StageOptions
+  readonly #workers = new Map<string, Worker>()
+  readonly #scenes = new Map<string, Promise<unknown>>()
+
+  private constructor(root: string, options: StageOptions) {
+    this.#root = root
+    this.#options = options
+  }
+
+  static async open(options: StageOptions): Promise<Stage> {
+    return new Stage(await mkdtemp(join(options.parent, 'khazana-bench-')), options)
+  }
+
+  /** The process of this name. */
+  worker(name: string): Worker {
+    const existing = this.#workers.get(name)
+    if (existing !== undefined) return existing
+    const worker = Worker.start({ name, profileDirectory: this.#options.profileDirectory })
+    this.#workers.set(name, worker)
+    return worker
+  }
+
+  /** A process that is a node by itself. */
+  embedded(): Promise<Worker> {
+    return this.#once('embedded', async () => {
+      const worker = this.worker('embedded')
+      await worker.create(nodeSite, { dir: await this.#directory('embedded'), join: undefined })
+      return worker
+    })
+  }
+
+  connected(): Promise<Connected> {
+    return this.#once('connected', async () => {
+      const [home, client] = [this.worker('daemon'), this.worker('client')]
+      const dir = await this.#directory('daemon')
+      await home.create(nodeSite, { dir, join: undefined })
+      await client.create(clientSite, { dir })
+      return { home, client }
+    })
+  }
+
+  pair(): Promise<Pair> {
+    return this.#once('pair', async () => {
+      const [home, other] = [this.worker('home'), this.worker('other')]
+      const founder = await home.create(nodeSite, { dir: await this.#directory('home'), join: undefined })
+      const endpoint = await founder.call('listen')
+      await other.create(nodeSite, { dir: await this.#directory('other'), join: endpoint })
+      return { home, other }
+    })
+  }
+
+  /** A process connected to another one by plain sockets. */
+  rawClient(): Promise<Remote<RawClientActions>> {
+    return this.#once('raw-sockets', async () => {
+      const server = await this.worker('raw-server').create(rawServer, undefined)
+      const path = join(await this.#directory('raw-sockets'), 'raw.sock')
+      const endpoints = {
+        tcp: await server.call('listen', undefined),
+        unix: await server.call('listen', path),
+      }
+      return this.worker('raw-client').create(rawClientPart, endpoints)
+    })
+  }
+
+  /** A process with plain files. */
+  rawFile(): Promise<Remote<RawAppendActions>> {
+    return this.#once('raw-appends', async () => {
+      const dir = await this.#directory('raw-appends')
+      return this.worker('raw-appends').create(rawAppendPart, { dir })
+    })
+  }
+
+  /** Clients and guests first, as they were started last. */
+  async end(): Promise<void> {
+    for (const worker of [...this.#workers.values()].reverse()) await worker.end()
+    await rm(this.#root, { recursive: true, force: true })
+  }
+
+  /** Ends everything at once. */
+  async abort(): Promise<void> {
+    for (const worker of this.#workers.values()) worker.kill()
+    await this.end()
+  }
+
+  async #directory(name: string): Promise<string> {
+    const path = join(this.#root, name)
+    await mkdir(path)
+    return path
+  }
+
+  #once<T>(name: string, make: () => Promise<T>): Promise<T> {
+    // Under each name lies what its own `make` made.
+    const existing = this.#scenes.get(name) as Promise<T> | undefined
+    if (existing !== undefined) return existing
+    const made = make()
+    this.#scenes.set(name, made)
+    return made
+  }
+}
