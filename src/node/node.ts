@@ -296,7 +296,6 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
-    this.#grace.stop()
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.#drain()
     await this.#leavePeers()
@@ -311,7 +310,8 @@ export class Node implements SiteAccess {
    */
   async #leavePeers(): Promise<void> {
     this.#acceptor.stop()
-    const wasInDoubt = this.replicas.hasEnding
+    const wasInDoubt = this.#grace.isOn || this.replicas.hasEnding
+    this.#grace.stop()
     const hadNodes = this.#peers.nodes().next().done !== true
     const clients = await this.#acceptor.close('client')
     if (clients === 'unanswered') {

@@ -19,6 +19,10 @@ const regressions: readonly (readonly [seed: number, operations: number])[] = [
   [36, 300],
   // A node that stopped in good order, with a client that did not answer, went on listening to its peers.
   [7, 300],
+  // A node that stopped in good order took the end of a connection for a client's answer.
+  [334, 500],
+  // A node that stopped in good order while it waited for the leases of its former life forgot them.
+  [30, 300],
 ]
 
 function explain(report: SimReport): string {
