@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import { khazana, output } from './command.js'
@@ -49,18 +48,11 @@ describe('a node that cannot start says why', () => {
     assert.equal(await insecure.end('SIGTERM'), 0)
   })
 
-  test('when nobody is where it is to join', async () => {
-    const closed = await Daemon.start(folder.in('gone'))
-    await closed.end('SIGKILL')
-    const outcome = await start('--dir', folder.in('d'), '--join', closed.ready.listen)
-    assertRefused(outcome, 1, 'unreachable', /no node answers/)
-  })
-
   test('when its directory is of another cluster than the one to join', async () => {
     const other = await Daemon.start(folder.in('other'))
     await other.end('SIGTERM')
     const outcome = await start('--dir', folder.in('other'), '--join', daemon.ready.listen)
-    assertRefused(outcome, 1, 'wrong-cluster', /cluster/)
+    assertRefused(outcome, 1, 'wrong-cluster', /use a new directory/)
   })
 
   test('when the coordinator is one that this version does not have', async () => {
@@ -175,7 +167,9 @@ describe('a command that fails says why, and how to do better', () => {
       const socket = createConnection({ host: host ?? '', port: Number(port) })
       socket.on('error', () => undefined)
       socket.write(garbage)
-      await once(socket.resume(), 'close')
+      // What is no handshake ends the connection; a node need not wait for more of it.
+      socket.resume()
+      await new Promise((resolve) => socket.on('close', resolve))
     }
     assert.equal(await output(['read', address, '--length', '1'], { at: daemon.at }), '\0')
     assert.doesNotMatch(daemon.log, / error /)
