@@ -105,13 +105,17 @@ export class Outgoing {
       return undefined
     }
     frame.pins -= 1
+    frame.isEscaped = true
     return frame.bytes
   }
 
   #pagesOf(message: CmMessage): (Uint8Array | undefined)[] {
     const pages: (Uint8Array | undefined)[] = []
     for (const stamp of stampsOf(message) ?? []) {
-      if (stamp.hasBytes) pages.push(this.#options.frames.get(stamp.page)?.bytes)
+      if (!stamp.hasBytes) continue
+      const frame = this.#options.frames.get(stamp.page)
+      if (frame !== undefined) frame.isEscaped = true
+      pages.push(frame?.bytes)
     }
     return pages
   }

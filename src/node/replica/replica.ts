@@ -80,6 +80,10 @@ export class Replica implements ContextOwner {
       memory: env.frames,
       key: descriptor.generation * 0x1_0000_0000,
       backing,
+      give: (buffer) => {
+        env.buffers.give(buffer)
+      },
+      isUnsettled: (page) => this.#manager.isUnsettled(page),
       mayEvict: (page) => this.#mayEvict(page),
       versionOf: (page) => this.#manager.inspect(page).version,
     })
@@ -322,7 +326,8 @@ export class Replica implements ContextOwner {
     shadows.forEach((bytes, slot) => {
       const frame = context.frames[slot]
       if (bytes === undefined || frame === undefined) return
-      frame.bytes = bytes
+      this.#frames.replace(frame, bytes)
+      frame.isEscaped = context.hasViews
       written.push((first + slot) as PageIndex)
     })
     const { ticket, promise } = this.#durability.newSection()
