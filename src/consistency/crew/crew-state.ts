@@ -32,7 +32,7 @@ export class CrewState {
   inGrace: boolean
   connected: boolean
   effects: CmEffect[] = []
-  #marked = new Set<PageIndex>()
+  readonly #marked = new Set<PageIndex>()
   /** Pages of which a child holds a right or waits for one: a superset. */
   readonly #pagesOfChild = new Map<SiteId, Set<PageIndex>>()
   /** How many pages of a child are void. */
