@@ -1,5 +1,7 @@
 import type { Address } from '../address/address.js'
+import { checkAttributes } from '../address/attributes.js'
 import type { RegionAttributes } from '../address/descriptor.js'
+import { regionSize } from '../address/region-size.js'
 import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
@@ -33,7 +35,10 @@ export class Khazana {
    */
   async reserve(size: number, options: ReserveOptions = {}): Promise<Region> {
     const { pageSize = pageSizeDefault, protocol = 'crew', minReplicas = 1, labels = {}, ...wait } = options
-    const call = { op: 'reserve', size, pageSize, attributes: { protocol, minReplicas, labels } } as const
+    // The home checks too; but what makes no sense cannot even be sent there.
+    regionSize(size, pageSize)
+    const attributes = checkAttributes({ protocol, minReplicas, labels })
+    const call = { op: 'reserve', size, pageSize, attributes } as const
     const { descriptor } = expectResult('reserve', await this.#access.call(call, wait))
     return new Region(this.#access, descriptor)
   }

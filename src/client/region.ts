@@ -1,5 +1,6 @@
 import type { LockMode } from '../address/lock-mode.js'
 import type { Address } from '../address/address.js'
+import { applyChanges } from '../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
@@ -104,6 +105,8 @@ export class Region {
   /** Throws `unsupported` for what cannot be kept, `invalid-argument`. */
   async setAttributes(update: AttributeUpdate, options: WaitOptions = {}): Promise<RegionAttributes> {
     const { protocol, minReplicas, labels = {} } = update
+    // The home checks too; but what makes no sense cannot even be sent there.
+    applyChanges(this.attributes, { protocol, minReplicas, labels })
     const call = { op: 'set-attributes', address: this.address, changes: { protocol, minReplicas, labels } } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes

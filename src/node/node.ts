@@ -92,6 +92,7 @@ export class Node implements SiteAccess {
       })
       try {
         const record = new NodeRecord(store)
+        checkJoin(options, record.identity)
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
@@ -451,6 +452,16 @@ function checkOptions({ memoryBytesMax = memoryBytesDefault }: NodeOptions): voi
   if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
     throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
   }
+}
+
+/** A member that is told again where it once joined may be; a founder never joined anything. */
+function checkJoin({ join, directory }: NodeOptions, identity: NodeIdentity | undefined): void {
+  if (join === undefined || identity?.node !== founder) return
+  throw new KhazanaError(
+    'wrong-cluster',
+    `${directory} belongs to the node that founded cluster ${identity.cluster}, which cannot join another: ` +
+      'start it without --join, or use a new directory',
+  )
 }
 
 /** What a node with a new directory becomes. */

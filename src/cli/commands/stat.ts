@@ -51,7 +51,7 @@ export function addStat(program: Command): void {
         const region = await khazana.region(address, wait)
         const all = region.size / region.pageSize
         const asked = pages ?? { first: 0, count: json === true ? pagesPerCallMax : textPagesDefault }
-        const stat = await statOf(region, { first: asked.first, count: Math.min(asked.count, all - asked.first) }, wait)
+        const stat = await statOf(region, { first: asked.first, count: Math.max(1, Math.min(asked.count, all - asked.first)) }, wait)
         if (json === true) await writeJson(documentOf(stat))
         else await writeLine(textOf(stat, asked).join('\n'))
       }),
