@@ -18,8 +18,6 @@ export interface FrameTableOptions {
   readonly backing: HomeBacking | undefined
   /** Gives a page up, if its state allows: nothing may be lost with it. */
   readonly mayEvict: (page: PageIndex) => boolean
-  /** The newest version there is of the page at this site. */
-  readonly versionOf: (page: PageIndex) => number
 }
 
 /**
@@ -108,9 +106,8 @@ export class FrameTable implements FrameOwner {
       const stored = await backing.load(page)
       const frame = this.#frames.get(page)
       if (frame !== undefined) return frame
-      const version = stored?.version ?? backing.versionOf(page)
-      // What was read was overtaken while it was being read.
-      if (version !== this.#options.versionOf(page)) continue
+      // What was read was overtaken while it was being read. Bytes that are not durable yet never leave memory.
+      if (stored?.version !== backing.storedVersion(page)) continue
       return this.set(page, stored?.bytes ?? new Uint8Array(this.#options.pageSize))
     }
   }

@@ -220,7 +220,8 @@ export class Actor {
 
   #judge(reason: unknown): void {
     const error = KhazanaError.from(reason)
-    if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed') return
+    if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed')
+      return
     this.#options.complain(`${this.#options.name}: ${error.code}: ${error.stack ?? error.message}`)
   }
 
