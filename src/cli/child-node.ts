@@ -45,7 +45,8 @@ export async function startChildNode(
     ready.reject(new KhazanaError('internal', `a node ${how} before it served: ${lastWords}`)),
   )
   const stop = (): void => {
-    if (child.connected) child.disconnect()
+    // Not a signal: the keys that stop a terminal's processes have sent one, and a second one would kill.
+    if (child.connected) child.send('stop', () => undefined)
   }
   return { ready: await ready.promise, ended, stop, kill: () => void child.kill('SIGKILL') }
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { KhazanaError } from '../stdx/errors.js'
 import { addAllocate } from './commands/allocate.js'
@@ -29,10 +30,10 @@ Example: one node, and a file that is kept in global memory:
   $ khazana get ::1:0:0 > copy.jpg
 
 Example: memory that programs share:
-  $ khazana reserve 64KiB            # a range of addresses: prints where it begins
-  $ khazana allocate ::1:0:0         # storage for it
-  $ echo hello | khazana write ::1:0:0
-  $ khazana read ::1:0:0 --length 5
+  $ region=$(khazana reserve 64KiB)      # a range of addresses: prints where it begins
+  $ khazana allocate $region             # storage for it
+  $ echo hello | khazana write $region
+  $ khazana read $region --length 5
 
 Exit status: 0 done, 1 failed (stderr says "khazana: CODE: MESSAGE"), 2 not understood.
 More on a command: khazana COMMAND --help`
@@ -53,6 +54,7 @@ export async function run(args: readonly string[]): Promise<void> {
 function makeProgram(): Command {
   const program = new Command('khazana')
     .description('One global, persistent, coherent memory shared by processes and machines.')
+    .version(version(), '-V, --version')
     .exitOverride()
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, 'khazana: invalid-argument: ')),
@@ -69,6 +71,12 @@ function makeProgram(): Command {
     add(program)
   }
   return program
+}
+
+/** Of this package. */
+function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
 }
 
 /** Says what went wrong; the exit status for it. */

@@ -4,7 +4,7 @@ const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /**
  * Waits for somebody to ask this process to stop: by a signal, or, where a parent process holds a channel to it, by
- * closing that, which also happens when the parent dies. A second signal does what the signal does by default.
+ * any message, or by its end, which is also the parent's. A second signal does what the signal does by default.
  */
 export class StopRequest implements Disposable {
   readonly #request = withResolvers<string>()
@@ -17,11 +17,13 @@ export class StopRequest implements Disposable {
     process.removeAllListeners(name)
     process.kill(process.pid, name)
   }
-  readonly #onParentGone = (): void => this.#make('the parent process let go')
+  readonly #onMessage = (): void => this.#make('the parent process asks for it')
+  readonly #onParentGone = (): void => this.#make('the parent process is gone')
 
   static listen(): StopRequest {
     const stop = new StopRequest()
     for (const name of signals) process.on(name, stop.#onSignal)
+    process.on('message', stop.#onMessage)
     process.on('disconnect', stop.#onParentGone)
     return stop
   }
@@ -46,6 +48,7 @@ export class StopRequest implements Disposable {
 
   [Symbol.dispose](): void {
     for (const name of signals) process.removeListener(name, this.#onSignal)
+    process.removeListener('message', this.#onMessage)
     process.removeListener('disconnect', this.#onParentGone)
   }
 }
