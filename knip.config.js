@@ -6,7 +6,7 @@ export default {
     'src/cli/{main,demo}.ts',
     'sim/main.ts',
     'bin/khazana',
-    'bench/main.ts',
+    'bench/{main,process/child}.ts',
     'scripts/*.mjs',
     'test/**/*.test.ts',
   ],
