@@ -16,7 +16,9 @@ export class LineFile implements Disposable {
     try {
       return new LineFile(openSync(path, 'w'))
     } catch (reason) {
-      throw new KhazanaError('storage-failed', reason instanceof Error ? reason.message : String(reason), { cause: reason })
+      throw new KhazanaError('storage-failed', reason instanceof Error ? reason.message : String(reason), {
+        cause: reason,
+      })
     }
   }
 
@@ -29,7 +31,7 @@ export class LineFile implements Disposable {
     this.#buffer.push(line)
     this.#bufferChars += line.length
     if (this.#bufferChars >= bufferCharsMax) this.#flush()
-  }
+  };
 
   [Symbol.dispose](): void {
     this.#flush()

@@ -62,7 +62,10 @@ function makeProgram(): Command {
     .option('--ops <m>', 'client operations for each seed', operationsArgument, operationsDefault)
     .option('--history <file>', 'write what clients did: one JSON object a line for each operation')
     .addOption(
-      new Option('--planted-bug <name>', 'break the protocol on purpose: the checkers should find it').choices(plantedBugs),
+      new Option(
+        '--planted-bug <name>',
+        'break the protocol on purpose: the checkers should find it',
+      ).choices(plantedBugs),
     )
     .option('--trace <file>', 'write all that happens, one line for each event')
     .option('--keep-going', 'go on after a seed that failed')
@@ -77,7 +80,8 @@ function makeProgram(): Command {
 /** The exit status. */
 async function runAll({ seed: seeds, ops, plantedBug, json, ...options }: Options): Promise<number> {
   const summary = new Summary()
-  const say = (text: string): void => void (json === true ? process.stderr : process.stdout).write(`${text}\n`)
+  const say = (text: string): void =>
+    void (json === true ? process.stderr : process.stdout).write(`${text}\n`)
   const reports: unknown[] = []
   for (const seed of seedsOf(seeds)) {
     using trace = options.trace === undefined ? undefined : LineFile.create(options.trace)

@@ -23,7 +23,10 @@ export interface ChildNode {
  * Starts `khazana node` with these arguments in a process of its own; resolves when it serves. Lines that it logs go to
  * `log`. Throws `internal` where it ends before, with its last words.
  */
-export async function startChildNode(args: readonly string[], log: (line: string) => void): Promise<ChildNode> {
+export async function startChildNode(
+  args: readonly string[],
+  log: (line: string) => void,
+): Promise<ChildNode> {
   const child = spawn(process.execPath, [...process.execArgv, program, 'node', ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   })
@@ -38,7 +41,9 @@ export async function startChildNode(args: readonly string[], log: (line: string
     if (told !== undefined) ready.resolve(told)
   })
   const ended = endOf(child)
-  void ended.then((how) => ready.reject(new KhazanaError('internal', `a node ${how} before it served: ${lastWords}`)))
+  void ended.then((how) =>
+    ready.reject(new KhazanaError('internal', `a node ${how} before it served: ${lastWords}`)),
+  )
   const stop = (): void => {
     // Not a signal: the keys that stop a terminal's processes have sent one, and a second one would kill.
     if (child.connected) child.send('stop', () => undefined)
@@ -54,6 +59,8 @@ function forEachLine(stream: Readable | null, use: (line: string) => void): void
 function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
     child.on('error', (error) => resolve(`could not be started (${error.message})`))
-    child.on('close', (code, signal) => resolve(signal === null ? `ended with status ${code}` : `died of ${signal}`))
+    child.on('close', (code, signal) =>
+      resolve(signal === null ? `ended with status ${code}` : `died of ${signal}`),
+    )
   })
 }

@@ -22,7 +22,12 @@ export interface Client {
 }
 
 /** A command that is a client of a node; its texts as for `describedCommand`. */
-export function clientCommand(program: Command, name: string, description: string, examples: string): Command {
+export function clientCommand(
+  program: Command,
+  name: string,
+  description: string,
+  examples: string,
+): Command {
   return describedCommand(program, name, description, examples)
     .addOption(
       new Option('--at <endpoint>', 'the node: its socket, its directory, or host:port')

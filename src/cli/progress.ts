@@ -23,7 +23,7 @@ export class Progress implements Disposable {
     if (!process.stderr.isTTY || nowMs - this.#drawnMs < redrawMs) return
     this.#drawnMs = nowMs
     process.stderr.write(`\r${this.#line(bytes, nowMs - this.#startedMs)}\x1b[K`)
-  }
+  };
 
   /** Removes the line. */
   [Symbol.dispose](): void {

@@ -13,7 +13,9 @@ export interface ReadyNode {
 
 const prefix = 'ready '
 
-export function formatReady(ready: ReadyNode | { readonly pid: number; readonly nodes: readonly ReadyNode[] }): string {
+export function formatReady(
+  ready: ReadyNode | { readonly pid: number; readonly nodes: readonly ReadyNode[] },
+): string {
   return prefix + JSON.stringify(ready)
 }
 
@@ -23,6 +25,8 @@ export function parseReady(line: string): ReadyNode | undefined {
   try {
     return JSON.parse(line.slice(prefix.length)) as ReadyNode
   } catch (cause) {
-    throw new KhazanaError('protocol-error', `a node prints what is no JSON: ${line.slice(0, 100)}`, { cause })
+    throw new KhazanaError('protocol-error', `a node prints what is no JSON: ${line.slice(0, 100)}`, {
+      cause,
+    })
   }
 }

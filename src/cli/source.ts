@@ -7,7 +7,8 @@ export async function* interruptible(stream: Readable, signal: AbortSignal): Asy
   try {
     for await (const bytes of addAbortSignal(signal, stream)) yield bytes as Uint8Array
   } catch (reason) {
-    if (signal.aborted) throw new KhazanaError('aborted', 'interrupted while reading the input', { cause: reason })
+    if (signal.aborted)
+      throw new KhazanaError('aborted', 'interrupted while reading the input', { cause: reason })
     const message = reason instanceof Error ? reason.message : String(reason)
     throw new KhazanaError('storage-failed', `the input cannot be read: ${message}`, { cause: reason })
   }

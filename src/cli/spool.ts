@@ -36,7 +36,10 @@ async function fill(file: FileHandle, source: AsyncIterable<Uint8Array>): Promis
   for await (const bytes of source) {
     length += bytes.length
     if (length > spoolBytesMax) {
-      throw new KhazanaError('no-space', `more than ${formatSize(spoolBytesMax)} from stdin: put it into a file first`)
+      throw new KhazanaError(
+        'no-space',
+        `more than ${formatSize(spoolBytesMax)} from stdin: put it into a file first`,
+      )
     }
     await append(file, bytes)
   }
@@ -49,8 +52,12 @@ async function append(file: FileHandle, bytes: Uint8Array): Promise<void> {
   } catch (reason) {
     const isFull = (reason as NodeJS.ErrnoException).code === 'ENOSPC'
     const message = reason instanceof Error ? reason.message : String(reason)
-    throw new KhazanaError(isFull ? 'no-space' : 'storage-failed', `keeping stdin in ${tmpdir()}: ${message}`, {
-      cause: reason,
-    })
+    throw new KhazanaError(
+      isFull ? 'no-space' : 'storage-failed',
+      `keeping stdin in ${tmpdir()}: ${message}`,
+      {
+        cause: reason,
+      },
+    )
   }
 }

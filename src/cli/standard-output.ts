@@ -30,7 +30,8 @@ async function writeSome(bytes: Uint8Array): Promise<number> {
   } catch (reason) {
     const { code } = reason as NodeJS.ErrnoException
     if (code === 'EPIPE') throw new ReaderGone()
-    if (code !== 'EAGAIN') throw new KhazanaError('storage-failed', `stdout takes no more: ${String(reason)}`, { cause: reason })
+    if (code !== 'EAGAIN')
+      throw new KhazanaError('storage-failed', `stdout takes no more: ${String(reason)}`, { cause: reason })
   }
   // A pipe that another process has made non-blocking, and that is full.
   await delay(retryMs)
@@ -43,5 +44,7 @@ export function writeLine(line: string): Promise<void> {
 
 /** One document, with addresses and other large numbers as text. */
 export function writeJson(document: unknown): Promise<void> {
-  return writeLine(JSON.stringify(document, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value)))
+  return writeLine(
+    JSON.stringify(document, (_name, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
+  )
 }

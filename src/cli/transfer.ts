@@ -53,7 +53,12 @@ export async function writeAll(
   return at - offset
 }
 
-async function writeChunk(region: Region, offset: number, bytes: Uint8Array, wait: WaitOptions): Promise<void> {
+async function writeChunk(
+  region: Region,
+  offset: number,
+  bytes: Uint8Array,
+  wait: WaitOptions,
+): Promise<void> {
   const lock = await region.lock('write', { offset, length: bytes.length }, wait)
   try {
     lock.write(offset, bytes)

@@ -10,7 +10,8 @@ import type { NodeOptions } from '../node/node-options.js'
 import type { SiteAccess } from '../node/site-access.js'
 import { Khazana } from './khazana.js'
 
-export interface OpenOptions extends WaitOptions, Omit<NodeOptions, 'world' | 'directory' | 'listen' | 'join'> {
+export interface OpenOptions
+  extends WaitOptions, Omit<NodeOptions, 'world' | 'directory' | 'listen' | 'join'> {
   /** The node's directory: made where it is missing. */
   readonly dir: string
   /** `host:port` to accept other nodes at; none unless told. */
@@ -68,7 +69,10 @@ async function openSite(world: World, options: OpenOptions): Promise<SiteAccess>
     const inUse = KhazanaError.from(reason)
     if (inUse.code !== 'directory-in-use' || exclusive === true) throw inUse
     try {
-      const wait = { ...(signal === undefined ? {} : { signal }), ...(timeoutMs === undefined ? {} : { timeoutMs }) }
+      const wait = {
+        ...(signal === undefined ? {} : { signal }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      }
       return await ConnectedSite.connect({ ...wait, world, endpoint: unixEndpoint(socketPath) })
     } catch (error) {
       if (KhazanaError.from(error).code === 'unreachable') throw inUse
@@ -78,6 +82,10 @@ async function openSite(world: World, options: OpenOptions): Promise<SiteAccess>
 }
 
 /** Global memory through a node that runs elsewhere: `host:port`, or the path of its socket. */
-export async function connect(world: World, endpoint: string, options: ConnectToOptions = {}): Promise<Khazana> {
+export async function connect(
+  world: World,
+  endpoint: string,
+  options: ConnectToOptions = {},
+): Promise<Khazana> {
   return new Khazana(await ConnectedSite.connect({ ...options, world, endpoint: parseEndpoint(endpoint) }))
 }

@@ -83,7 +83,11 @@ export class Region {
    * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
    * more than fits in memory, `damaged`, `closed`.
    */
-  async lock(mode: LockMode, range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<LockContext> {
+  async lock(
+    mode: LockMode,
+    range: ByteRange = this.#whole,
+    options: WaitOptions = {},
+  ): Promise<LockContext> {
     return this.#access.replica(this.#descriptor).lock(mode, range, options)
   }
 
@@ -107,7 +111,11 @@ export class Region {
     const { protocol, minReplicas, labels = {} } = update
     // The home checks too; but what makes no sense cannot even be sent there.
     applyChanges(this.attributes, { protocol, minReplicas, labels })
-    const call = { op: 'set-attributes', address: this.address, changes: { protocol, minReplicas, labels } } as const
+    const call = {
+      op: 'set-attributes',
+      address: this.address,
+      changes: { protocol, minReplicas, labels },
+    } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
   }
@@ -127,4 +135,3 @@ export class Region {
 function bounds({ offset, length }: ByteRange): ByteRange {
   return { offset, length }
 }
-

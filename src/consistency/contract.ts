@@ -68,7 +68,10 @@ export type CmEvent =
   | { readonly kind: 'sibling-lost' }
   /** Root: the commit is on stable storage. */
   | { readonly kind: 'durable'; readonly commit: CommitId }
-  /** Root: the commit did not happen, nor did any that was handed to storage after it and before this event. */
+  /**
+   * Root: the commit did not happen, nor did any that was handed to storage after it and before this event: they may
+   * have been written on top of it. Each of them is told of, too; the manager has given them up by then.
+   */
   | {
       readonly kind: 'not-durable'
       readonly commit: CommitId
@@ -94,11 +97,14 @@ export type CmEffect =
     }
   /** The page's frame is not to be used any more; at the root, storage has the valid bytes. */
   | { readonly kind: 'drop'; readonly page: PageIndex }
-  /** Lock contexts that overlap the page are broken, in either mode. The manager has forgotten their locks. */
+  /** Lock contexts that overlap the page are broken, in either mode. The caller still owes the release of each, whole. */
   | { readonly kind: 'break'; readonly page: PageIndex }
   /** Root: write these pages' frames to stable storage as one group, then tell `durable` or `not-durable`. */
   | { readonly kind: 'persist'; readonly commit: CommitId; readonly pages: readonly CommittedPage[] }
-  /** Written pages are on their way to stable storage; an `ended` of the same number follows, in the same order. */
+  /**
+   * Written pages are on their way to stable storage; an `ended` of the same number follows. Those without a failure
+   * come in the order of starting; a commit that is refused outright may end before earlier ones.
+   */
   | { readonly kind: 'started'; readonly commit: CommitId; readonly ticket: number | undefined }
   /** They are durable, or, with a failure, they never were. `ticket` as the `unlock` event gave it. */
   | {

@@ -12,6 +12,8 @@ export interface AddressRange {
  */
 export class AddressPool {
   #free: AddressRange[] = []
+  /** Where the last region was taken: the search goes on behind it. */
+  #cursor = 0n
 
   /** Bytes. */
   get freeBytes(): bigint {
@@ -33,13 +35,23 @@ export class AddressPool {
     this.#free = joined
   }
 
-  /** Takes the first `size` bytes that begin at a multiple of `alignment`; undefined where there are none. */
+  /**
+   * Takes `size` bytes that begin at a multiple of `alignment`; undefined where there are none. What was given back is
+   * taken again only when all behind it was: an address that somebody still remembers should not soon mean something else.
+   */
   take(size: bigint, alignment: bigint): Address | undefined {
+    const start = this.#find(size, alignment, this.#cursor) ?? this.#find(size, alignment, 0n)
+    if (start === undefined) return undefined
+    this.#cursor = start + size
+    this.#cut(start, size)
+    return start as Address
+  }
+
+  #find(size: bigint, alignment: bigint, from: bigint): bigint | undefined {
     for (const range of this.#free) {
-      const start = ((range.start + alignment - 1n) / alignment) * alignment
-      if (start + size > range.start + range.size) continue
-      this.#cut(start, size)
-      return start as Address
+      const first = range.start > from ? range.start : from
+      const start = ((first + alignment - 1n) / alignment) * alignment
+      if (start + size <= range.start + range.size) return start
     }
     return undefined
   }

@@ -76,7 +76,7 @@ export class ConnectedSite implements SiteAccess {
       environment: { clock: world.clock, logger: world.logger, ...memory },
       protocol: (name) => registry.get(name),
       find: () => undefined,
-      learn: () => Promise.reject(new KhazanaError('internal', 'a client is nobody\'s parent')),
+      learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
     })
     // The node tells clients of one process from those of another, and of an earlier life, by this number.
@@ -178,7 +178,12 @@ export class ConnectedSite implements SiteAccess {
       case 'failure':
         return this.#peers.onAnswer(session, message)
       case 'request':
-        session.send({ kind: 'failure', id: message.id, code: 'unsupported', message: 'a client serves no requests' })
+        session.send({
+          kind: 'failure',
+          id: message.id,
+          code: 'unsupported',
+          message: 'a client serves no requests',
+        })
         return
       case 'members':
         return
@@ -198,5 +203,7 @@ function isRepeatable(call: Call): boolean {
 
 function notThere(endpoint: Endpoint, cause: KhazanaError): KhazanaError {
   const where = formatEndpoint(endpoint)
-  return new KhazanaError('unreachable', `no node answers at ${where}: is \`khazana node\` running there?`, { cause })
+  return new KhazanaError('unreachable', `no node answers at ${where}: is \`khazana node\` running there?`, {
+    cause,
+  })
 }

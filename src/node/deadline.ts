@@ -29,7 +29,12 @@ export class Deadline {
   readonly #signal: AbortSignal | undefined
   readonly #onAbort: () => void
 
-  private constructor(clock: Clock, what: string, options: WaitOptions, expired: (error: KhazanaError) => void) {
+  private constructor(
+    clock: Clock,
+    what: string,
+    options: WaitOptions,
+    expired: (error: KhazanaError) => void,
+  ) {
     const timeoutMs = timeoutOf(options)
     const { signal } = options
     this.#signal = signal

@@ -10,7 +10,10 @@ export function parseEndpoint(text: string): Endpoint {
   const tcp = /^(?:tcp:)?(?:\[([0-9a-fA-F:.]+)\]|([^/:\s]+)):(\d{1,5})$/.exec(text)
   if (tcp === null) {
     if (text.includes('/')) return unixEndpoint(text)
-    throw new KhazanaError('invalid-argument', `an endpoint is host:port or the path of a socket, not "${text}"`)
+    throw new KhazanaError(
+      'invalid-argument',
+      `an endpoint is host:port or the path of a socket, not "${text}"`,
+    )
   }
   const host = tcp[1] ?? tcp[2] ?? ''
   const port = Number(tcp[3])
@@ -32,7 +35,10 @@ export function unixEndpoint(path: string): Endpoint {
   const bytes = new TextEncoder().encode(path).length
   if (bytes > socketPathBytesMax) {
     const limit = `has ${bytes} bytes, and systems take ${socketPathBytesMax}`
-    throw new KhazanaError('invalid-argument', `the socket's path ${limit}: use a directory with a shorter path`)
+    throw new KhazanaError(
+      'invalid-argument',
+      `the socket's path ${limit}: use a directory with a shorter path`,
+    )
   }
   return { kind: 'unix', path }
 }
@@ -40,5 +46,7 @@ export function unixEndpoint(path: string): Endpoint {
 /** Whether only this machine can connect there. */
 export function isLocal(endpoint: Endpoint): boolean {
   if (endpoint.kind === 'unix') return true
-  return endpoint.host === 'localhost' || endpoint.host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(endpoint.host)
+  return (
+    endpoint.host === 'localhost' || endpoint.host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(endpoint.host)
+  )
 }

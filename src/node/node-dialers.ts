@@ -36,10 +36,15 @@ export class NodeDialers {
       expected: node,
       mayOpen: () => mayOpen(node),
       failed: (error, attempt) => {
-        if (attempt === 1) world.logger.log('info', 'a node cannot be reached', { node, reason: error.message })
+        if (attempt === 1)
+          world.logger.log('info', 'a node cannot be reached', { node, reason: error.message })
       },
       refused: (error) => {
-        world.logger.log('error', 'a node refuses this one', { node, code: error.code, reason: error.message })
+        world.logger.log('error', 'a node refuses this one', {
+          node,
+          code: error.code,
+          reason: error.message,
+        })
       },
     })
     this.#dialers.set(node, dialer)

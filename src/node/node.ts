@@ -11,7 +11,15 @@ import { RegionDirectory } from '../location/region-directory.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
-import type { Call, Hello, Members, NodeStatus, PoolEntry, Result, SequencedMessage } from '../wire/message.js'
+import type {
+  Call,
+  Hello,
+  Members,
+  NodeStatus,
+  PoolEntry,
+  Result,
+  SequencedMessage,
+} from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import { defaultTimeoutMs, within } from './deadline.js'
@@ -177,14 +185,23 @@ export class Node implements SiteAccess {
       open: (session) => this.#onSession(session),
     }
     const { cluster, node } = identity
-    const self = () => ({ cluster, site: node, incarnation: parts.incarnation, name: identity.name, listen: this.#listen })
+    const self = () => ({
+      cluster,
+      site: node,
+      incarnation: parts.incarnation,
+      name: identity.name,
+      listen: this.#listen,
+    })
     this.#acceptor = new Acceptor({
       ...context,
       identity: self,
       leaseMs: options.leaseMs ?? leaseMsDefault,
       admit: (hello) => this.#admit(hello),
     })
-    this.#dialers = new NodeDialers({ ...context, world, self: () => ({ ...self(), role: 'node' }),
+    this.#dialers = new NodeDialers({
+      ...context,
+      world,
+      self: () => ({ ...self(), role: 'node' }),
       mayOpen: (peer) => !this.replicas.isEnding(peer),
     })
   }
@@ -341,7 +358,10 @@ export class Node implements SiteAccess {
   async #admit(hello: Hello): Promise<SiteId> {
     if (this.#closed !== undefined) throw this.#closed
     if (hello.site !== 0 && this.replicas.isEnding(hello.site)) {
-      throw new KhazanaError('busy', 'rights of an earlier session may still be in use: come back after a lease')
+      throw new KhazanaError(
+        'busy',
+        'rights of an earlier session may still be in use: come back after a lease',
+      )
     }
     await this.#markLessees()
     if (hello.role === 'node') return this.members.admit(hello)
@@ -399,7 +419,9 @@ export class Node implements SiteAccess {
       await this.members.learn(members)
     } catch (reason) {
       const { logger } = this.#options.world
-      logger.log('error', 'the list of members could not be saved', { reason: KhazanaError.from(reason).message })
+      logger.log('error', 'the list of members could not be saved', {
+        reason: KhazanaError.from(reason).message,
+      })
     }
   }
 

@@ -13,6 +13,8 @@ export class RegionFrame implements Frame {
   bytes: Uint8Array
   pins = 0
   uses = 0
+  /** Whether others may hold the bytes for as long as they like: a view that was given out, a message on its way. */
+  isEscaped = false
   readonly queued: FrameLinks = { queue: 'none', previous: undefined, next: undefined, key: 0 }
   readonly owner: FrameOwner
   readonly page: PageIndex

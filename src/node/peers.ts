@@ -93,7 +93,12 @@ export class Peers {
     if (peer?.session !== session) return
     const { id } = request
     if (peer.requestsRunning >= requestsRunningMax) {
-      session.send({ kind: 'failure', id, code: 'busy', message: 'too many requests of this peer are running' })
+      session.send({
+        kind: 'failure',
+        id,
+        code: 'busy',
+        message: 'too many requests of this peer are running',
+      })
       return
     }
     peer.requestsRunning += 1

@@ -78,7 +78,8 @@ export class ReplicaSet {
   /** The replica of the region, made where there is none, or where the one there is of an earlier reservation. */
   open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
     const existing = this.#replicas.get(descriptor.address)
-    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) return existing
+    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role))
+      return existing
     if (existing !== undefined) this.close(existing, unreserved())
     const protocol = this.#options.protocol(descriptor.attributes.protocol)
     const replica = new Replica(this.#environment, descriptor, role, protocol)
@@ -99,7 +100,9 @@ export class ReplicaSet {
     const peer = session.peer.site
     this.#sessions.set(peer, session)
     for (const replica of this.#replicas.values()) {
-      if (replica.role.kind === 'copy' && replica.role.parent === peer) replica.parentReady(session)
+      if (isChildOf(replica, peer)) replica.parentReady(session)
+      // Once more than at its loss: a token may have been sent between the two ends' hearing of that.
+      else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
   }
 
@@ -150,11 +153,13 @@ export class ReplicaSet {
     const held = this.#held.get(region)
     if (held !== undefined) {
       if (held.length < heldMax) held.push({ from, envelope, payloads })
-      else refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region to be found'))
+      else
+        refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region to be found'))
       return
     }
     const replica = this.#replicas.get(region) ?? this.#options.find(region)
-    if (replica === undefined && !isNode(from.peer.site)) void this.#learn(region, { from, envelope, payloads })
+    if (replica === undefined && !isNode(from.peer.site))
+      void this.#learn(region, { from, envelope, payloads })
     else this.#handOver(replica, { from, envelope, payloads })
   }
 
@@ -194,7 +199,11 @@ export class ReplicaSet {
 }
 
 /** Answers what asks for an answer. */
-function refuse(to: Session, { region, generation, body }: CmEnvelope, { code, message }: KhazanaError): void {
+function refuse(
+  to: Session,
+  { region, generation, body }: CmEnvelope,
+  { code, message }: KhazanaError,
+): void {
   if (body.kind === 'acquire') {
     const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
     to.send({ kind: 'cm', region, generation, body: refusal })
@@ -205,7 +214,10 @@ function refuse(to: Session, { region, generation, body }: CmEnvelope, { code, m
 }
 
 export function unreserved(): KhazanaError {
-  return new KhazanaError('no-such-region', 'the region does not exist (any more): it was never reserved, or unreserved')
+  return new KhazanaError(
+    'no-such-region',
+    'the region does not exist (any more): it was never reserved, or unreserved',
+  )
 }
 
 function isChildOf(replica: Replica, peer: SiteId): boolean {

@@ -14,4 +14,3 @@ export interface SiteAccess {
   /** Ends all that is open here. Idempotent. */
   close(): Promise<void>
 }
-

@@ -19,6 +19,8 @@ interface Pending {
   /** It only says that things are gone, so it may use room that others may not. */
   readonly isGivingUp: boolean
   readonly done: CommitDone
+  /** Set where it is refused from the start: it takes its turn all the same, so that all are told in order. */
+  readonly refusal: KhazanaError | undefined
 }
 
 export interface CommitterParts {
@@ -74,18 +76,17 @@ export class Committer {
     const size = sizeOfGroup(group)
     const bytes = size.tableBytes + size.payloadBlocks * blockBytes
     const { pendingBytesMax, segments } = this.#parts
+    let refusal: KhazanaError | undefined
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes > pendingBytesMax) {
       const message = `commits of ${this.#pendingBytes} bytes wait for the disk; ${bytes} more would pass ${pendingBytesMax}`
-      done(new KhazanaError('busy', message))
-      return
-    }
-    if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) {
-      done(this.#noSpace(bytes))
-      return
+      refusal = new KhazanaError('busy', message)
+    } else if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) {
+      refusal = this.#noSpace(bytes)
     }
     const isGivingUp = (group.pages?.length ?? 0) === 0 && (group.puts?.length ?? 0) === 0
-    this.#queue.push({ group, size, bytes, isGivingUp, done })
-    this.#pendingBytes += bytes
+    const counted = refusal === undefined ? bytes : 0
+    this.#queue.push({ group, size, bytes: counted, isGivingUp, done, refusal })
+    this.#pendingBytes += counted
     this.wake()
   }
 
@@ -146,6 +147,7 @@ export class Committer {
     await Promise.resolve()
     while (this.#failure === undefined) {
       this.#wasWoken = false
+      this.#refuseFirst()
       const isCleaning = this.#prepare()
       const retired = this.#retirable()
       const moves = this.#parts.cleaner.take()
@@ -169,6 +171,14 @@ export class Committer {
 
   #mustLookAgain(): boolean {
     return this.#wasWoken
+  }
+
+  /** Tells those at the head of the queue that are refused from the start. */
+  #refuseFirst(): void {
+    for (let first = this.#queue[0]; first?.refusal !== undefined; first = this.#queue[0]) {
+      this.#queue.shift()
+      this.#refuse([first], first.refusal)
+    }
   }
 
   /** Starts what can go on beside the writing. True while the cleaner is at work. */
@@ -208,6 +218,7 @@ export class Committer {
     const taken: Pending[] = []
     let kind: 'everything' | 'giving-up' = 'giving-up'
     for (const pending of this.#queue) {
+      if (pending.refusal !== undefined) break
       if (!pending.isGivingUp) kind = 'everything'
       const grown = { ...size }
       addTo(grown, pending.size)
@@ -274,7 +285,7 @@ export class Committer {
     this.#isStuck = false
     if (await segments.make('last-resort')) return
     const refused = present(this.#queue.shift(), 'a commit waits for room')
-    this.#refuse([refused], this.#noSpace(refused.bytes))
+    this.#refuse([refused], refused.refusal ?? this.#noSpace(refused.bytes))
   }
 
   /**
@@ -283,7 +294,8 @@ export class Committer {
    */
   #refuse(refused: readonly Pending[], reason: KhazanaError): void {
     const spaces = new Set(refused.flatMap(({ group }) => (group.pages ?? []).map((write) => write.space)))
-    const rests = ({ group }: Pending): boolean => (group.pages ?? []).some((write) => spaces.has(write.space))
+    const rests = ({ group }: Pending): boolean =>
+      (group.pages ?? []).some((write) => spaces.has(write.space))
     const dependents = this.#queue.filter(rests)
     this.#queue = this.#queue.filter((pending) => !rests(pending))
     for (const pending of [...refused, ...dependents]) this.#reject(pending, reason)

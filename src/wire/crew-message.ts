@@ -82,7 +82,7 @@ export type CrewMessage =
       /** Hand the one page straight to this sibling, if nothing is waiting to become durable. */
       readonly transfer: Transfer | undefined
     }
-  /** The commit is durable. Commits are answered one by one, in their order. */
+  /** The commit is durable. Each commit is answered by itself; a refused one may be answered before earlier ones. */
   | { readonly kind: 'committed'; readonly commit: number }
   /** The commit did not happen. The child has no right to any of its pages any more. */
   | { readonly kind: 'uncommitted'; readonly commit: number; readonly code: string; readonly message: string }

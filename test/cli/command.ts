@@ -22,7 +22,11 @@ export interface RunOptions {
 /** Runs `khazana` with these arguments to its end. */
 export async function khazana(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { KHAZANA_AT: _ours, ...inherited } = process.env
-  const env = { ...inherited, ...(options.at === undefined ? {} : { KHAZANA_AT: options.at }), ...options.env }
+  const env = {
+    ...inherited,
+    ...(options.at === undefined ? {} : { KHAZANA_AT: options.at }),
+    ...options.env,
+  }
   const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
@@ -32,7 +36,11 @@ export async function khazana(args: readonly string[], options: RunOptions = {})
   child.stdin.on('error', () => undefined)
   child.stdin.end(options.input ?? '')
   const [status] = (await once(child, 'close')) as [number | null]
-  return { status: status ?? undefined, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString() }
+  return {
+    status: status ?? undefined,
+    stdout: Buffer.concat(stdout),
+    stderr: Buffer.concat(stderr).toString(),
+  }
 }
 
 /** What it printed, without the end of the line. Fails the test unless it succeeded. */

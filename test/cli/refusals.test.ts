@@ -37,7 +37,12 @@ describe('a node that cannot start says why', () => {
 
   test('when its port is taken', async () => {
     const { listen } = daemon.ready
-    assertRefused(await start('--dir', folder.in('b'), '--listen', listen), 1, 'address-in-use', new RegExp(listen))
+    assertRefused(
+      await start('--dir', folder.in('b'), '--listen', listen),
+      1,
+      'address-in-use',
+      new RegExp(listen),
+    )
   })
 
   test('when it would listen in the open without TLS', async () => {
@@ -95,7 +100,13 @@ describe('a command that fails says why, and how to do better', () => {
     await folder[Symbol.asyncDispose]()
   })
 
-  const refused = async (line: string, status: number, code: string, words: RegExp, input = 'x'): Promise<void> => {
+  const refused = async (
+    line: string,
+    status: number,
+    code: string,
+    words: RegExp,
+    input = 'x',
+  ): Promise<void> => {
     const args = line.replaceAll('ADDR', address).split(' ')
     assertRefused(await khazana(args, { at: daemon.at, input }), status, code, words)
   }
@@ -163,7 +174,12 @@ describe('a command that fails says why, and how to do better', () => {
 
   test('garbage sent to its port does not disturb a node', async () => {
     const [host, port] = daemon.ready.listen.split(':')
-    for (const garbage of [randomBytes(100_000), Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(64), Buffer.alloc(64, 255)]) {
+    for (const garbage of [
+      randomBytes(100_000),
+      Buffer.from('GET / HTTP/1.1\r\n\r\n'),
+      Buffer.alloc(64),
+      Buffer.alloc(64, 255),
+    ]) {
       const socket = createConnection({ host: host ?? '', port: Number(port) })
       socket.on('error', () => undefined)
       socket.write(garbage)

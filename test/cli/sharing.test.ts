@@ -20,7 +20,10 @@ test('a file put at one node is got, byte for byte, at the others', async () => 
     const got = await bytesOf(['get', address], { at: cluster.node(number).at })
     assert.ok(content.equals(got), `at node ${number}: ${got.length} bytes`)
   }
-  assert.ok(content.equals(await bytesOf(['get', address, '--at', cluster.node(3).ready.listen])), 'over TCP too')
+  assert.ok(
+    content.equals(await bytesOf(['get', address, '--at', cluster.node(3).ready.listen])),
+    'over TCP too',
+  )
 })
 
 test('what was acknowledged survives kill -9 of each node in turn', async () => {
@@ -50,7 +53,9 @@ test('what was acknowledged survives kill -9 of each node in turn', async () => 
   const update = randomBytes(5000)
   await output(['write', region, '--offset', '100'], { at: cluster.node(3).at, input: update })
   await cluster.killAndRestart(1)
-  const read = await bytesOf(['read', region, '--offset', '100', '--length', '5000'], { at: cluster.node(2).at })
+  const read = await bytesOf(['read', region, '--offset', '100', '--length', '5000'], {
+    at: cluster.node(2).at,
+  })
   assert.ok(update.equals(read))
 })
 
@@ -75,7 +80,10 @@ test('all sizes of files keep their exact length', async () => {
     await writeFile(folder.in('file'), content)
     for (const input of [folder.in('file'), '-']) {
       const address = await output(['put', input], { at: daemon.at, input: content })
-      assert.ok(content.equals(await bytesOf(['get', address], { at: daemon.at })), `${size} bytes from ${input}`)
+      assert.ok(
+        content.equals(await bytesOf(['get', address], { at: daemon.at })),
+        `${size} bytes from ${input}`,
+      )
     }
   }
 })

@@ -39,7 +39,7 @@ export class CrewDisk {
 
   isAllocated(range: PageRange): boolean {
     for (let page = range.first; page < range.first + range.count; page++) {
-      if (this.#freed.has(page as PageIndex)) return false
+      if (this.#freed.has(page)) return false
     }
     return true
   }

@@ -200,7 +200,8 @@ export class CrewNetwork implements SiteSurroundings {
   deliver(queue: Queue): void {
     const parcel = queue.parcels.shift()
     if (parcel === undefined) return
-    if (parcel.kind === 'resume') queue.to.isStopped = false
+    // A renewal never reaches further than the lease of who sent it.
+    if (parcel.kind === 'resume') queue.to.isStopped = !queue.from.isValid
     else queue.to.step({ kind: 'message', from: queue.from.id, message: parcel.message }, parcel.values)
   }
 

@@ -11,6 +11,8 @@ import type { Section } from './crew-section.js'
 import type { CrewSite } from './crew-site.js'
 import { wordsOfEffect, wordsOfMessage, wordsOfRange } from './crew-words.js'
 
+const outcomes = { done: 'is done', failed: 'failed', unknown: 'has an unknown outcome' } as const
+
 /** Pages at which the invariants are checked after each step of a script. */
 const pagesChecked = 4
 
@@ -30,6 +32,11 @@ export class CrewScript {
           this.sent.push(message)
           this.#order.push([from, to])
           this.lines.push(`${from.name} -> ${to.name}: ${this.#words(message)}`)
+        },
+        outcome: (site, section, outcome) => {
+          const isPlain = outcome === 'done' && section.mode === 'read'
+          const what = `${section.mode} of ${wordsOfRange(section.range)}`
+          if (!isPlain) this.lines.push(`${site.name}: the ${what} ${outcomes[outcome]}`)
         },
         effect: (site, effect) => {
           const words = wordsOfEffect(effect)

@@ -68,7 +68,12 @@ function tagged<Tag extends string, Kind extends string, T>(
 }
 
 const crew: Arbitrary<CrewMessage> = fc.oneof(
-  tagged('kind', 'acquire', { serial: count, range: crewRange, right, known: fc.array(known, { maxLength: 5 }) }),
+  tagged('kind', 'acquire', {
+    serial: count,
+    range: crewRange,
+    right,
+    known: fc.array(known, { maxLength: 5 }),
+  }),
   tagged('kind', 'cancel', { serial: count, range: crewRange }),
   tagged('kind', 'commit', { commit: count, pages: stamps, final: fc.boolean() }),
   tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean() }),

@@ -32,7 +32,8 @@ export function addAttributes(program: Command): void {
     .action((address: Address, { set, json }: Options) =>
       withClient(command, async ({ khazana, wait }) => {
         const region = await khazana.region(address, wait)
-        const attributes = set === undefined ? await region.refresh(wait) : await region.setAttributes(set, wait)
+        const attributes =
+          set === undefined ? await region.refresh(wait) : await region.setAttributes(set, wait)
         if (json === true) await writeJson({ address: formatAddress(region.address), ...attributes })
         else await writeLine(textOf(attributes).join('\n'))
       }),

@@ -21,7 +21,10 @@ export function addBench(program: Command): void {
     .option('--json', 'print as JSON')
     .action(async ({ json }: { readonly json?: true }) => {
       if (!existsSync(benchmark)) {
-        throw new KhazanaError('unsupported', 'the benchmark is not in this installation: run it from a checkout')
+        throw new KhazanaError(
+          'unsupported',
+          'the benchmark is not in this installation: run it from a checkout',
+        )
       }
       const args = [...process.execArgv, benchmark, ...(json === true ? ['--json'] : [])]
       const child = spawn(process.execPath, args, { stdio: 'inherit' })

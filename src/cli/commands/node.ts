@@ -50,7 +50,12 @@ export function addNode(program: Command): void {
   describedCommand(program, 'node', description, examples)
     .requiredOption('--dir <dir>', 'where it keeps everything; made where it is missing')
     .option('--name <name>', 'for people (default: node-N)', nameArgument)
-    .option('--listen <host:port>', 'for other nodes and clients; port 0 is any free one, and kept', hostAndPortArgument, '127.0.0.1:0')
+    .option(
+      '--listen <host:port>',
+      'for other nodes and clients; port 0 is any free one, and kept',
+      hostAndPortArgument,
+      '127.0.0.1:0',
+    )
     .option('--join <host:port>', 'the founding node of the cluster to join', hostAndPortArgument)
     .option('--memory <size>', 'RAM for pages (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk (default: 8GiB)', sizeArgument)

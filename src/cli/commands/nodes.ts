@@ -11,7 +11,18 @@ const examples = `  khazana nodes
   khazana nodes --json`
 
 const MiB = 1024 * 1024
-const columns = ['NODE', 'NAME', 'LISTEN', 'UP', 'REGIONS', 'CLIENTS', 'MEMORY MiB', 'DISK MiB', 'ALLOCATED MiB', 'DAMAGED']
+const columns = [
+  'NODE',
+  'NAME',
+  'LISTEN',
+  'UP',
+  'REGIONS',
+  'CLIENTS',
+  'MEMORY MiB',
+  'DISK MiB',
+  'ALLOCATED MiB',
+  'DAMAGED',
+]
 
 export function addNodes(program: Command): void {
   const command = clientCommand(program, 'nodes', description, examples)

@@ -35,7 +35,11 @@ const examples = `  khazana put photo.jpg
 export function addPut(program: Command): void {
   const command = clientCommand(program, 'put', description, examples)
     .argument('<file>', 'a path, or - for stdin')
-    .option('--page-size <size>', 'a power of two from 4KiB to 1MiB (default: 4KiB, from 1MiB on 64KiB)', sizeArgument)
+    .option(
+      '--page-size <size>',
+      'a power of two from 4KiB to 1MiB (default: 4KiB, from 1MiB on 64KiB)',
+      sizeArgument,
+    )
     .option('--min-replicas <n>', 'on how many nodes it is durable (default: 1)', replicasArgument)
     .option('--json', 'print the descriptor of its region as JSON')
     .action((path: string, options: Options) =>
@@ -50,7 +54,11 @@ export function addPut(program: Command): void {
 
 async function store({ khazana, wait }: Client, input: InputFile, options: Options): Promise<Region> {
   const { minReplicas, pageSize = input.bytes < largeFileBytes ? 4096 : largePageBytes } = options
-  const attributes: ReserveOptions = { ...wait, pageSize, ...(minReplicas === undefined ? {} : { minReplicas }) }
+  const attributes: ReserveOptions = {
+    ...wait,
+    pageSize,
+    ...(minReplicas === undefined ? {} : { minReplicas }),
+  }
   const region = await khazana.reserve(Math.max(1, input.bytes), attributes)
   try {
     await fill(region, input, wait)
@@ -75,6 +83,8 @@ async function giveBack(region: Region): Promise<void> {
   } catch (reason) {
     const { message } = KhazanaError.from(reason)
     const address = formatAddress(region.address)
-    process.stderr.write(`khazana: the region ${address} remains reserved (${message}): khazana unreserve ${address}\n`)
+    process.stderr.write(
+      `khazana: the region ${address} remains reserved (${message}): khazana unreserve ${address}\n`,
+    )
   }
 }

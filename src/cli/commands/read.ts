@@ -17,7 +17,11 @@ const examples = `  khazana read ::1:0:0 --length 5
 
 export function addRead(program: Command): void {
   const command = withRangeOptions(
-    clientCommand(program, 'read', description, examples).argument('<address>', 'of the region', addressArgument),
+    clientCommand(program, 'read', description, examples).argument(
+      '<address>',
+      'of the region',
+      addressArgument,
+    ),
   ).action((address: Address, options: RangeOptions) =>
     withClient(command, async ({ khazana, wait }) => {
       const region = await khazana.region(address, wait)

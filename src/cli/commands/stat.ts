@@ -51,7 +51,11 @@ export function addStat(program: Command): void {
         const region = await khazana.region(address, wait)
         const all = region.size / region.pageSize
         const asked = pages ?? { first: 0, count: json === true ? pagesPerCallMax : textPagesDefault }
-        const stat = await statOf(region, { first: asked.first, count: Math.max(1, Math.min(asked.count, all - asked.first)) }, wait)
+        const stat = await statOf(
+          region,
+          { first: asked.first, count: Math.max(1, Math.min(asked.count, all - asked.first)) },
+          wait,
+        )
         if (json === true) await writeJson(documentOf(stat))
         else await writeLine(textOf(stat, asked).join('\n'))
       }),
@@ -89,7 +93,10 @@ function documentOf({ descriptor, pages, ...rest }: RegionStat): unknown {
   }
 }
 
-function textOf({ descriptor, group, epoch, allocated, allocatedBytes, pages }: RegionStat, asked: Pages): string[] {
+function textOf(
+  { descriptor, group, epoch, allocated, allocatedBytes, pages }: RegionStat,
+  asked: Pages,
+): string[] {
   const { address, size, pageSize, home, generation, revision, attributes } = descriptor
   const pageCount = size / pageSize
   const labels = Object.entries(attributes.labels).map(([name, text]) => `  label.${name}=${text}`)
@@ -103,7 +110,8 @@ function textOf({ descriptor, group, epoch, allocated, allocatedBytes, pages }: 
   if (pages.length > 0) lines.push('', 'page        version     owner           sharers')
   lines.push(...pages.map(pageLine))
   const rest = pageCount - asked.first - asked.count
-  if (rest > 0) lines.push(`... ${rest} more pages: --pages ${asked.first + asked.count}:${Math.min(rest, asked.count)}`)
+  if (rest > 0)
+    lines.push(`... ${rest} more pages: --pages ${asked.first + asked.count}:${Math.min(rest, asked.count)}`)
   return lines
 }
 

@@ -22,7 +22,10 @@ export function addUnreserve(program: Command): void {
         // An address in the middle may be a slip of the keys, and this cannot be undone.
         if (region.address !== address) {
           const start = formatAddress(region.address)
-          throw new KhazanaError('invalid-argument', `${formatAddress(address)} lies in the region that begins at ${start}`)
+          throw new KhazanaError(
+            'invalid-argument',
+            `${formatAddress(address)} lies in the region that begins at ${start}`,
+          )
         }
         await region.unreserve(wait)
         if (json === true) await writeJson({ address: formatAddress(address), size: region.size })

@@ -40,7 +40,8 @@ export function settle(crew: CrewState, commit: CommitId): void {
     crew.mark(state)
   }
   crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: undefined })
-  if (origin.kind === 'child' && crew.plantedBug !== 'acknowledge-before-durable') {
+  const isTold = crew.isRoot && crew.plantedBug === 'acknowledge-before-durable'
+  if (origin.kind === 'child' && !isTold) {
     crew.send(origin.child, { kind: 'committed', commit: origin.commit })
   }
 }
@@ -94,12 +95,7 @@ function ticketOf(origin: Commit['origin']): number | undefined {
 export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: readonly PageStamp[]): void {
   const isHeld = (stamp: PageStamp): boolean => {
     const state = crew.pages.get(stamp.page)
-    return (
-      stamp.hasBytes &&
-      state?.right === exclusive &&
-      state.children?.get(child) === exclusive &&
-      stamp.version === state.version + 1
-    )
+    return stamp.hasBytes && state?.children?.get(child) === exclusive && stamp.version === state.version + 1
   }
   if (pages.length === 0 || crew.hasVoided(child) || !pages.every(isHeld)) {
     for (const { page } of pages) {

@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Transfer } from '../../wire/crew-message.js'
 import type { CrewState } from './crew-state.js'
 import type { ChildRequest, PageState, Right } from './page-state.js'
-import { exclusive, none, toKept, toToken } from './page-state.js'
+import { exclusive, noBytes, none, toKept, toToken } from './page-state.js'
 import { refuseLock } from './locks.js'
 
 export interface AcquireRequest {
@@ -29,7 +29,8 @@ export function onAcquire(crew: CrewState, child: SiteId, request: AcquireReques
       continue
     }
     const state = crew.page(page)
-    state.queue.push({ kind: 'child', child, serial, right, known: known[offset] ?? -1 })
+    const isAlone = range.count === 1
+    state.queue.push({ kind: 'child', child, serial, right, known: known[offset] ?? noBytes, isAlone })
     crew.involve(child, state.page)
     crew.mark(state)
   }
@@ -107,7 +108,8 @@ export function onChildLost(crew: CrewState, child: SiteId): void {
 /**
  * Tells children to go down to `keep`, each once. `waiting` is spared: it is the one that is to have more. Where the
  * token comes from one owner and goes to one sibling that it can reach, the owner hands it over itself: the bytes
- * travel once, and the requester waits for one message less.
+ * travel once, and the requester waits for one message less. Not so where the question was about several pages: they
+ * come by the home, in messages of many pages, which is fewer by far.
  */
 export function recallChildren(
   crew: CrewState,
@@ -136,7 +138,7 @@ function directTransfer(
   owner: SiteId,
   waiting: ChildRequest | undefined,
 ): Transfer | undefined {
-  if (waiting === undefined || state.unsettled > 0) return undefined
+  if (waiting?.isAlone !== true || state.unsettled > 0) return undefined
   if (!isNode(owner) || !isNode(waiting.child) || state.children?.get(owner) !== exclusive) return undefined
   const session = crew.site.siblingSession(waiting.child)
   if (session === undefined || crew.site.siblingSession(owner) === undefined) return undefined

@@ -21,7 +21,8 @@ export function loseRights(crew: CrewState, states: readonly PageState[]): void 
     state.recalled = undefined
     revokeChildren(crew, state)
     // Bytes that may never have become durable are no base to build on.
-    if (state.unsettled > 0 && state.version !== noBytes) {
+    const hasUnproven = state.unsettled > 0 && state.version !== noBytes
+    if (hasUnproven && crew.plantedBug !== 'keep-failed-bytes') {
       state.version = noBytes
       crew.effects.push({ kind: 'drop', page: state.page })
     }

@@ -47,6 +47,8 @@ export interface ChildRequest {
   readonly right: Right
   /** The version the child has bytes of, or `noBytes`. */
   readonly known: number
+  /** Whether the question was about this page alone. */
+  readonly isAlone: boolean
 }
 
 export type Waiter = LockRequest | ChildRequest

@@ -11,10 +11,16 @@ export type PlantedBug =
   | 'forget-a-sharer'
   /** A commit is answered when it is received, not when it is durable. */
   | 'acknowledge-before-durable'
+  /** A child is granted a token while its answer to a recall is on its way. */
+  | 'grant-while-recalled'
+  /** Bytes of a commit that failed are kept, and count as the version that they would have had. */
+  | 'keep-failed-bytes'
 
 export const plantedBugs: readonly PlantedBug[] = [
   'yield-while-locked',
   'grant-before-durable',
   'forget-a-sharer',
   'acknowledge-before-durable',
+  'grant-while-recalled',
+  'keep-failed-bytes',
 ]

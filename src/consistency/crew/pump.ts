@@ -1,3 +1,4 @@
+import type { SiteId } from '../../address/identity.js'
 import type { CrewState } from './crew-state.js'
 import { grantChild, recallChildren } from './downstream.js'
 import { graceAllows, pin } from './locks.js'
@@ -30,7 +31,7 @@ function serveQueue(crew: CrewState, state: PageState): void {
     if (!graceAllows(crew, waiter)) return
     const child = waiter.kind === 'child' ? waiter : undefined
     // It was told to give up what it has. Its answer is yet to come, and must not be taken for one about the new right.
-    if (child !== undefined && state.recalling?.has(child.child) === true) return
+    if (child !== undefined && owesAnswer(crew, state, child.child)) return
     if (!childrenAllow(crew, state, waiter)) {
       recallChildren(crew, state, waiter.right === shared ? shared : none, child)
       return
@@ -43,6 +44,10 @@ function serveQueue(crew: CrewState, state: PageState): void {
     if (waiter.kind === 'child') grantChild(crew, state, waiter)
     else pin(crew, state, waiter)
   }
+}
+
+function owesAnswer(crew: CrewState, state: PageState, child: SiteId): boolean {
+  return state.recalling?.has(child) === true && crew.plantedBug !== 'grant-while-recalled'
 }
 
 /** Whether what other children hold allows the waiter its right. */

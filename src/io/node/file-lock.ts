@@ -24,7 +24,10 @@ export function lockFile(path: string): DirectoryLock {
     fs.closeSync(fd)
     const isTaken = errno === koffi.os.errno['EWOULDBLOCK'] || errno === koffi.os.errno['EAGAIN']
     if (isTaken)
-      throw new KhazanaError('directory-in-use', `${path} is locked by process ${owner === '' ? 'unknown' : owner}`)
+      throw new KhazanaError(
+        'directory-in-use',
+        `${path} is locked by process ${owner === '' ? 'unknown' : owner}`,
+      )
     throw new KhazanaError('storage-failed', `${path} cannot be locked: error ${errno}`)
   }
   // For people; the lock itself is the kernel's.

@@ -23,7 +23,8 @@ export class CallTable {
   /** The peer's answer. Throws the peer's error, `timeout`, `aborted`, `outcome-unknown`. */
   async call(call: Call, options: WaitOptions): Promise<Result> {
     if (this.#session.loss !== undefined) throw this.#session.loss.error
-    if (this.#open.size >= callsOpenMax) throw new KhazanaError('busy', 'too many requests wait for this node')
+    if (this.#open.size >= callsOpenMax)
+      throw new KhazanaError('busy', 'too many requests wait for this node')
     const id = ++this.#id
     const answer = withResolvers<Result>()
     this.#open.set(id, answer)
@@ -40,13 +41,16 @@ export class CallTable {
     if (answer === undefined) return
     this.#open.delete(message.id)
     if (message.kind === 'response') answer.resolve(message.result)
-    else answer.reject(new KhazanaError(isErrorCode(message.code) ? message.code : 'internal', message.message))
+    else
+      answer.reject(new KhazanaError(isErrorCode(message.code) ? message.code : 'internal', message.message))
   }
 
   lost(error: KhazanaError): void {
     for (const answer of this.#open.values()) {
       answer.reject(
-        new KhazanaError('outcome-unknown', 'the connection was lost before the answer came', { cause: error }),
+        new KhazanaError('outcome-unknown', 'the connection was lost before the answer came', {
+          cause: error,
+        }),
       )
     }
     this.#open.clear()

@@ -249,7 +249,11 @@ export class Home {
     const { descriptor } = region
     return region.exclusively(async () => {
       this.#checkCurrent(region)
-      await this.#free(region, { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize }, options)
+      await this.#free(
+        region,
+        { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
+        options,
+      )
       await this.#options.store.commit({ drops: [region.space], deletes: [regionKey(descriptor.address)] })
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
@@ -312,7 +316,10 @@ export class Home {
 
   #checkSupported({ protocol, minReplicas }: RegionAttributes): void {
     if (!this.#options.isProtocol(protocol)) {
-      throw new KhazanaError('unsupported', `no protocol "${protocol}" is registered on this node; "crew" always is`)
+      throw new KhazanaError(
+        'unsupported',
+        `no protocol "${protocol}" is registered on this node; "crew" always is`,
+      )
     }
     if (minReplicas > 1) {
       const limit = 'homes have no backups in this version'
@@ -358,7 +365,9 @@ function missing(allocated: RangeSet, pages: PageRange): PageRange[] {
   return gaps
 }
 
-function* pieces(ranges: readonly { readonly first: number; readonly count: number }[]): Generator<PageRange> {
+function* pieces(
+  ranges: readonly { readonly first: number; readonly count: number }[],
+): Generator<PageRange> {
   for (const { first, count } of ranges) {
     for (let start = 0; start < count; start += freePagesMax) {
       yield { first: (first + start) as PageIndex, count: Math.min(freePagesMax, count - start) }

@@ -48,6 +48,11 @@ export class HomedRegion implements HomeBacking {
     return stored > 0 ? stored : (this.floor as Version)
   }
 
+  storedVersion(page: PageIndex): Version | undefined {
+    const stored = this.#store.versionOf(this.space, page)
+    return stored > 0 ? stored : undefined
+  }
+
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
     return this.#store.read(this.space, page)
   }
@@ -91,7 +96,9 @@ export class HomedRegion implements HomeBacking {
   }
 
   isDamaged(page: PageIndex): boolean {
-    return this.#store.damage.some((found) => found.kind === 'page' && found.space === this.space && found.page === page)
+    return this.#store.damage.some(
+      (found) => found.kind === 'page' && found.space === this.space && found.page === page,
+    )
   }
 
   /** Runs one change of the region's storage after the other. */

@@ -28,7 +28,16 @@ export const regionKeyPrefix = keyPrefix
 export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Uint8Array {
   const { size, pageSize, generation, revision, attributes } = descriptor
   const ranges = [...allocated].map(({ first, count }) => [first, count])
-  const record = { format: recordFormat, size, pageSize, generation, revision, attributes, floor, allocated: ranges }
+  const record = {
+    format: recordFormat,
+    size,
+    pageSize,
+    generation,
+    revision,
+    attributes,
+    floor,
+    allocated: ranges,
+  }
   return new TextEncoder().encode(JSON.stringify(record))
 }
 
@@ -36,7 +45,10 @@ export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Ui
 export function decodeRegion(key: string, value: Uint8Array, home: NodeId): RegionRecord {
   const record = parse(key, value)
   if (record.format !== recordFormat) {
-    throw new KhazanaError('bad-format', `region record ${key} has format ${record.format}: use a newer khazana`)
+    throw new KhazanaError(
+      'bad-format',
+      `region record ${key} has format ${record.format}: use a newer khazana`,
+    )
   }
   const { size, pageSize, generation, revision, attributes, floor } = record
   const address = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address

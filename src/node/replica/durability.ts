@@ -66,7 +66,9 @@ export class Durability {
   /** Nobody will say any more what became of open commits. */
   close(error: KhazanaError): void {
     for (const section of this.#sections.values()) {
-      section.reject(new KhazanaError('outcome-unknown', 'closed before the write was confirmed', { cause: error }))
+      section.reject(
+        new KhazanaError('outcome-unknown', 'closed before the write was confirmed', { cause: error }),
+      )
     }
     this.#sections.clear()
     this.#endWitnesses(() => true, error)

@@ -8,14 +8,16 @@ import { contiguous } from './lock-context.js'
 export interface FrameTableOptions {
   readonly pageSize: number
   readonly memory: PageMemory
+  /** Where buffers that nobody uses any more go. */
+  readonly give: (buffer: Uint8Array) => void
+  /** Whether storage may still hold the page's newest bytes. */
+  readonly isUnsettled: (page: PageIndex) => boolean
   /** Told apart from other regions' pages by it, in the memory's guesses. */
   readonly key: number
   /** At the home, where pages that are not in memory come from. */
   readonly backing: HomeBacking | undefined
   /** Gives a page up, if its state allows: nothing may be lost with it. */
   readonly mayEvict: (page: PageIndex) => boolean
-  /** The newest version there is of the page at this site. */
-  readonly versionOf: (page: PageIndex) => number
 }
 
 /**
@@ -39,7 +41,7 @@ export class FrameTable implements FrameOwner {
   set(page: PageIndex, bytes: Uint8Array): RegionFrame {
     const existing = this.#frames.get(page)
     if (existing !== undefined) {
-      existing.bytes = bytes
+      this.replace(existing, bytes)
       return existing
     }
     const frame = new RegionFrame(this, page, bytes)
@@ -49,10 +51,25 @@ export class FrameTable implements FrameOwner {
     return frame
   }
 
+  /** Gives the frame new bytes, and the old ones away if they are nobody else's. */
+  replace(frame: RegionFrame, bytes: Uint8Array): void {
+    this.#recycle(frame)
+    frame.bytes = bytes
+    frame.isEscaped = false
+  }
+
+  /** Making a buffer costs more than filling it, so those that are certainly free are used again. */
+  #recycle(frame: RegionFrame): void {
+    const { bytes, page } = frame
+    if (frame.isEscaped || bytes.buffer.byteLength !== bytes.length || this.#options.isUnsettled(page)) return
+    this.#options.give(bytes)
+  }
+
   drop(page: PageIndex): void {
     const frame = this.#frames.get(page)
     if (frame === undefined) return
     this.#frames.delete(page)
+    this.#recycle(frame)
     this.#options.memory.remove(frame)
   }
 
@@ -89,9 +106,8 @@ export class FrameTable implements FrameOwner {
       const stored = await backing.load(page)
       const frame = this.#frames.get(page)
       if (frame !== undefined) return frame
-      const version = stored?.version ?? backing.versionOf(page)
-      // What was read was overtaken while it was being read.
-      if (version !== this.#options.versionOf(page)) continue
+      // What was read was overtaken while it was being read. Bytes that are not durable yet never leave memory.
+      if (stored?.version !== backing.storedVersion(page)) continue
       return this.set(page, stored?.bytes ?? new Uint8Array(this.#options.pageSize))
     }
   }
@@ -101,7 +117,9 @@ export class FrameTable implements FrameOwner {
     const size = this.#options.pageSize
     const frames: RegionFrame[] = []
     for (let page = first; page < first + count; page++) {
-      frames.push(present(this.#frames.get(page), 'a locked page is in memory'))
+      const frame = present(this.#frames.get(page), 'a locked page is in memory')
+      frame.isEscaped = true
+      frames.push(frame)
     }
     const found = contiguous(
       frames.map((frame) => frame.bytes),
@@ -121,6 +139,7 @@ export class FrameTable implements FrameOwner {
   evict(frame: RegionFrame): boolean {
     if (frame.pins > 0 || !this.#options.mayEvict(frame.page)) return false
     this.#frames.delete(frame.page)
+    this.#recycle(frame)
     return true
   }
 }

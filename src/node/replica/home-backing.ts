@@ -6,6 +6,8 @@ export interface HomeBacking {
   isAllocated(range: PageRange): boolean
   /** The newest durable version; the version of zeros where the page was never written. */
   versionOf(page: PageIndex): Version
+  /** The version that `load` finds at this moment; undefined where it finds none. */
+  storedVersion(page: PageIndex): Version | undefined
   /** Undefined: never written since allocated. Throws `damaged`. */
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
   /**

@@ -166,7 +166,9 @@ export class LockContext {
 
   #check(offset: number, length: number): void {
     if (this.#state !== 'open') {
-      throw this.#state === 'broken' ? broken() : new KhazanaError('context-closed', 'the lock was released already')
+      throw this.#state === 'broken'
+        ? broken()
+        : new KhazanaError('context-closed', 'the lock was released already')
     }
     if (!this.#owner.isValid()) throw broken()
     // Written so that NaN fails.
@@ -202,7 +204,11 @@ export class LockContext {
     const size = this.#pageSize
     this.hasViews = true
     if (firstSlot === lastSlot) return this.#shadowOf(firstSlot, false)
-    const found = contiguous(this.shadows?.slice(firstSlot, lastSlot + 1) ?? [], lastSlot - firstSlot + 1, size)
+    const found = contiguous(
+      this.shadows?.slice(firstSlot, lastSlot + 1) ?? [],
+      lastSlot - firstSlot + 1,
+      size,
+    )
     if (found !== undefined) return found
     const memory = new Uint8Array((lastSlot - firstSlot + 1) * size)
     const shadows = (this.shadows ??= [])
@@ -225,7 +231,8 @@ export function contiguous(
   if (first === undefined || pages.length < count) return undefined
   for (let slot = 0; slot < count; slot++) {
     const page = pages[slot]
-    if (page?.buffer !== first.buffer || page.byteOffset !== first.byteOffset + slot * pageSize) return undefined
+    if (page?.buffer !== first.buffer || page.byteOffset !== first.byteOffset + slot * pageSize)
+      return undefined
   }
   return new Uint8Array(first.buffer, first.byteOffset, count * pageSize)
 }

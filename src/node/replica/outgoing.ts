@@ -73,8 +73,9 @@ export class Outgoing {
     for (let entry = entries[0]; entry !== undefined && isCurrent(); entry = entries[0]) {
       try {
         if (entry.pages.length > 0 && !session.writable) await session.whenWritable()
-        const pages = await this.#load(to, entry)
-        if (pages !== undefined && isCurrent()) this.#post(session, entry.message, pages)
+        const { message, pages } = await this.#load(to, entry)
+        const isEmpty = entry.pages.length > 0 && stampsOf(message)?.length === 0
+        if (!isEmpty && isCurrent()) this.#post(session, message, pages)
       } catch {
         // The session is lost, and with it everything that waits for it: its loss is told to all who must know.
         break
@@ -84,16 +85,17 @@ export class Outgoing {
     if (this.#waiting.get(to) === entries) this.#waiting.delete(to)
   }
 
-  /** The bytes of the entry's pages; undefined where one cannot be read, which is told. */
-  async #load(to: SiteId, { message, pages }: Entry): Promise<readonly Uint8Array[] | undefined> {
-    const stamps = stampsOf(message)?.filter((stamp) => stamp.hasBytes) ?? []
+  /** The entry with all its bytes, and without the pages that cannot be read, which is told. */
+  async #load(to: SiteId, entry: Entry): Promise<Entry> {
+    const unreadable = new Set<PageIndex>()
     const loaded: Uint8Array[] = []
-    for (const [slot, stamp] of stamps.entries()) {
-      const bytes = pages[slot] ?? (await this.#loadPage(to, message, stamp.page))
-      if (bytes === undefined) return undefined
-      loaded.push(bytes)
+    const stamps = stampsOf(entry.message)?.filter((stamp) => stamp.hasBytes) ?? []
+    for (const [slot, { page }] of stamps.entries()) {
+      const bytes = entry.pages[slot] ?? (await this.#loadPage(to, entry.message, page))
+      if (bytes === undefined) unreadable.add(page)
+      else loaded.push(bytes)
     }
-    return loaded
+    return { message: without(entry.message, unreadable), pages: loaded }
   }
 
   async #loadPage(to: SiteId, message: CmMessage, page: PageIndex): Promise<Uint8Array | undefined> {
@@ -105,13 +107,17 @@ export class Outgoing {
       return undefined
     }
     frame.pins -= 1
+    frame.isEscaped = true
     return frame.bytes
   }
 
   #pagesOf(message: CmMessage): (Uint8Array | undefined)[] {
     const pages: (Uint8Array | undefined)[] = []
     for (const stamp of stampsOf(message) ?? []) {
-      if (stamp.hasBytes) pages.push(this.#options.frames.get(stamp.page)?.bytes)
+      if (!stamp.hasBytes) continue
+      const frame = this.#options.frames.get(stamp.page)
+      if (frame !== undefined) frame.isEscaped = true
+      pages.push(frame?.bytes)
     }
     return pages
   }
@@ -128,6 +134,11 @@ export function stampsOf(message: CmMessage): readonly PageStamp[] | undefined {
   if (message.kind === 'grant' || message.kind === 'commit') return message.pages
   if (message.kind === 'transfer') return [message.page]
   return undefined
+}
+
+function without(message: CmMessage, pages: ReadonlySet<PageIndex>): CmMessage {
+  if (pages.size === 0 || message.kind !== 'grant') return message
+  return { ...message, pages: message.pages.filter(({ page }) => !pages.has(page)) }
 }
 
 /** A message over many large pages as several. */

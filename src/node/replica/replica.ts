@@ -57,7 +57,8 @@ export class Replica implements ContextOwner {
   /** Parts of large sections of children, until the last is there. */
   readonly #parts = new Map<SiteId, { readonly pages: PageStamp[]; readonly payloads: Uint8Array[] }>()
   /** Effects not performed yet, while others are: performing never nests. */
-  readonly #pending: { readonly effects: readonly CmEffect[]; readonly payloads: readonly Uint8Array[] }[] = []
+  readonly #pending: { readonly effects: readonly CmEffect[]; readonly payloads: readonly Uint8Array[] }[] =
+    []
   #isPerforming = false
   #uplink: Session | undefined
   #closed: KhazanaError | undefined
@@ -80,8 +81,11 @@ export class Replica implements ContextOwner {
       memory: env.frames,
       key: descriptor.generation * 0x1_0000_0000,
       backing,
+      give: (buffer) => {
+        env.buffers.give(buffer)
+      },
+      isUnsettled: (page) => this.#manager.isUnsettled(page),
       mayEvict: (page) => this.#mayEvict(page),
-      versionOf: (page) => this.#manager.inspect(page).version,
     })
     this.#outgoing = new Outgoing({
       region: descriptor.address,
@@ -157,7 +161,10 @@ export class Replica implements ContextOwner {
     const { lockMemory } = this.#env
     if (bytes > lockMemory.bytesMax) {
       const limit = `locks may hold ${lockMemory.bytesMax} bytes of memory together`
-      throw new KhazanaError('no-memory', `a lock over ${bytes} bytes is too large: ${limit}; lock less at a time`)
+      throw new KhazanaError(
+        'no-memory',
+        `a lock over ${bytes} bytes is too large: ${limit}; lock less at a time`,
+      )
     }
     const id = ++this.#lockId as LockId
     const waiting: WaitingLock = {
@@ -284,7 +291,12 @@ export class Replica implements ContextOwner {
     waiting.outcome.resolve(this.#newContext(waiting.mode, waiting.range, first, frames))
   }
 
-  #newContext(mode: LockMode, range: ByteRange, first: PageIndex, frames: readonly RegionFrame[]): LockContext {
+  #newContext(
+    mode: LockMode,
+    range: ByteRange,
+    first: PageIndex,
+    frames: readonly RegionFrame[],
+  ): LockContext {
     const context = new LockContext(this, mode, range, { first, frames })
     this.#contexts.add(context)
     return context
@@ -322,7 +334,8 @@ export class Replica implements ContextOwner {
     shadows.forEach((bytes, slot) => {
       const frame = context.frames[slot]
       if (bytes === undefined || frame === undefined) return
-      frame.bytes = bytes
+      this.#frames.replace(frame, bytes)
+      frame.isEscaped = context.hasViews
       written.push((first + slot) as PageIndex)
     })
     const { ticket, promise } = this.#durability.newSection()
@@ -532,7 +545,10 @@ export class Replica implements ContextOwner {
     for (const waiting of this.#waiting.values()) {
       const { first, count } = waiting.pages
       if (waiting.state !== 'granted' || page < first || page >= first + count) continue
-      waiting.failure ??= new KhazanaError('context-broken', 'the right was lost while the pages were being fetched')
+      waiting.failure ??= new KhazanaError(
+        'context-broken',
+        'the right was lost while the pages were being fetched',
+      )
     }
   }
 
@@ -545,15 +561,19 @@ export class Replica implements ContextOwner {
 
   /** A page that a child was granted cannot be read: it gets the reason instead, and no right. */
   #onUnreadable(to: SiteId, message: CmMessage, page: PageIndex, error: KhazanaError): void {
-    this.#env.logger.log('error', 'a page cannot be served', { page, to, code: error.code, reason: error.message })
+    this.#env.logger.log('error', 'a page cannot be served', {
+      page,
+      to,
+      code: error.code,
+      reason: error.message,
+    })
     if (message.kind !== 'grant') return
-    const { serial, pages } = message
-    for (const stamp of pages) {
-      const range: PageRange = { first: stamp.page, count: 1 }
-      const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
-      this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken }), [])
-      this.#outgoing.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message })
-    }
+    // The child had no right to a page whose bytes it needs, and does not hear of the one it was to get.
+    const range: PageRange = { first: page, count: 1 }
+    const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
+    this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken }), [])
+    const { serial } = message
+    this.#outgoing.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message })
   }
 }
 

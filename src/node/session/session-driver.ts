@@ -311,7 +311,11 @@ export class SessionDriver implements Session {
     this.#lapseTimer?.cancel()
     this.#lapseTimer = clock.after(Math.max(0, this.#holder.validUntil - clock.now()), () => {
       if (clock.now() < this.#holder.validUntil) this.#watchLapse()
-      else this.lose('lapsed', new KhazanaError('unreachable', `${this.peer.name} did not renew the lease in time`))
+      else
+        this.lose(
+          'lapsed',
+          new KhazanaError('unreachable', `${this.peer.name} did not renew the lease in time`),
+        )
     })
   }
 

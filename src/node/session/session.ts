@@ -32,7 +32,8 @@ export interface PeerIdentity {
  * peer said what it must not. `overrun`: the peer does not take what is sent. `closed`: this side closed it.
  */
 export interface SessionLoss {
-  readonly cause: 'goodbye' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
+  readonly cause:
+    'goodbye' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
   /**
    * On this side's clock: until when the peer, or clients of it, may go on using what this side granted. In the past
    * where they have said, or shown, that they do not.

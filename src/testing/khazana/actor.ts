@@ -1,6 +1,7 @@
 import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import type { Address } from '../../address/address.js'
+import type { ByteRange } from '../../address/range.js'
 import type { Clock } from '../../io/clock.js'
 import { LockContext } from '../../node/replica/lock-context.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -180,13 +181,19 @@ export class Actor {
       await region.setAttributes({ labels: { by: name } }, wait)
       if (random.chance(0.5)) await region.unreserve(wait)
       else return
-      // A stale descriptor may still be found, but nothing can be done with it.
-      const found = khazana.region(region.address, wait)
-      const after = await codeOf(found.then((stale) => stale.lock('read', all, wait)))
-      if (after === 'none') complain(`${name} locked what was unreserved`)
+      // A stale descriptor may still be found, but nothing can be done with it; or the address is another region's by now.
+      if ((await codeOf(this.#lockAgain(region, all))) === 'none') complain(`${name} locked what was unreserved`)
     } catch (error) {
       this.#judge(error)
     }
+  }
+
+  async #lockAgain(region: Region, range: ByteRange): Promise<LockContext> {
+    const found = await this.#options.khazana.region(region.address, { timeoutMs: 10_000 })
+    if (found.descriptor.generation !== region.descriptor.generation) {
+      throw new KhazanaError('no-such-region', 'the address was given to another region')
+    }
+    return found.lock('read', range, { timeoutMs: 10_000 })
   }
 
   async #lock({ region: address, cell }: Place, mode: 'read' | 'write'): Promise<LockContext> {
@@ -220,7 +227,8 @@ export class Actor {
 
   #judge(reason: unknown): void {
     const error = KhazanaError.from(reason)
-    if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed') return
+    if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed')
+      return
     this.#options.complain(`${this.#options.name}: ${error.code}: ${error.stack ?? error.message}`)
   }
 

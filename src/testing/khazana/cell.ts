@@ -36,7 +36,10 @@ export function readCell(lock: LockContext, cell: Cell): string | null {
     values.add(decoder.decode(lock.read(start + cell.pageSize - length, length)))
   }
   if (values.size !== 1) {
-    throw new KhazanaError('damaged', `${cell.key} holds parts of several sections: ${[...values].join(' | ')}`)
+    throw new KhazanaError(
+      'damaged',
+      `${cell.key} holds parts of several sections: ${[...values].join(' | ')}`,
+    )
   }
   const [value = ''] = values
   return value === '' ? null : value

@@ -23,8 +23,13 @@ export interface WatchedSite {
  */
 export function snapshotsOf(sites: readonly WatchedSite[], checksum: Checksum): SiteSnapshot[] {
   const homes = new Map<string, WatchedSite>()
-  for (const site of sites) if (site.incarnation !== undefined && !site.isInGrace()) homes.set(site.name, site)
-  return sites.map((site) => ({ site: site.name, leaseValid: true, regions: regionsOf(site, homes, checksum) }))
+  for (const site of sites)
+    if (site.incarnation !== undefined && !site.isInGrace()) homes.set(site.name, site)
+  return sites.map((site) => ({
+    site: site.name,
+    leaseValid: true,
+    regions: regionsOf(site, homes, checksum),
+  }))
 }
 
 function regionsOf(

@@ -29,7 +29,13 @@ const lookEveryMs = 7
 const complaintsMax = 20
 
 /** What may keep a node from starting while faults happen. */
-const startsLater: ReadonlySet<ErrorCode> = new Set(['unreachable', 'timeout', 'no-space', 'directory-in-use', 'closed'])
+const startsLater: ReadonlySet<ErrorCode> = new Set([
+  'unreachable',
+  'timeout',
+  'no-space',
+  'directory-in-use',
+  'closed',
+])
 
 export interface KhazanaWorkloadOptions {
   /** A fault of the protocol, to see that it is found. */
@@ -76,7 +82,9 @@ export class KhazanaWorkload implements Workload {
     for (let index = 1; index <= shape.nodes; index++) {
       const machine = stage.world.addMachine(`node-${index}`)
       machines.push(machine)
-      const service = machine.install('node', (world, process) => this.#runNode(stage, shape, index, world, process))
+      const service = machine.install('node', (world, process) =>
+        this.#runNode(stage, shape, index, world, process),
+      )
       services.push(service)
       service.start()
       // One after the other, so that each gets the id that its name says.
@@ -112,7 +120,7 @@ export class KhazanaWorkload implements Workload {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
     const { pageSize } = shape
-    for (let key = 0; key < shape.keys; ) {
+    for (let key = 0; key < shape.keys;) {
       const { khazana } = random.pick(owners)
       const cells = random.int(1, 3)
       const pages = Array.from({ length: cells }, () => random.pick([1, 1, 2, 3]))
@@ -177,7 +185,13 @@ export class KhazanaWorkload implements Workload {
 
   // ---- programs -------------------------------------------------------------------------------------------------
 
-  async #runNode(stage: Stage, shape: Shape, index: number, world: World, process: SimProcess): Promise<void> {
+  async #runNode(
+    stage: Stage,
+    shape: Shape,
+    index: number,
+    world: World,
+    process: SimProcess,
+  ): Promise<void> {
     for (;;) {
       try {
         const node = await Node.start({
