@@ -4,7 +4,7 @@ import type { Khazana } from '../../src/index.js'
  * What a part can be asked to do, by name. Arguments and results are plain data: they travel between processes. (The
  * parts' own interfaces say more, and are what the bench works with.)
  */
-type Actions = Readonly<Record<string, (argument: never) => unknown>>
+export type Actions = Readonly<Record<string, (argument: never) => unknown>>
 
 /** The process that a part runs in. */
 export interface Host {

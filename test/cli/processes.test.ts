@@ -41,7 +41,10 @@ test('every --json is one document on stdout', async () => {
   await using folder = await TemporaryFolder.make()
   await using daemon = await Daemon.start(folder.in('a'))
   const json = async (args: string, input = ''): Promise<Record<string, unknown>> =>
-    JSON.parse(await output([...args.split(' '), '--json'], { at: daemon.at, input })) as Record<string, unknown>
+    JSON.parse(await output([...args.split(' '), '--json'], { at: daemon.at, input })) as Record<
+      string,
+      unknown
+    >
 
   const region = await json('reserve 20KiB --page-size 8KiB')
   const { address } = region
@@ -62,7 +65,10 @@ test('every --json is one document on stdout', async () => {
   assert.deepEqual(await json(`free ${address} --offset 8KiB`), { address, offset: 8192, length: 16_384 })
   assert.deepEqual(await json(`unreserve ${address}`), { address, size: 24_576 })
   const { nodes } = (await json('nodes')) as { nodes: { name: string; status: { regions: number } }[] }
-  assert.deepEqual(nodes.map(({ name, status }) => [name, status.regions]), [['node-1', 0]])
+  assert.deepEqual(
+    nodes.map(({ name, status }) => [name, status.regions]),
+    [['node-1', 0]],
+  )
   const { attributes: stored } = (await json('put -', 'content')) as { attributes: { labels: unknown } }
   assert.deepEqual(stored.labels, { 'content-length': '7' })
 })
@@ -79,7 +85,9 @@ test('a reader that stops early ends the command quietly', async () => {
   await using folder = await TemporaryFolder.make()
   await using daemon = await Daemon.start(folder.in('a'))
   const address = await output(['put', '-'], { at: daemon.at, input: Buffer.alloc(5 * MiB, 'y') })
-  const child = spawn(process.execPath, [bin, 'get', address, '--at', daemon.at], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [bin, 'get', address, '--at', daemon.at], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const stderr: Buffer[] = []
   child.stderr.on('data', (bytes: Buffer) => stderr.push(bytes))
   await once(child.stdout, 'data')
@@ -100,7 +108,9 @@ test('a put that is interrupted gives back what it reserved', async () => {
   assert.deepEqual([regions, allocatedBytes], [0, 0])
 })
 
-async function statusOf(daemon: Daemon): Promise<{ readonly regions: number; readonly allocatedBytes: number }> {
+async function statusOf(
+  daemon: Daemon,
+): Promise<{ readonly regions: number; readonly allocatedBytes: number }> {
   const { nodes } = JSON.parse(await output(['nodes', '--json'], { at: daemon.at })) as {
     nodes: { status: { regions: number; allocatedBytes: number } }[]
   }
@@ -113,7 +123,9 @@ interface ReadyCluster {
   readonly nodes: readonly ReadyNode[]
 }
 
-async function startCluster(dir: string): Promise<{ child: ChildProcess; ready: ReadyCluster; stderr: Buffer[] }> {
+async function startCluster(
+  dir: string,
+): Promise<{ child: ChildProcess; ready: ReadyCluster; stderr: Buffer[] }> {
   const child = spawn(process.execPath, [bin, 'cluster', '--nodes', '3', '--dir', dir, '--lease', '500'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

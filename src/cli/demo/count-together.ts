@@ -36,12 +36,19 @@ export async function countTogether(
 
   const total = await readCounter(region, { signal })
   const expected = nodes.length * incrementsEach
-  if (total !== expected) throw new KhazanaError('internal', `the number is ${total} and should be ${expected}`)
-  say(`     ${nodes.length} x ${incrementsEach} = ${total}: no addition was lost. ${seconds.toFixed(2)} s, starting the processes included.`)
+  if (total !== expected)
+    throw new KhazanaError('internal', `the number is ${total} and should be ${expected}`)
+  say(
+    `     ${nodes.length} x ${incrementsEach} = ${total}: no addition was lost. ${seconds.toFixed(2)} s, starting the processes included.`,
+  )
 }
 
 async function runCounter(args: readonly string[], signal: AbortSignal): Promise<void> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'inherit', 'inherit'], signal })
+  const child = spawn(process.execPath, [program, ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    signal,
+  })
   const [status] = (await once(child, 'close')) as [number | null]
-  if (status !== 0) throw new KhazanaError('internal', `a counting process ended with status ${status ?? 'of a signal'}`)
+  if (status !== 0)
+    throw new KhazanaError('internal', `a counting process ended with status ${status ?? 'of a signal'}`)
 }

@@ -26,13 +26,17 @@ export async function shareFile(
   await using writer = await Khazana.connect(from.socket, { signal })
   await using reader = await Khazana.connect(to.socket, { signal })
 
-  say(`\n2. A file that only programs at ${from.name} have seen so far: ${file}, ${(input.bytes / MiB).toFixed(1)} MiB.`)
+  say(
+    `\n2. A file that only programs at ${from.name} have seen so far: ${file}, ${(input.bytes / MiB).toFixed(1)} MiB.`,
+  )
   const storing = performance.now()
   const region = await writer.reserve(input.bytes, { pageSize, signal })
   await region.allocate(undefined, { signal })
   const original = createHash('sha256')
   await writeAll(region, 0, hashed(input.read(), original), { signal })
-  say(`     stored through ${from.name} at address ${formatAddress(region.address)}, and safe on its disk: ${rate(input.bytes, storing)}`)
+  say(
+    `     stored through ${from.name} at address ${formatAddress(region.address)}, and safe on its disk: ${rate(input.bytes, storing)}`,
+  )
 
   const reading = performance.now()
   const copy = createHash('sha256')
@@ -41,7 +45,8 @@ export async function shareFile(
   say(`     read back through ${to.name}, which has never seen it: ${rate(input.bytes, reading)}`)
 
   const [before, after] = [original.digest('hex'), copy.digest('hex')]
-  if (before !== after) throw new KhazanaError('internal', `the file came back different: ${before} became ${after}`)
+  if (before !== after)
+    throw new KhazanaError('internal', `the file came back different: ${before} became ${after}`)
   say(`     both are the same, byte for byte: SHA-256 ${before.slice(0, 16)}...`)
 }
 

@@ -182,7 +182,8 @@ export class Actor {
       if (random.chance(0.5)) await region.unreserve(wait)
       else return
       // A stale descriptor may still be found, but nothing can be done with it; or the address is another region's by now.
-      if ((await codeOf(this.#lockAgain(region, all))) === 'none') complain(`${name} locked what was unreserved`)
+      if ((await codeOf(this.#lockAgain(region, all))) === 'none')
+        complain(`${name} locked what was unreserved`)
     } catch (error) {
       this.#judge(error)
     }
