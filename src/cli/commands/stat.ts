@@ -104,7 +104,7 @@ function textOf(
     `region ${formatAddress(address)}: ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
-    `storage ${formatSize(allocatedBytes)}: ${allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ') || 'none'}`,
+    `storage ${formatSize(allocatedBytes)}: ${allocated.length === 0 ? 'none' : allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ')}`,
     ...(labels.length === 0 ? [] : ['labels', ...labels]),
   ]
   if (pages.length > 0) lines.push('', 'page        version     owner           sharers')
