@@ -40,14 +40,10 @@ More on a command: khazana COMMAND --help`
 
 /** The command line: does what the arguments say and sets the exit status of the process. */
 export async function run(args: readonly string[]): Promise<void> {
-  // Timers of the library keep no process alive, and while a node is not reached there may be nothing but timers.
-  const untilDone = setInterval(() => undefined, 2 ** 30)
   try {
     await makeProgram().parseAsync(args, { from: 'user' })
   } catch (reason) {
     process.exitCode ??= report(reason)
-  } finally {
-    clearInterval(untilDone)
   }
 }
 

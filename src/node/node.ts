@@ -497,6 +497,8 @@ async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<No
   const digits = [...options.world.random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0'))
   const node = founder
   const identity = { cluster: clusterId(digits.join('')), node, name: options.name ?? `node-${node}` }
+  // A member before anybody can come to join: the ids of others count on from its own.
+  await record.writeMembers(1, [{ node, name: identity.name, listen: '' }])
   await record.writeIdentity(identity)
   return identity
 }

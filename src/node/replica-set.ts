@@ -118,6 +118,8 @@ export class ReplicaSet {
       if (isChildOf(replica, peer)) replica.parentLost()
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
+    // Nothing begins here any more that would have to wait.
+    if (this.#isClosed) return
     const { clock } = this.#environment
     const delayMs = rightsEndAt - clock.now()
     if (delayMs <= 0) this.#childLost(peer)

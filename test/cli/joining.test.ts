@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
 import { khazana, output } from './command.js'
@@ -23,6 +25,36 @@ test('a node waits for the founding node that it is to join', async () => {
   const nodes = await output(['nodes', '--at', member.at])
   assert.match(nodes, /node-1/)
 })
+
+test('nodes that are all started at once find together', async () => {
+  for (let round = 0; round < 3; round++) {
+    await using folder = await TemporaryFolder.make()
+    const port = String(await freePort())
+    const member = (name: string): Promise<Daemon> => Daemon.start(folder.in(name), ['--join', `127.0.0.1:${port}`])
+    const starts = await Promise.allSettled([
+      ...[member('b'), member('c')],
+      Daemon.start(folder.in('a'), ['--listen', `127.0.0.1:${port}`]),
+    ])
+    const nodes = starts.filter((start) => start.status === 'fulfilled').map(({ value }) => value)
+    await Promise.all(nodes.map((node) => node.end('SIGKILL')))
+    assert.deepEqual(
+      starts.map((start) => (start.status === 'rejected' ? String(start.reason) : 'serves')),
+      ['serves', 'serves', 'serves'],
+    )
+    assert.deepEqual(nodes.map(({ ready }) => ready.node).sort(), [1, 2, 3])
+  }
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  server.listen({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  assert.ok(address !== null && typeof address === 'object')
+  return address.port
+}
 
 test('a node does not wait for ever for a founding node that never comes', async () => {
   await using folder = await TemporaryFolder.make()

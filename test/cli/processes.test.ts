@@ -3,9 +3,11 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { readdir, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
 import type { ReadyNode } from '../../src/cli/ready.js'
 import { bin, bytesOf, khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
@@ -135,6 +137,35 @@ async function startCluster(
   assert.match(line, /^ready \{/)
   return { child, ready: JSON.parse(line.slice('ready '.length)) as ReadyCluster, stderr }
 }
+
+test('a program that waits for a node that is gone is told in time, and does not just end', async () => {
+  await using folder = await TemporaryFolder.make()
+  const daemon = await Daemon.start(folder.in('a'))
+  const address = await output(['put', '-'], { at: daemon.at, input: 'x' })
+  const program = `
+    import { Khazana, parseAddress } from ${JSON.stringify(pathToFileURL(resolve('dist/src/index.js')).href)}
+    const khazana = await Khazana.connect(${JSON.stringify(daemon.at)})
+    const region = await khazana.region(parseAddress(${JSON.stringify(address)}))
+    process.stdin.once('data', async () => {
+      process.stdin.destroy()
+      try {
+        await region.lock('write', undefined, { timeoutMs: 700 })
+      } catch ({ code }) {
+        console.log(code)
+      }
+      await khazana.close()
+    })
+    console.log('connected')`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })
+  await once(lines, 'line')
+  await daemon.end('SIGKILL')
+  const told = once(lines, 'line')
+  const ended = once(child, 'close')
+  child.stdin.write('go on\n')
+  assert.deepEqual(await Promise.race([told, ended]), ['timeout'])
+  assert.deepEqual(await ended, [0, null])
+})
 
 test('a cluster is several nodes: it tells which one died, and ends them all', async () => {
   await using folder = await TemporaryFolder.make()

@@ -20,7 +20,6 @@ export const nodeClock: Clock = {
         },
         Math.min(Math.ceil(Math.max(0, remainingMs)), delayMsMax),
       )
-      timer.unref()
     }
     wait(delayMs)
     const handle: Timer = {
