@@ -37,8 +37,6 @@ function serveQueue(crew: CrewState, state: PageState): void {
       return
     }
     if (!localsAllow(state, waiter.right)) return
-    // Its answer to an earlier recall is on the way, and would be taken for one to this grant.
-    if (child !== undefined && state.recalling?.has(child.child) === true) return
     if (child !== undefined && state.unsettled > 0 && crew.plantedBug !== 'grant-before-durable') return
     state.queue.shift()
     if (waiter.kind === 'child') grantChild(crew, state, waiter)
