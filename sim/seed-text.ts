@@ -9,7 +9,7 @@ export function describeSeed(report: SimReport, realMs: number): string {
     `seed ${report.seed}:`,
     `${report.operations} operations, ${report.acknowledged} writes acknowledged,`,
     `${(report.virtualMs / 1000).toFixed(1)} s simulated in ${(realMs / 1000).toFixed(1)} s,`,
-    `faults: ${faults.join(', ') || 'none'};`,
+    `faults: ${faults.length === 0 ? 'none' : faults.join(', ')};`,
     `trace ${report.traceHash}`,
   ].join(' ')
 }

@@ -29,7 +29,7 @@ export async function openInput(path: string, signal: AbortSignal): Promise<Inpu
   await using _opened = file
   if (stat.isDirectory()) throw new KhazanaError('invalid-argument', `${path} is a directory`)
   // A pipe or a device, which may never end: as stdin.
-  return inputFrom(
+  return await inputFrom(
     await spool(interruptible(file.createReadStream({ autoClose: false }), signal)),
     basename(path),
   )

@@ -79,7 +79,7 @@ describe('a node that cannot start says why', () => {
     [['--dir', 'x', '--coordinator', 'zookeeper'], /embedded/],
     [[], /--dir/],
   ] as const) {
-    test(`when told ${args.join(' ') || 'nothing'}`, async () => {
+    test(`when told ${args.length === 0 ? 'nothing' : args.join(' ')}`, async () => {
       assertRefused(await start(...args), 2, 'invalid-argument', words)
     })
   }
