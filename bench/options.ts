@@ -4,8 +4,9 @@ export interface BenchOptions {
   readonly format: 'table' | 'json'
   /** The rows to measure; all of them where undefined. Their limits are measured in any case. */
   readonly rows: readonly string[] | undefined
-  /** Rounds that count; one more goes before them, to warm up. */
+  /** Rounds that count. */
   readonly rounds: number
+  readonly warmUpRounds: number
   readonly budgetMs: number
   /** Where to write a CPU profile of each process. */
   readonly profileDirectory: string | undefined
@@ -36,7 +37,9 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
   return {
     format: values.json ? 'json' : 'table',
     rows: values.rows?.split(','),
-    ...(values.quick ? { rounds: 2, budgetMs: 100 } : { rounds: 7, budgetMs: 300 }),
+    ...(values.quick
+      ? { rounds: 3, warmUpRounds: 1, budgetMs: 100 }
+      : { rounds: 7, warmUpRounds: 4, budgetMs: 250 }),
     profileDirectory: values.profile,
     directory: values.directory,
   }

@@ -16,6 +16,8 @@ export interface Result {
 
 export interface RunOptions {
   readonly rounds: number
+  /** Rounds before those: until the compiler has seen enough of the code, an operation takes several times as long. */
+  readonly warmUpRounds: number
   readonly budgetMs: number
   /** Told what is being done. */
   readonly progress: (line: string) => void
@@ -23,7 +25,8 @@ export interface RunOptions {
 
 /**
  * Measures all rows in rounds: every row once, then every row again. So what disturbs the machine for a while falls on
- * limits and on what is held against them alike. A row's value is the median of its rounds; the first does not count.
+ * limits and on what is held against them alike. A row's value is the median of its
+ * rounds, but for those that warm up.
  */
 export async function measure(
   stage: Stage,
@@ -35,12 +38,11 @@ export async function measure(
     options.progress(`preparing ${row.name}`)
     played.push({ row, probe: await row.open(stage), samples: [] })
   }
-  for (let round = 0; round <= options.rounds; round++) {
+  const { rounds, warmUpRounds, budgetMs, progress } = options
+  for (let round = 1 - warmUpRounds; round <= rounds; round++) {
     for (const { row, probe, samples } of played) {
-      options.progress(
-        round === 0 ? `warming up ${row.name}` : `round ${round} of ${options.rounds}: ${row.name}`,
-      )
-      const sample = await probe.round(options.budgetMs)
+      progress(round < 1 ? `warming up ${row.name}` : `round ${round} of ${rounds}: ${row.name}`)
+      const sample = await probe.round(budgetMs)
       if (round > 0) samples.push(sample)
     }
   }

@@ -1,15 +1,21 @@
 import type { Address, Region } from '../../src/index.js'
 import { present } from '../../src/stdx/assert.js'
 import type { Part } from '../process/part.js'
-import { pageBytes, rewrite, writtenRegion } from './working-set.js'
+import { rewrite, writtenRegion } from './working-set.js'
+
+export interface RegionShape {
+  readonly bytes: number
+  /** 4 KiB unless told. */
+  readonly pageSize?: number
+}
 
 interface HomeActions {
   /** Makes a region here, and writes all of it. */
-  reserve(pages: number): Promise<Address>
-  /** Makes a region here whose pages are zeros. */
-  reserveZeros(pages: number): Promise<Address>
-  /** Writes pages anew here, which takes them away from everybody else. */
-  rewrite(pages: { readonly region: Address; readonly first: number; readonly count: number }): Promise<void>
+  reserve(shape: RegionShape): Promise<Address>
+  /** Makes a region here that is all zeros. */
+  reserveZeros(bytes: number): Promise<Address>
+  /** Writes all of a region anew here, which takes it away from everybody else. */
+  rewrite(region: Address): Promise<void>
 }
 
 /** Makes and writes regions at the process that is their home. */
@@ -19,19 +25,19 @@ export const homeRegion: Part<undefined, HomeActions> = {
     const regions = new Map<Address, Region>()
     let mark = 1
     return {
-      reserve: async (pages) => {
-        const region = await writtenRegion(host.site, pages)
+      reserve: async ({ bytes, pageSize }) => {
+        const region = await writtenRegion(host.site, bytes, pageSize)
         regions.set(region.address, region)
         return region.address
       },
-      reserveZeros: async (pages) => {
-        const region = await host.site.reserve(pages * pageBytes)
+      reserveZeros: async (bytes) => {
+        const region = await host.site.reserve(bytes)
         await region.allocate()
         return region.address
       },
-      rewrite: async ({ region, first, count }) => {
+      rewrite: async (region) => {
         mark = (mark + 1) % 256
-        await rewrite(present(regions.get(region), 'the region was made here'), first, count, mark)
+        await rewrite(present(regions.get(region), 'the region was made here'), mark)
       },
     }
   },

@@ -4,6 +4,7 @@ import type { ByteRange, Khazana, Region } from '../../src/index.js'
 export const pageBytes = 4096
 /** Pages that the short operations go over: 4 MiB, more than the caches nearest to a core hold. */
 export const workingSetPages = 1024
+export const workingSetBytes = workingSetPages * pageBytes
 
 /** The order in which all rows go over the working set: shuffled, and always the same. */
 export function visitingOrder(): readonly number[] {
@@ -19,24 +20,23 @@ export function pageAt(page: number): ByteRange {
   return { offset: page * pageBytes, length: pageBytes }
 }
 
-/** A new region with storage, all its pages written once. */
-export async function writtenRegion(site: Khazana, pages: number): Promise<Region> {
-  const region = await site.reserve(pages * pageBytes)
+/** A new region with storage, all of it written once. */
+export async function writtenRegion(site: Khazana, bytes: number, pageSize = pageBytes): Promise<Region> {
+  const region = await site.reserve(bytes, { pageSize })
   await region.allocate()
-  await rewrite(region, 0, pages, 1)
+  await rewrite(region, 1)
   return region
 }
 
-/** Pages that are written under one lock. */
-const sectionPages = 1024
+/** What is written under one lock. */
+const sectionBytes = 4 * 2 ** 20
 
-/** Fills pages with the mark, and waits until they are durable. */
-export async function rewrite(region: Region, first: number, count: number, mark: number): Promise<void> {
-  for (let page = first; page < first + count; page += sectionPages) {
-    const length = Math.min(sectionPages, first + count - page) * pageBytes
-    const range = { offset: page * pageBytes, length }
-    const lock = await region.lock('write', range)
-    lock.write(range.offset, new Uint8Array(length).fill(mark))
+/** Fills the region with the mark, and waits until it is durable. */
+export async function rewrite(region: Region, mark: number): Promise<void> {
+  for (let offset = 0; offset < region.size; offset += sectionBytes) {
+    const length = Math.min(sectionBytes, region.size - offset)
+    const lock = await region.lock('write', { offset, length })
+    lock.write(offset, new Uint8Array(length).fill(mark))
     await lock.unlock()
   }
 }

@@ -9,7 +9,7 @@ import { append4k, append4k64, appendDurable4k, appendStream } from './raw-appen
 import { tcpPingPong4000k, tcpPingPong4k, tcpStream, unixPingPong4k } from './raw-sockets.js'
 import { remotePingPongWrite } from './remote-ping-pong-write.js'
 import { remoteReadMiss } from './remote-read-miss.js'
-import { streamRead, streamWrite } from './streams.js'
+import { streamRead, streamRead64k, streamWrite, streamWrite64k } from './streams.js'
 
 /** In the order of the table, which is also that of a round: each row soon after its limit. */
 export const allRows: readonly Row[] = [
@@ -31,6 +31,8 @@ export const allRows: readonly Row[] = [
   lock1000Pages,
   tcpStream,
   streamRead,
+  streamRead64k,
   appendStream,
   streamWrite,
+  streamWrite64k,
 ]

@@ -1,6 +1,6 @@
 import type { Address } from '../../src/index.js'
 import { homeRegion } from '../parts/home-region.js'
-import { pagesInOrder, workingSetPages } from '../parts/working-set.js'
+import { pagesInOrder, workingSetBytes } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
@@ -27,7 +27,9 @@ export const clientReadHit: Row = {
   limit: 'copy-4k',
   open: async (stage) => {
     const { home, client } = await stage.connected()
-    const region = await (await home.create(homeRegion, undefined)).call('reserve', workingSetPages)
+    const region = await (
+      await home.create(homeRegion, undefined)
+    ).call('reserve', { bytes: workingSetBytes })
     const part = await client.create(clientReadHitPart, region)
     return { round: (budgetMs) => part.call('round', budgetMs) }
   },

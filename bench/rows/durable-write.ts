@@ -1,7 +1,14 @@
 import { present } from '../../src/stdx/assert.js'
 import type { Address, Region } from '../../src/index.js'
 import { homeRegion } from '../parts/home-region.js'
-import { pageAt, pageBytes, pagesInOrder, workingSetPages, writtenRegion } from '../parts/working-set.js'
+import {
+  pageAt,
+  pageBytes,
+  pagesInOrder,
+  workingSetBytes,
+  workingSetPages,
+  writtenRegion,
+} from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
@@ -20,7 +27,7 @@ export const durableWritePart: Part<Address | undefined, Actions> = {
   create: async (host, address) => {
     const { site } = host
     const region =
-      address === undefined ? await writtenRegion(site, workingSetPages) : await site.region(address)
+      address === undefined ? await writtenRegion(site, workingSetBytes) : await site.region(address)
     const pages = pagesInOrder()
     const bytes = new Uint8Array(pageBytes).fill(6)
     return {
@@ -72,7 +79,9 @@ export const clientDurableWrite: Row = {
   limit: 'append-fdatasync-4k',
   open: async (stage) => {
     const { home, client } = await stage.connected()
-    const region = await (await home.create(homeRegion, undefined)).call('reserve', workingSetPages)
+    const region = await (
+      await home.create(homeRegion, undefined)
+    ).call('reserve', { bytes: workingSetBytes })
     const part = await client.create(durableWritePart, region)
     return { round: (budgetMs) => part.call('serial', budgetMs) }
   },

@@ -1,4 +1,4 @@
-import { workingSetPages, writtenRegion } from '../parts/working-set.js'
+import { workingSetBytes, writtenRegion } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
@@ -12,7 +12,7 @@ interface Actions {
 export const localReadHitPart: Part<undefined, Actions> = {
   name: 'local-read-hit',
   create: async (host) => {
-    const region = await writtenRegion(host.site, workingSetPages)
+    const region = await writtenRegion(host.site, workingSetBytes)
     return { round: (budgetMs) => timeBatches(budgetMs, readHit(region)) }
   },
 }

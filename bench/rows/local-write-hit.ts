@@ -1,5 +1,11 @@
 import { present } from '../../src/stdx/assert.js'
-import { pageBytes, pagesInOrder, workingSetPages, writtenRegion } from '../parts/working-set.js'
+import {
+  pageBytes,
+  pagesInOrder,
+  workingSetBytes,
+  workingSetPages,
+  writtenRegion,
+} from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
@@ -13,7 +19,7 @@ interface Actions {
 export const localWriteHitPart: Part<undefined, Actions> = {
   name: 'local-write-hit',
   create: async (host) => {
-    const region = await writtenRegion(host.site, workingSetPages)
+    const region = await writtenRegion(host.site, workingSetBytes)
     const pages = pagesInOrder()
     const bytes = new Uint8Array(pageBytes).fill(5)
     let index = 0

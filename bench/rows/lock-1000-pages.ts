@@ -37,14 +37,14 @@ export const lock1000Pages: Row = {
   open: async (stage) => {
     const { home, other } = await stage.pair()
     const writer = await home.create(homeRegion, undefined)
-    const region = await writer.call('reserve', pages)
+    const region = await writer.call('reserve', { bytes: range.length })
     const reader = await other.create(lockManyPart, region)
     return {
       round: async (budgetMs): Promise<Sample> => {
         const latencies: number[] = []
         const until = performance.now() + budgetMs
         while (performance.now() < until) {
-          await writer.call('rewrite', { region, first: 0, count: pages })
+          await writer.call('rewrite', region)
           latencies.push(await reader.call('lockAll'))
         }
         return sampleOf(latencies)

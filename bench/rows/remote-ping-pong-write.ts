@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Address } from '../../src/index.js'
 import { homeRegion } from '../parts/home-region.js'
-import { pageAt } from '../parts/working-set.js'
+import { pageAt, pageBytes } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 
@@ -48,7 +48,7 @@ export const remotePingPongWrite: Row = {
   limit: 'tcp-pingpong-4k',
   open: async (stage) => {
     const { home, other } = await stage.pair()
-    const region = await (await home.create(homeRegion, undefined)).call('reserveZeros', 1)
+    const region = await (await home.create(homeRegion, undefined)).call('reserveZeros', pageBytes)
     const sides = [await home.create(pingPongPart, region), await other.create(pingPongPart, region)] as const
     return {
       round: async (budgetMs) => {

@@ -43,14 +43,14 @@ export const remoteReadMiss: Row = {
   open: async (stage) => {
     const { home, other } = await stage.pair()
     const writer = await home.create(homeRegion, undefined)
-    const region = await writer.call('reserve', batchPages)
+    const region = await writer.call('reserve', { bytes: batchPages * pageBytes })
     const reader = await other.create(remoteReadMissPart, region)
     return {
       round: async (budgetMs): Promise<Sample> => {
         const latencies: number[] = []
         const until = performance.now() + budgetMs
         while (performance.now() < until) {
-          await writer.call('rewrite', { region, first: 0, count: batchPages })
+          await writer.call('rewrite', region)
           latencies.push(...(await reader.call('readAll')))
         }
         return sampleOf(latencies)

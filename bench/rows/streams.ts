@@ -1,14 +1,12 @@
 import type { Address, ByteRange, LockContext, Region } from '../../src/index.js'
 import { present } from '../../src/stdx/assert.js'
 import { homeRegion } from '../parts/home-region.js'
-import { pageBytes } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
 import { timeTransfer } from '../timing.js'
 
 const streamBytes = 64 * 2 ** 20
-const streamPages = streamBytes / pageBytes
 /** What is locked at once. */
 const pieceBytes = 4 * 2 ** 20
 /** Pieces under way at a time. */
@@ -68,33 +66,46 @@ function* pieces(): Generator<ByteRange> {
 }
 
 /** 64 MiB that another node has written last, read in order: locks over 4 MiB each, three asked for at a time. */
-export const streamRead: Row = {
-  name: 'stream-read',
-  unit: 'MiB/s',
-  limit: 'tcp-stream',
-  open: async (stage) => {
-    const { home, other } = await stage.pair()
-    const writer = await home.create(homeRegion, undefined)
-    const region = await writer.call('reserve', streamPages)
-    const reader = await other.create(streamPart, region)
-    return {
-      round: async () => {
-        await writer.call('rewrite', { region, first: 0, count: streamPages })
-        return reader.call('read')
-      },
-    }
-  },
-}
+export const streamRead = readRow('stream-read', 4 * 1024)
+/** The same from a region of larger pages, as somebody would choose for such data. */
+export const streamRead64k = readRow('stream-read-64k', 64 * 1024)
 
 /** 64 MiB written whole from another node than their home, until durable there; the same locks. */
-export const streamWrite: Row = {
-  name: 'stream-write',
-  unit: 'MiB/s',
-  limit: 'append-stream',
-  open: async (stage) => {
-    const { home, other } = await stage.pair()
-    const region = await (await home.create(homeRegion, undefined)).call('reserve', streamPages)
-    const writer = await other.create(streamPart, region)
-    return { round: () => writer.call('write') }
-  },
+export const streamWrite = writeRow('stream-write', 4 * 1024)
+export const streamWrite64k = writeRow('stream-write-64k', 64 * 1024)
+
+function readRow(name: string, pageSize: number): Row {
+  return {
+    name,
+    unit: 'MiB/s',
+    limit: 'tcp-stream',
+    open: async (stage) => {
+      const { home, other } = await stage.pair()
+      const writer = await home.create(homeRegion, undefined)
+      const region = await writer.call('reserve', { bytes: streamBytes, pageSize })
+      const reader = await other.create(streamPart, region)
+      return {
+        round: async () => {
+          await writer.call('rewrite', region)
+          return reader.call('read')
+        },
+      }
+    },
+  }
+}
+
+function writeRow(name: string, pageSize: number): Row {
+  return {
+    name,
+    unit: 'MiB/s',
+    limit: 'append-stream',
+    open: async (stage) => {
+      const { home, other } = await stage.pair()
+      const region = await (
+        await home.create(homeRegion, undefined)
+      ).call('reserve', { bytes: streamBytes, pageSize })
+      const writer = await other.create(streamPart, region)
+      return { round: () => writer.call('write') }
+    },
+  }
 }

@@ -7,8 +7,6 @@ export type Address = Brand<bigint, 'Address'>
 /** The first address after all of global memory; itself none. */
 export const addressSpaceEnd = 1n << 128n
 
-export const addressBytes = 16
-
 const low64 = (1n << 64n) - 1n
 const groupCount = 8
 const textLengthMax = groupCount * 4 + groupCount - 1

@@ -77,7 +77,7 @@ test('what one node writes, another reads at once', async () => {
 test('all sizes of files keep their exact length', async () => {
   await using folder = await TemporaryFolder.make()
   await using daemon = await Daemon.start(folder.in('node'))
-  for (const size of [0, 1, 4095, 4096, 4097, MiB - 1, MiB, MiB + 1, 3 * MiB + 7]) {
+  for (const size of [0, 1, 4096, 4097, MiB, 3 * MiB + 7]) {
     const content = randomBytes(size)
     await writeFile(folder.in('file'), content)
     for (const input of [folder.in('file'), '-']) {

@@ -11,7 +11,6 @@ import type {
   CommitId,
   CommittedPage,
   ConsistencyManager,
-  LockId,
   PageView,
   ProtocolDefinition,
 } from '../../consistency/contract.js'
@@ -20,17 +19,16 @@ import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { PageStamp } from '../../wire/crew-message.js'
-import { Deadline, withResolvers } from '../deadline.js'
-import type { Resolvers, WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../deadline.js'
 import type { Session } from '../session/session.js'
 import { Durability } from './durability.js'
 import { FrameTable } from './frame-table.js'
 import type { HomeBacking } from './home-backing.js'
 import { LockContext } from './lock-context.js'
+import { LockDesk } from './lock-desk.js'
 import type { ContextOwner } from './lock-context.js'
 import { Outgoing } from './outgoing.js'
 import type { SiteEnvironment } from './site-environment.js'
-import type { WaitingLock } from './waiting-lock.js'
 
 /** Where a replica stands in the tree of sites. */
 export type ReplicaRole =
@@ -51,9 +49,7 @@ export class Replica implements ContextOwner {
   readonly #outgoing: Outgoing
   readonly #durability = new Durability()
   readonly #contexts = new Set<LockContext>()
-  readonly #waiting = new Map<LockId, WaitingLock>()
-  /** Locks for taking storage away, which need no frames. */
-  readonly #seizures = new Map<LockId, Resolvers<void>>()
+  readonly #desk: LockDesk
   /** Parts of large sections of children, until the last is there. */
   readonly #parts = new Map<SiteId, { readonly pages: PageStamp[]; readonly payloads: Uint8Array[] }>()
   /** Effects not performed yet, while others are: performing never nests. */
@@ -62,7 +58,6 @@ export class Replica implements ContextOwner {
   #isPerforming = false
   #uplink: Session | undefined
   #closed: KhazanaError | undefined
-  #lockId = 0
 
   constructor(
     env: SiteEnvironment,
@@ -96,6 +91,27 @@ export class Replica implements ContextOwner {
       unreadable: (to, message, page, error) => {
         this.#onUnreadable(to, message, page, error)
       },
+    })
+    this.#desk = this.#makeDesk()
+  }
+
+  #makeDesk(): LockDesk {
+    return new LockDesk({
+      clock: this.#env.clock,
+      lockMemory: this.#env.lockMemory,
+      pageSize: this.pageSize,
+      frames: this.#frames,
+      step: (event) => {
+        this.#perform(this.#manager.step(event), [])
+      },
+      release: (pages, mode) => {
+        this.#perform(this.#manager.release(pages.first, pages.count, mode), [])
+      },
+      whenUsable: async () => {
+        if (!this.isValid()) await this.#uplink?.whenValid()
+      },
+      whenCaughtUp: (mode) => this.#whenCaughtUp(mode),
+      makeContext: (mode, range, first, frames) => this.#newContext(mode, range, first, frames),
     })
   }
 
@@ -156,38 +172,7 @@ export class Replica implements ContextOwner {
       if (options.signal?.aborted !== true) return hit
       hit.discard()
     }
-    const pages = pagesOf(range, this.pageSize)
-    const bytes = pages.count * this.pageSize
-    const { lockMemory } = this.#env
-    if (bytes > lockMemory.bytesMax) {
-      const limit = `locks may hold ${lockMemory.bytesMax} bytes of memory together`
-      throw new KhazanaError(
-        'no-memory',
-        `a lock over ${bytes} bytes is too large: ${limit}; lock less at a time`,
-      )
-    }
-    const id = ++this.#lockId as LockId
-    const waiting: WaitingLock = {
-      mode,
-      range,
-      pages,
-      outcome: withResolvers<LockContext>(),
-      deadline: undefined,
-      state: 'asked',
-      failure: undefined,
-    }
-    const what = `${mode} lock on ${range.length} bytes at offset ${range.offset}`
-    waiting.deadline = Deadline.start(this.#env.clock, what, options, (error) => {
-      this.#giveUp(id, waiting, error)
-    })
-    if (!lockMemory.take(bytes)) {
-      waiting.deadline.stop()
-      const inUse = `${lockMemory.used} of ${lockMemory.bytesMax} bytes are held by other locks`
-      throw new KhazanaError('no-memory', `no memory for a lock over ${bytes} bytes: ${inUse}`)
-    }
-    this.#waiting.set(id, waiting)
-    void this.#ask(id, waiting)
-    return waiting.outcome.promise
+    return this.#desk.lock(mode, range, options)
   }
 
   /**
@@ -196,20 +181,7 @@ export class Replica implements ContextOwner {
    */
   async seize(pages: PageRange, options: WaitOptions): Promise<() => void> {
     if (this.#closed !== undefined) throw this.#closed
-    const id = ++this.#lockId as LockId
-    const outcome = withResolvers<void>()
-    const deadline = Deadline.start(this.#env.clock, 'free', options, (error) => {
-      if (!this.#seizures.delete(id)) return
-      this.#perform(this.#manager.step({ kind: 'cancel', lock: id }), [])
-      outcome.reject(error)
-    })
-    this.#seizures.set(id, outcome)
-    this.#perform(this.#manager.step({ kind: 'lock', lock: id, range: pages, mode: 'write' }), [])
-    try {
-      await outcome.promise
-    } finally {
-      deadline.stop()
-    }
+    await this.#desk.seize(pages, options)
     return () => {
       this.#perform(this.#manager.release(pages.first, pages.count, 'write'), [])
     }
@@ -220,75 +192,17 @@ export class Replica implements ContextOwner {
     return this.#durability.whenDurable()
   }
 
-  /** Hands the request to the manager, once the disk has caught up with writers before it. Never rejects. */
-  async #ask(id: LockId, waiting: WaitingLock): Promise<void> {
-    while (waiting.mode === 'write' && waiting.state === 'asked' && this.#isBacklogged) {
-      try {
-        if (this.#durability.openCommits >= openCommitsMax) await this.#durability.whenDurable()
-        else if (this.role.kind === 'home') await this.role.backing.whenCaughtUp()
-      } catch (error) {
-        this.#end(id, waiting, KhazanaError.from(error))
-      }
-    }
-    if (this.#waiting.get(id) !== waiting) return
-    const { mode, pages } = waiting
-    this.#perform(this.#manager.step({ kind: 'lock', lock: id, range: pages, mode }), [])
-  }
-
   /** Whether writers run so far ahead of the disk that they must wait. */
   get #isBacklogged(): boolean {
     const isDiskBehind = this.role.kind === 'home' && this.role.backing.isBacklogged
     return isDiskBehind || this.#durability.openCommits >= openCommitsMax
   }
 
-  #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
-    if (waiting.state === 'asked') {
-      this.#end(id, waiting, error)
-      this.#perform(this.#manager.step({ kind: 'cancel', lock: id }), [])
-    } else if (waiting.state === 'granted') {
-      waiting.failure ??= error
-      waiting.outcome.reject(error)
-    }
-  }
-
-  /** Ends a lock request that the manager does not hold for it. */
-  #end(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
-    if (waiting.state === 'over') return
-    waiting.state = 'over'
-    waiting.deadline?.stop()
-    this.#waiting.delete(id)
-    this.#env.lockMemory.give(waiting.pages.count * this.pageSize)
-    waiting.outcome.reject(error)
-  }
-
-  /** The manager has granted: the frames come to memory, the lease is checked, the caller gets its context. */
-  async #complete(id: LockId, waiting: WaitingLock): Promise<void> {
-    waiting.state = 'granted'
-    const { first, count } = waiting.pages
-    const frames: RegionFrame[] = []
-    try {
-      for (let page = first; page < first + count; page++) {
-        const frame = this.#frames.get(page)
-        if (frame === undefined) frames.push(await this.#frames.load(page))
-        else {
-          frame.pins += 1
-          frames.push(frame)
-        }
-        if (waiting.failure !== undefined) throw waiting.failure
-      }
-      if (!this.isValid()) await this.#uplink?.whenValid()
-      if (waiting.failure !== undefined) throw waiting.failure
-    } catch (error) {
-      for (const frame of frames) frame.pins -= 1
-      this.#end(id, waiting, KhazanaError.from(error))
-      this.#perform(this.#manager.release(first, count, waiting.mode), [])
-      return
-    }
-    waiting.state = 'over'
-    waiting.deadline?.stop()
-    this.#waiting.delete(id)
-    for (const frame of frames) frame.uses += 1
-    waiting.outcome.resolve(this.#newContext(waiting.mode, waiting.range, first, frames))
+  /** Undefined where a lock of this mode need not wait for the disk. */
+  #whenCaughtUp(mode: LockMode): Promise<void> | undefined {
+    if (mode === 'read' || !this.#isBacklogged) return undefined
+    if (this.#durability.openCommits >= openCommitsMax) return this.#durability.whenDurable()
+    return this.role.kind === 'home' ? this.role.backing.whenCaughtUp() : undefined
   }
 
   #newContext(
@@ -428,12 +342,7 @@ export class Replica implements ContextOwner {
   close(error: KhazanaError): void {
     if (this.#closed !== undefined) return
     this.#closed = error
-    for (const [id, waiting] of [...this.#waiting]) {
-      if (waiting.state === 'asked') this.#end(id, waiting, error)
-      else waiting.failure ??= error
-    }
-    for (const seizure of this.#seizures.values()) seizure.reject(error)
-    this.#seizures.clear()
+    this.#desk.close(error)
     for (const context of [...this.#contexts]) {
       context.break()
       this.#letGo(context)
@@ -453,11 +362,6 @@ export class Replica implements ContextOwner {
   /** The bytes in memory, for checkers; not to be changed. */
   frameBytes(page: PageIndex): Uint8Array | undefined {
     return this.#frames.get(page)?.bytes
-  }
-
-  /** Whether any lock is held or waited for, by anybody here. */
-  get isInUse(): boolean {
-    return this.#contexts.size > 0 || this.#waiting.size > 0 || this.#durability.openCommits > 0
   }
 
   // ---- effects ----------------------------------------------------------------------------------------------------
@@ -480,25 +384,10 @@ export class Replica implements ContextOwner {
     switch (effect.kind) {
       case 'send':
         return this.#outgoing.send(effect.to, effect.message)
-      case 'grant': {
-        const seizure = this.#seizures.get(effect.lock)
-        if (seizure !== undefined) {
-          this.#seizures.delete(effect.lock)
-          seizure.resolve()
-          return
-        }
-        const waiting = present(this.#waiting.get(effect.lock), 'a granted lock is waited for')
-        void this.#complete(effect.lock, waiting)
-        return
-      }
-      case 'refuse': {
-        const error = new KhazanaError(effect.code, effect.message)
-        this.#seizures.get(effect.lock)?.reject(error)
-        this.#seizures.delete(effect.lock)
-        const waiting = this.#waiting.get(effect.lock)
-        if (waiting !== undefined) this.#end(effect.lock, waiting, error)
-        return
-      }
+      case 'grant':
+        return this.#desk.granted(effect.lock)
+      case 'refuse':
+        return this.#desk.refused(effect.lock, new KhazanaError(effect.code, effect.message))
       case 'install': {
         const bytes = present(payloads[effect.payload], 'a page that is installed came with its bytes')
         assert(bytes.length === this.pageSize, 'a page has the size of a page')
@@ -542,14 +431,7 @@ export class Replica implements ContextOwner {
       context.break()
       this.abandon(context)
     }
-    for (const waiting of this.#waiting.values()) {
-      const { first, count } = waiting.pages
-      if (waiting.state !== 'granted' || page < first || page >= first + count) continue
-      waiting.failure ??= new KhazanaError(
-        'context-broken',
-        'the right was lost while the pages were being fetched',
-      )
-    }
+    this.#desk.broken(page)
   }
 
   #mayEvict(page: PageIndex): boolean {

@@ -1,0 +1,239 @@
+import type { LockMode } from '../../address/lock-mode.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
+import { pagesOf } from '../../address/range.js'
+import type { ByteRange } from '../../address/range.js'
+import type { CmEvent, LockId } from '../../consistency/contract.js'
+import type { Clock } from '../../io/clock.js'
+import { present } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { Deadline, withResolvers } from '../deadline.js'
+import type { Resolvers, WaitOptions } from '../deadline.js'
+import type { RegionFrame } from '../page-memory.js'
+import type { FrameTable } from './frame-table.js'
+import type { LockContext } from './lock-context.js'
+import type { LockMemory } from './site-environment.js'
+import type { WaitingLock } from './waiting-lock.js'
+
+export interface LockDeskOptions {
+  readonly clock: Clock
+  readonly lockMemory: LockMemory
+  readonly pageSize: number
+  readonly frames: FrameTable
+  /** Tells the manager, and performs what it answers. */
+  readonly step: (event: CmEvent) => void
+  /** Ends a lock that the manager has granted. */
+  readonly release: (pages: PageRange, mode: LockMode) => void
+  /** Resolves when rights may be used: at once, or when the lease is renewed. Rejects where they are lost. */
+  readonly whenUsable: () => Promise<void>
+  /** Undefined where a lock of this mode need not wait for the disk. */
+  readonly whenCaughtUp: (mode: LockMode) => Promise<void> | undefined
+  readonly makeContext: (
+    mode: LockMode,
+    range: ByteRange,
+    first: PageIndex,
+    frames: readonly RegionFrame[],
+  ) => LockContext
+}
+
+/** Pages that one lock loads from the disk at a time. */
+const loadsMax = 32
+
+/**
+ * The locks of one replica that have to wait: from the miss until the caller has its context, or its error and nothing
+ * left behind. How many may wait is bounded by the memory that they will need, which is set aside first.
+ */
+export class LockDesk {
+  readonly #options: LockDeskOptions
+  readonly #waiting = new Map<LockId, WaitingLock>()
+  /** Locks for taking storage away, which need no frames. */
+  readonly #seizures = new Map<LockId, Resolvers<void>>()
+  #lockId = 0
+
+  constructor(options: LockDeskOptions) {
+    this.#options = options
+  }
+
+  async lock(mode: LockMode, range: ByteRange, options: WaitOptions): Promise<LockContext> {
+    const { clock, pageSize } = this.#options
+    const pages = pagesOf(range, pageSize)
+    const id = this.#nextId()
+    const waiting: WaitingLock = {
+      mode,
+      range,
+      pages,
+      outcome: withResolvers<LockContext>(),
+      deadline: undefined,
+      state: 'asked',
+      failure: undefined,
+    }
+    const what = `${mode} lock on ${range.length} bytes at offset ${range.offset}`
+    const deadline = Deadline.start(clock, what, options, (error) => {
+      this.#giveUp(id, waiting, error)
+    })
+    waiting.deadline = deadline
+    try {
+      this.#setMemoryAside(pages.count * pageSize)
+    } catch (error) {
+      deadline.stop()
+      throw error
+    }
+    this.#waiting.set(id, waiting)
+    void this.#ask(id, waiting)
+    return waiting.outcome.promise
+  }
+
+  /** Resolves when the write lock on the pages is had, for `release` to end it. */
+  async seize(pages: PageRange, options: WaitOptions): Promise<void> {
+    const { clock, step } = this.#options
+    const id = this.#nextId()
+    const outcome = withResolvers<void>()
+    const deadline = Deadline.start(clock, 'free', options, (error) => {
+      if (!this.#seizures.delete(id)) return
+      step({ kind: 'cancel', lock: id })
+      outcome.reject(error)
+    })
+    this.#seizures.set(id, outcome)
+    step({ kind: 'lock', lock: id, range: pages, mode: 'write' })
+    try {
+      await outcome.promise
+    } finally {
+      deadline.stop()
+    }
+  }
+
+  /** The manager has granted the lock. */
+  granted(id: LockId): void {
+    const seizure = this.#seizures.get(id)
+    if (seizure !== undefined) {
+      this.#seizures.delete(id)
+      seizure.resolve()
+      return
+    }
+    void this.#complete(id, present(this.#waiting.get(id), 'a granted lock is waited for'))
+  }
+
+  /** The manager has refused the lock. */
+  refused(id: LockId, error: KhazanaError): void {
+    this.#seizures.get(id)?.reject(error)
+    this.#seizures.delete(id)
+    const waiting = this.#waiting.get(id)
+    if (waiting !== undefined) this.#end(id, waiting, error)
+  }
+
+  /** The right to the page is lost: locks that were granted and are not handed out yet fail. */
+  broken(page: PageIndex): void {
+    for (const waiting of this.#waiting.values()) {
+      const { first, count } = waiting.pages
+      if (waiting.state !== 'granted' || page < first || page >= first + count) continue
+      waiting.failure ??= new KhazanaError(
+        'context-broken',
+        'the right was lost while pages were being fetched',
+      )
+    }
+  }
+
+  close(error: KhazanaError): void {
+    for (const [id, waiting] of [...this.#waiting]) {
+      if (waiting.state === 'asked') this.#end(id, waiting, error)
+      else waiting.failure ??= error
+    }
+    for (const seizure of this.#seizures.values()) seizure.reject(error)
+    this.#seizures.clear()
+  }
+
+  #nextId(): LockId {
+    this.#lockId += 1
+    return this.#lockId as LockId
+  }
+
+  #setMemoryAside(bytes: number): void {
+    const { lockMemory } = this.#options
+    if (lockMemory.take(bytes)) return
+    const limit = `locks may hold ${lockMemory.bytesMax} bytes of memory together`
+    if (bytes > lockMemory.bytesMax) {
+      throw new KhazanaError(
+        'no-memory',
+        `a lock over ${bytes} bytes is too large: ${limit}; lock less at a time`,
+      )
+    }
+    const inUse = `${limit}, of which ${lockMemory.used} are in use`
+    throw new KhazanaError('no-memory', `no memory for a lock over ${bytes} bytes: ${inUse}`)
+  }
+
+  /** Hands the request to the manager, once the disk has caught up with writers before it. Never rejects. */
+  async #ask(id: LockId, waiting: WaitingLock): Promise<void> {
+    const { whenCaughtUp, step } = this.#options
+    try {
+      for (let wait = whenCaughtUp(waiting.mode); wait !== undefined; wait = whenCaughtUp(waiting.mode)) {
+        await wait
+        if (this.#waiting.get(id) !== waiting) return
+      }
+    } catch (error) {
+      this.#end(id, waiting, KhazanaError.from(error))
+      return
+    }
+    step({ kind: 'lock', lock: id, range: waiting.pages, mode: waiting.mode })
+  }
+
+  #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
+    if (waiting.state === 'asked') {
+      this.#end(id, waiting, error)
+      this.#options.step({ kind: 'cancel', lock: id })
+    } else if (waiting.state === 'granted') {
+      waiting.failure ??= error
+      waiting.outcome.reject(error)
+    }
+  }
+
+  /** Ends a lock request that the manager does not hold for it. */
+  #end(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
+    if (waiting.state === 'over') return
+    waiting.state = 'over'
+    waiting.deadline?.stop()
+    this.#waiting.delete(id)
+    this.#options.lockMemory.give(waiting.pages.count * this.#options.pageSize)
+    waiting.outcome.reject(error)
+  }
+
+  /** The frames come to memory, the lease is checked, the caller gets its context. Never rejects. */
+  async #complete(id: LockId, waiting: WaitingLock): Promise<void> {
+    const { whenUsable, release, makeContext } = this.#options
+    waiting.state = 'granted'
+    const frames: RegionFrame[] = []
+    try {
+      await this.#pin(waiting, frames)
+      await whenUsable()
+      if (waiting.failure !== undefined) throw waiting.failure
+    } catch (error) {
+      for (const frame of frames) frame.pins -= 1
+      this.#end(id, waiting, KhazanaError.from(error))
+      release(waiting.pages, waiting.mode)
+      return
+    }
+    waiting.state = 'over'
+    waiting.deadline?.stop()
+    this.#waiting.delete(id)
+    for (const frame of frames) frame.uses += 1
+    waiting.outcome.resolve(makeContext(waiting.mode, waiting.range, waiting.pages.first, frames))
+  }
+
+  /** Adds the lock's frames, each pinned, in page order; some at a time where the disk has them. */
+  async #pin({ pages }: WaitingLock, frames: RegionFrame[]): Promise<void> {
+    const table = this.#options.frames
+    const end = pages.first + pages.count
+    for (let page = pages.first; page < end;) {
+      const frame = table.get(page)
+      if (frame !== undefined) {
+        frame.pins += 1
+        frames.push(frame)
+        page++
+        continue
+      }
+      const loads: Promise<RegionFrame>[] = []
+      for (; page < end && loads.length < loadsMax; page++) loads.push(table.load(page))
+      const results = await Promise.allSettled(loads)
+      for (const result of results) if (result.status === 'fulfilled') frames.push(result.value)
+      for (const result of results) if (result.status === 'rejected') throw KhazanaError.from(result.reason)
+    }
+  }
+}
