@@ -1,10 +1,11 @@
+import { formatAddress } from '../address/address.js'
 import type { ByteRange } from '../address/range.js'
 import type { Region } from '../client/region.js'
 import type { WaitOptions } from '../node/deadline.js'
 import { KhazanaError } from '../stdx/errors.js'
+import type { ErrorCode } from '../stdx/errors.js'
 import { regroup } from './chunks.js'
 import { Pipeline } from './pipeline.js'
-import { formatAddress } from '../address/address.js'
 
 /**
  * What one lock covers. Large enough to make the way to the node and its disk cheap, small enough that several fit into
@@ -12,10 +13,17 @@ import { formatAddress } from '../address/address.js'
  */
 export const chunkBytesMax = 1024 * 1024
 const chunksInFlightMax = 4
-/** How often a chunk is tried whose lock was lost on the way: nothing of it was done then. */
+/** How often a chunk is tried whose lock or connection was lost on the way. */
 const attemptsMax = 5
 
+/** Nothing of the chunk was done. */
+const undone: readonly ErrorCode[] = ['context-broken']
+/** Or it was done: where nobody else writes, doing it twice is the same as once. */
+const undoneOrDone: readonly ErrorCode[] = ['context-broken', 'outcome-unknown']
+
 export interface TransferOptions extends WaitOptions {
+  /** Who else may write there; unless told, anybody. Where nobody does, more failures can be mended by repeating. */
+  readonly writers?: 'anybody' | 'nobody else'
   /** Told how many bytes are done, each time there are more. */
   readonly progress?: (bytes: number) => void
 }
@@ -31,6 +39,7 @@ export async function writeAll(
   source: AsyncIterable<Uint8Array>,
   options: TransferOptions,
 ): Promise<number> {
+  const repeatedAfter = options.writers === 'nobody else' ? undoneOrDone : undone
   const pipeline = new Pipeline(chunksInFlightMax)
   let at = offset
   let done = 0
@@ -41,7 +50,7 @@ export async function writeAll(
       if (start + bytes.length > region.size) throw beyond(region, start - offset)
       at += bytes.length
       await pipeline.add(async () => {
-        await repeatedly(() => writeChunk(region, start, bytes, options))
+        await repeatedly(() => writeChunk(region, start, bytes, options), repeatedAfter)
         done += bytes.length
         options.progress?.(done)
       })
@@ -98,7 +107,7 @@ export async function* readAll(
 
 /** Its failure is told to whoever awaits it, which is later, or never when an earlier chunk fails. */
 function startReading(region: Region, range: ByteRange, wait: WaitOptions): Promise<Uint8Array> {
-  const reading = repeatedly(() => readChunk(region, range, wait))
+  const reading = repeatedly(() => readChunk(region, range, wait), undone)
   reading.catch(() => undefined)
   return reading
 }
@@ -114,13 +123,12 @@ async function readChunk(region: Region, range: ByteRange, wait: WaitOptions): P
   }
 }
 
-async function repeatedly<T>(work: () => Promise<T>): Promise<T> {
+async function repeatedly<T>(work: () => Promise<T>, after: readonly ErrorCode[]): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work()
     } catch (reason) {
-      const isLost = KhazanaError.from(reason).code === 'context-broken'
-      if (!isLost || attempt === attemptsMax) throw reason
+      if (!after.includes(KhazanaError.from(reason).code) || attempt === attemptsMax) throw reason
     }
   }
 }

@@ -30,7 +30,8 @@ test('nodes that are all started at once find together', async () => {
   for (let round = 0; round < 3; round++) {
     await using folder = await TemporaryFolder.make()
     const port = String(await freePort())
-    const member = (name: string): Promise<Daemon> => Daemon.start(folder.in(name), ['--join', `127.0.0.1:${port}`])
+    const member = (name: string): Promise<Daemon> =>
+      Daemon.start(folder.in(name), ['--join', `127.0.0.1:${port}`])
     const starts = await Promise.allSettled([
       ...[member('b'), member('c')],
       Daemon.start(folder.in('a'), ['--listen', `127.0.0.1:${port}`]),

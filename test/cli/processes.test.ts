@@ -11,6 +11,7 @@ import { pathToFileURL } from 'node:url'
 import type { ReadyNode } from '../../src/cli/ready.js'
 import { bin, bytesOf, khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
+import { statusOf } from './status-of.js'
 
 const MiB = 1024 * 1024
 
@@ -110,16 +111,6 @@ test('a put that is interrupted gives back what it reserved', async () => {
   assert.deepEqual([regions, allocatedBytes], [0, 0])
 })
 
-async function statusOf(
-  daemon: Daemon,
-): Promise<{ readonly regions: number; readonly allocatedBytes: number }> {
-  const { nodes } = JSON.parse(await output(['nodes', '--json'], { at: daemon.at })) as {
-    nodes: { status: { regions: number; allocatedBytes: number } }[]
-  }
-  assert.ok(nodes[0] !== undefined)
-  return nodes[0].status
-}
-
 interface ReadyCluster {
   readonly pid: number
   readonly nodes: readonly ReadyNode[]
@@ -156,7 +147,9 @@ test('a program that waits for a node that is gone is told in time, and does not
       await khazana.close()
     })
     console.log('connected')`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
   const lines = createInterface({ input: child.stdout })
   await once(lines, 'line')
   await daemon.end('SIGKILL')

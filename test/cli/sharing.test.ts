@@ -2,9 +2,11 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ClusterOfThree } from './cluster-of-three.js'
 import { bytesOf, khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
+import { statusOf } from './status-of.js'
 
 const MiB = 1024 * 1024
 
@@ -75,7 +77,7 @@ test('what one node writes, another reads at once', async () => {
 test('all sizes of files keep their exact length', async () => {
   await using folder = await TemporaryFolder.make()
   await using daemon = await Daemon.start(folder.in('node'))
-  for (const size of [0, 1, 4095, 4096, 4097, MiB - 1, MiB, MiB + 1, 3 * MiB + 7]) {
+  for (const size of [0, 1, 4096, 4097, MiB, 3 * MiB + 7]) {
     const content = randomBytes(size)
     await writeFile(folder.in('file'), content)
     for (const input of [folder.in('file'), '-']) {
@@ -88,22 +90,28 @@ test('all sizes of files keep their exact length', async () => {
   }
 })
 
+test('a put goes on when its node is killed and comes back', async () => {
+  await using folder = await TemporaryFolder.make()
+  await using cluster = await ClusterOfThree.start(folder)
+  const content = randomBytes(120 * MiB)
+  await writeFile(folder.in('file'), content)
+  const putting = output(['put', folder.in('file')], { at: cluster.node(2).at })
+  while ((await statusOf(cluster.node(2))).memoryBytes < 10 * MiB) await delay(10)
+  await cluster.killAndRestart(2)
+  const got = await bytesOf(['get', await putting], { at: cluster.node(1).at })
+  assert.ok(content.equals(got))
+})
+
 test('a put that fails leaves nothing reserved', async () => {
   await using folder = await TemporaryFolder.make()
   await using daemon = await Daemon.start(folder.in('node'), ['--disk', '256MiB'])
-  const regions = async (): Promise<unknown> => {
-    const { nodes } = JSON.parse(await output(['nodes', '--json'], { at: daemon.at })) as {
-      nodes: { status: { regions: number } }[]
-    }
-    return nodes[0]?.status.regions
-  }
   await writeFile(folder.in('big'), new Uint8Array(300 * MiB))
   const { status, stderr, stdout } = await khazana(['put', folder.in('big')], { at: daemon.at })
   assert.deepEqual([status, stdout.length], [1, 0])
   assert.match(stderr, /^khazana: no-space: .*--disk/)
-  assert.equal(await regions(), 0)
+  assert.equal((await statusOf(daemon)).regions, 0)
 
   const small = await output(['put', '-'], { at: daemon.at, input: 'still works' })
   assert.equal(await output(['get', small], { at: daemon.at }), 'still works')
-  assert.equal(await regions(), 1)
+  assert.equal((await statusOf(daemon)).regions, 1)
 })

@@ -72,7 +72,7 @@ async function store({ khazana, wait }: Client, input: InputFile, options: Optio
 async function fill(region: Region, input: InputFile, wait: Client['wait']): Promise<void> {
   using progress = new Progress('storing', input.bytes)
   await region.allocate(undefined, wait)
-  await writeAll(region, 0, input.read(), { ...wait, progress: progress.update })
+  await writeAll(region, 0, input.read(), { ...wait, writers: 'nobody else', progress: progress.update })
   await region.setAttributes({ labels: contentLabels(input.bytes, input.name) }, wait)
 }
 

@@ -99,12 +99,13 @@ function textOf(
 ): string[] {
   const { address, size, pageSize, home, generation, revision, attributes } = descriptor
   const pageCount = size / pageSize
+  const ranges = allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ')
   const labels = Object.entries(attributes.labels).map(([name, text]) => `  label.${name}=${text}`)
   const lines = [
     `region ${formatAddress(address)}: ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
-    `storage ${formatSize(allocatedBytes)}: ${allocated.length === 0 ? 'none' : allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ')}`,
+    `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,
     ...(labels.length === 0 ? [] : ['labels', ...labels]),
   ]
   if (pages.length > 0) lines.push('', 'page        version     owner           sharers')
