@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url))
+const bench = promisify(execFile)
+
+interface Document {
+  readonly rows: readonly {
+    readonly name: string
+    readonly value: number
+    readonly unit: string
+    readonly limit: string | null
+    readonly ratio: number | null
+  }[]
+}
+
+test('a benchmark row comes with its limit, as one document, and leaves nothing behind', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'khazana-bench-test-'))
+  try {
+    const args = [main, '--json', '--quick', '--rows', 'client-read-hit', '--directory', directory]
+    const { stdout, stderr } = await bench(process.execPath, args)
+    const { rows } = JSON.parse(stdout) as Document
+    const [limit, row] = rows
+    assert.deepEqual(
+      rows.map(({ name, unit, limit }) => ({ name, unit, limit })),
+      [
+        { name: 'copy-4k', unit: 'us', limit: null },
+        { name: 'client-read-hit', unit: 'us', limit: 'copy-4k' },
+      ],
+    )
+    assert.equal(limit?.ratio, null)
+    assert.ok(row !== undefined && row.value > 0)
+    assert.equal(row.ratio, row.value / limit.value)
+    assert.equal(stderr, '')
+    assert.deepEqual(await readdir(directory), [])
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('an interrupted benchmark ends its processes and removes its files', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'khazana-bench-test-'))
+  try {
+    const args = [main, '--rows', 'remote-read-miss', '--directory', directory]
+    const running = bench(process.execPath, args)
+    while ((await readdir(directory)).length === 0) await setTimeout(20)
+    await setTimeout(500)
+    running.child.kill('SIGTERM')
+    // `close` waits for everybody who holds its streams, as its processes do.
+    await assert.rejects(running, { code: 130 })
+    assert.deepEqual(await readdir(directory), [])
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+})
+
+test('a benchmark row that does not exist is refused with the names of those that do', async () => {
+  await assert.rejects(bench(process.execPath, [main, '--rows', 'nothing']), (error: unknown) => {
+    const { code, stderr } = error as { readonly code: number; readonly stderr: string }
+    assert.equal(code, 2)
+    assert.match(stderr, /no row "nothing"; there are copy-4k, local-read-hit/)
+    return true
+  })
+})
