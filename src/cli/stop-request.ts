@@ -12,13 +12,13 @@ export class StopRequest implements Disposable {
   #isMade = false
   readonly #onSignal = (name: NodeJS.Signals): void => {
     this.#signals += 1
-    this.#make(name)
+    this.make(name)
     if (this.#signals === 1) return
     process.removeAllListeners(name)
     process.kill(process.pid, name)
   }
-  readonly #onMessage = (): void => this.#make('the parent process asks for it')
-  readonly #onParentGone = (): void => this.#make('the parent process is gone')
+  readonly #onMessage = (): void => this.make('the parent process asks for it')
+  readonly #onParentGone = (): void => this.make('the parent process is gone')
 
   static listen(): StopRequest {
     const stop = new StopRequest()
@@ -41,7 +41,8 @@ export class StopRequest implements Disposable {
     return this.#isMade
   }
 
-  #make(why: string): void {
+  /** Asks from within. */
+  make(why: string): void {
     this.#isMade = true
     this.#request.resolve(why)
   }

@@ -1,7 +1,10 @@
+import { addressFrom } from '../address/address.js'
 import type { Address } from '../address/address.js'
 import { checkAttributes } from '../address/attributes.js'
 import type { RegionAttributes } from '../address/descriptor.js'
 import { regionSize } from '../address/region-size.js'
+import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
@@ -14,6 +17,14 @@ export interface ReserveOptions extends WaitOptions, Partial<RegionAttributes> {
 }
 
 const pageSizeDefault = 4096
+
+function checkAddress(address: unknown): void {
+  if (typeof address === 'bigint') return
+  throw new KhazanaError(
+    'invalid-argument',
+    `an address is a bigint, not ${shown(address)}: see parseAddress`,
+  )
+}
 
 /** Global memory, as a program sees it (paper 2). The same whether this process is a node or a client of one. */
 export class Khazana {
@@ -45,7 +56,8 @@ export class Khazana {
 
   /** The region that holds the address. Throws `no-such-region`, `unreachable`. */
   async region(address: Address, options: WaitOptions = {}): Promise<Region> {
-    const answer = await this.#access.call({ op: 'describe', address }, options)
+    checkAddress(address)
+    const answer = await this.#access.call({ op: 'describe', address: addressFrom(address) }, options)
     return new Region(this.#access, expectResult('describe', answer).descriptor)
   }
 

@@ -4,6 +4,7 @@ import { applyChanges } from '../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
+import { checkObject, checkOneOf } from '../stdx/checks.js'
 import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { LockContext } from '../node/replica/lock-context.js'
@@ -58,6 +59,7 @@ export class Region {
    * `length` are multiples of the page size. Throws `no-space`, `invalid-argument`, `out-of-range`.
    */
   async allocate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
+    checkObject(range, 'a range')
     checkRange(range, this.size)
     await this.#access.call({ op: 'allocate', address: this.address, ...bounds(range) }, options)
   }
@@ -67,6 +69,7 @@ export class Region {
    * unless told; whole pages.
    */
   async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
+    checkObject(range, 'a range')
     checkRange(range, this.size)
     await this.#access.call({ op: 'free', address: this.address, ...bounds(range) }, options)
   }
@@ -88,6 +91,7 @@ export class Region {
     range: ByteRange = this.#whole,
     options: WaitOptions = {},
   ): Promise<LockContext> {
+    checkLock(mode, range)
     return this.#access.replica(this.#descriptor).lock(mode, range, options)
   }
 
@@ -96,6 +100,7 @@ export class Region {
    * Throws `out-of-range`, `invalid-argument`, `closed`.
    */
   tryLock(mode: LockMode, range: ByteRange = this.#whole): LockContext | undefined {
+    checkLock(mode, range)
     return this.#access.replica(this.#descriptor).tryLock(mode, range)
   }
 
@@ -108,6 +113,9 @@ export class Region {
 
   /** Throws `unsupported` for what cannot be kept, `invalid-argument`. */
   async setAttributes(update: AttributeUpdate, options: WaitOptions = {}): Promise<RegionAttributes> {
+    checkObject(update, 'the update')
+    // Here already, so that what no message can carry is told in words.
+    applyChanges(this.attributes, update)
     const { protocol, minReplicas, labels = {} } = update
     // The home checks too; but what makes no sense cannot even be sent there.
     applyChanges(this.attributes, { protocol, minReplicas, labels })
@@ -122,6 +130,7 @@ export class Region {
 
   /** What the home knows of the region and the pages of a range: at most 4,096 pages at a time. */
   async stat(range: ByteRange, options: WaitOptions = {}): Promise<RegionStat> {
+    checkObject(range, 'a range')
     checkRange(range, this.size)
     const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
     return expectResult('stat', await this.#access.call(call, options)).stat
@@ -130,6 +139,11 @@ export class Region {
   get #whole(): ByteRange {
     return { offset: 0, length: this.size }
   }
+}
+
+function checkLock(mode: LockMode, range: ByteRange): void {
+  checkOneOf(mode, ['read', 'write'], 'the mode of a lock')
+  checkObject(range, 'a range')
 }
 
 function bounds({ offset, length }: ByteRange): ByteRange {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../io/clock.js'
+import { checkObject, checkSignal } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 
 /** What everything that waits takes. */
@@ -13,7 +14,9 @@ export const defaultTimeoutMs = 30_000
 export const timeoutMsMax = 2 ** 31 - 1
 
 export function timeoutOf(options: WaitOptions): number {
+  checkObject(options, 'options')
   const { timeoutMs = defaultTimeoutMs } = options
+  checkSignal(options.signal)
   if (!(timeoutMs > 0) || timeoutMs > timeoutMsMax) {
     throw new KhazanaError(
       'invalid-argument',
@@ -56,6 +59,7 @@ export class Deadline {
     options: WaitOptions,
     expired: (error: KhazanaError) => void,
   ): Deadline {
+    timeoutOf(options)
     if (options.signal?.aborted === true) throw abortError(options.signal, what)
     return new Deadline(clock, what, options, expired)
   }

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../io/network.js'
+import { checkText } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 
 /**
@@ -6,6 +7,7 @@ import { KhazanaError } from '../stdx/errors.js'
  * Throws `invalid-argument`.
  */
 export function parseEndpoint(text: string): Endpoint {
+  checkText(text, 'an endpoint')
   if (text.startsWith('unix:')) return unixEndpoint(text.slice('unix:'.length))
   const tcp = /^(?:tcp:)?(?:\[([0-9a-fA-F:.]+)\]|([^/:\s]+)):(\d{1,5})$/.exec(text)
   if (tcp === null) {

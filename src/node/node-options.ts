@@ -1,5 +1,6 @@
 import type { ProtocolDefinition } from '../consistency/contract.js'
 import type { Endpoint } from '../io/network.js'
+import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 
@@ -25,6 +26,8 @@ export interface NodeOptions {
   readonly leaseMs?: number
   /** Listen in the open without TLS. */
   readonly insecure?: boolean
+  /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */
+  readonly storageFailed?: (error: KhazanaError) => void
   /** Start on a damaged log with what is intact of it. */
   readonly acceptDamage?: boolean
   /** The protocols that regions may name. `crew` unless told. */

@@ -9,6 +9,7 @@ import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
 import { RegionDirectory } from '../location/region-directory.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
 import type {
@@ -20,6 +21,7 @@ import type {
   Result,
   SequencedMessage,
 } from '../wire/message.js'
+import { leaseMsMax, leaseMsMin } from '../wire/limits.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import { defaultTimeoutMs, within } from './deadline.js'
@@ -156,6 +158,10 @@ export class Node implements SiteAccess {
       grantPool: (size) => this.#grantPool(size),
       inGrace: () => this.#grace.isOn,
       isProtocol: (name) => registry.has(name),
+      storageFailed: (error) => {
+        world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
+        options.storageFailed?.(error)
+      },
     })
     this.members = new MembershipTable({
       self: identity.node,
@@ -470,7 +476,11 @@ export class Node implements SiteAccess {
   }
 }
 
-function checkOptions({ memoryBytesMax = memoryBytesDefault }: NodeOptions): void {
+function checkOptions({ memoryBytesMax = memoryBytesDefault, leaseMs = leaseMsDefault }: NodeOptions): void {
+  if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
+    const range = `${leaseMsMin} to ${leaseMsMax} milliseconds`
+    throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
+  }
   if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
     throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
   }

@@ -68,8 +68,8 @@ export class FrameCache {
   }
 
   /**
-   * Adds the frame, evicting others first so that `bytesMax` is never passed. False, and nothing is added, where too
-   * much of what is there is pinned or kept. `key` names the page over its evictions: any number, where two pages of
+   * Adds the frame, evicting others first so that `bytesMax` is never passed. False, and nothing is added, where
+   * what was asked to go is pinned or kept. `key` names the page over its evictions: any number, where two pages of
    * the same key cost only a wrong guess.
    */
   insert(frame: Frame, key: number): boolean {
@@ -92,18 +92,19 @@ export class FrameCache {
     if (bytes > this.bytesMax) return false
     // Every frame is met at most so often before it is known that none can go: each pass lowers its uses by one.
     let patience = (usesMax + 2) * (this.count + 1)
+    let kept = 0
     while (this.usedBytes + bytes > this.bytesMax) {
-      if (patience-- === 0) return false
+      if (patience-- === 0 || kept === keptMax) return false
       const isSmallFull = this.#small.bytes > this.bytesMax * smallShare
-      if (isSmallFull || this.#main.count === 0) this.#passSmall()
-      else this.#passMain()
+      const answer = isSmallFull || this.#main.count === 0 ? this.#passSmall() : this.#passMain()
+      if (answer === 'kept') kept++
     }
     return true
   }
 
-  #passSmall(): void {
+  #passSmall(): PassAnswer {
     const frame = this.#small.first
-    if (frame === undefined) return
+    if (frame === undefined) return 'passed'
     this.#small.unlink(frame)
     if (frame.uses > 0) {
       frame.uses = 0
@@ -111,21 +112,25 @@ export class FrameCache {
     } else if (frame.pins > 0 || this.#evict(frame) === 'kept') {
       // Held for long is used: it would only be met here again and again.
       this.#main.push(frame)
+      return 'kept'
     } else {
       this.#remember(frame.queued.key)
     }
+    return 'passed'
   }
 
-  #passMain(): void {
+  #passMain(): PassAnswer {
     const frame = this.#main.first
-    if (frame === undefined) return
+    if (frame === undefined) return 'passed'
     this.#main.unlink(frame)
     if (frame.uses > 0) {
       frame.uses = Math.min(frame.uses, usesMax) - 1
       this.#main.push(frame)
     } else if (frame.pins > 0 || this.#evict(frame) === 'kept') {
       this.#main.push(frame)
+      return 'kept'
     }
+    return 'passed'
   }
 
   #unlink(frame: Frame): void {
@@ -145,6 +150,10 @@ export class FrameCache {
   }
 }
 
+type PassAnswer = 'passed' | 'kept'
+
+/** Frames that may refuse to go before an insertion gives up: it must not search a cache in which nothing can go. */
+const keptMax = 64
 const smallShare = 0.1
 const usesMax = 3
 const ghostsMin = 64

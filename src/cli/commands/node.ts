@@ -76,6 +76,9 @@ export function addNode(program: Command): void {
     .action(serve)
 }
 
+/** The exit status of a node whose disk has failed: that of EX_IOERR. */
+const storageFailedStatus = 74
+
 async function serve(options: Options): Promise<void> {
   if (options.coordinator !== 'embedded') throw noEtcd(options.coordinator)
   const logger = lineLogger({ level: options.logLevel, format: options.logJson === true ? 'json' : 'text' })
@@ -95,6 +98,10 @@ async function serve(options: Options): Promise<void> {
     ...(lease === undefined ? {} : { leaseMs: lease }),
     insecure: insecure === true,
     acceptDamage: acceptDamage === true,
+    storageFailed: () => {
+      process.exitCode = storageFailedStatus
+      stop.make('the disk has failed')
+    },
   })
   const ready = { node: node.identity.node, name: node.name, listen: node.listen, socket, pid: process.pid }
   logger.log('info', 'serving', ready)

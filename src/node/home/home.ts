@@ -37,6 +37,8 @@ export interface HomeOptions {
   readonly grantPool: (size: number) => Promise<PoolEntry>
   /** Whether rights from before a restart may be outstanding. */
   readonly inGrace: () => boolean
+  /** A write to the disk failed for good. */
+  readonly storageFailed: (error: KhazanaError) => void
   /** Whether regions may name the protocol. */
   readonly isProtocol: (name: string) => boolean
 }
@@ -69,7 +71,7 @@ export class Home {
       this.#pool.give(start, BigInt(`0x${new TextDecoder().decode(value)}`))
     }
     for (const [key, value] of store.list(regionKeyPrefix)) {
-      const region = new HomedRegion(store, decodeRegion(key, value, node))
+      const region = new HomedRegion(store, decodeRegion(key, value, node), this.#options.storageFailed)
       const { address, size, pageSize } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
@@ -136,7 +138,7 @@ export class Home {
       this.#pool.give(address, BigInt(rounded))
       throw error
     }
-    this.#regions.set(address, new HomedRegion(this.#options.store, record))
+    this.#regions.set(address, new HomedRegion(this.#options.store, record, this.#options.storageFailed))
     this.#directory.add(descriptor)
     return descriptor
   }

@@ -30,9 +30,11 @@ export class HomedRegion implements HomeBacking {
   /** Groups that the store has no room for in its queue yet, in order. */
   readonly #deferred: Deferred[] = []
   readonly #store: Store
+  readonly #storageFailed: (error: KhazanaError) => void
 
-  constructor(store: Store, record: RegionRecord) {
+  constructor(store: Store, record: RegionRecord, storageFailed: (error: KhazanaError) => void) {
     this.#store = store
+    this.#storageFailed = storageFailed
     this.descriptor = record.descriptor
     this.allocated = record.allocated
     this.floor = record.floor
@@ -76,6 +78,7 @@ export class HomedRegion implements HomeBacking {
         done(failure)
         if (failure === undefined) this.#submit()
         else this.#failDeferred(failure)
+        if (failure?.code === 'storage-failed') this.#storageFailed(failure)
       })
       if (this.#store.pendingBytes > pendingBytesMax * deferShare) return
     }

@@ -1,5 +1,6 @@
 import type { LockMode } from '../../address/lock-mode.js'
 import type { PageIndex } from '../../address/page.js'
+import { checkBytes } from '../../stdx/checks.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { RegionFrame } from '../page-memory.js'
 
@@ -16,6 +17,8 @@ export interface ContextOwner {
   /** The lock ends, what was written is dropped. */
   abandon(context: LockContext): void
 }
+
+const settledAlready = Promise.resolve()
 
 /**
  * A granted lock (paper 2): the only way to the bytes. Reads, writes and maps under it are synchronous, as its pages
@@ -41,6 +44,8 @@ export class LockContext {
   readonly #owner: ContextOwner
   readonly #pageSize: number
   #state: 'open' | 'closed' | 'broken' = 'open'
+  /** What the end of the context has come to. */
+  #ending: Promise<void> = settledAlready
 
   constructor(
     owner: ContextOwner,
@@ -70,6 +75,7 @@ export class LockContext {
    */
   read(offset: number, length: number, into?: Uint8Array): Uint8Array {
     this.#check(offset, length)
+    if (into !== undefined) checkBytes(into, 'what to read into')
     const target = into ?? new Uint8Array(length)
     if (target.length < length) throw outOfRange(`${length} bytes do not fit in an array of ${target.length}`)
     const size = this.#pageSize
@@ -93,6 +99,7 @@ export class LockContext {
    * Throws `context-closed`, `context-broken`, `wrong-mode` under a read lock, `out-of-range`.
    */
   write(offset: number, bytes: Uint8Array): void {
+    checkBytes(bytes, 'what to write')
     this.#check(offset, bytes.length)
     if (this.mode !== 'write') throw wrongMode()
     const size = this.#pageSize
@@ -134,18 +141,19 @@ export class LockContext {
    * lock it resolves when what may have been seen is durable, which is at once but for pages just written here.
    *
    * Rejects with `context-broken` where the right was lost before, `no-space` where the home's disk is full, and
-   * `outcome-unknown` where the home was lost before it answered. Nothing was kept in the first two cases. Idempotent
-   * after a first call that did not throw.
+   * `outcome-unknown` where the home was lost before it answered. Nothing was kept in the first two cases. Called again
+   * it gives the same promise.
    */
   unlock(): Promise<void> {
-    if (this.#state === 'closed') return settledAlready
+    if (this.#state === 'closed') return this.#ending
     if (this.#state === 'broken') return Promise.reject(broken())
     if (!this.#owner.isValid()) {
       this.discard()
       return Promise.reject(broken())
     }
     this.#state = 'closed'
-    return this.#owner.release(this)
+    this.#ending = this.#owner.release(this)
+    return this.#ending
   }
 
   /** Ends the lock and drops what was written under it. Idempotent; never throws. */
@@ -236,8 +244,6 @@ export function contiguous(
   }
   return new Uint8Array(first.buffer, first.byteOffset, count * pageSize)
 }
-
-const settledAlready = Promise.resolve()
 
 function broken(): KhazanaError {
   return new KhazanaError(
