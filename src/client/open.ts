@@ -1,4 +1,5 @@
 import type { World } from '../io/world.js'
+import { checkText } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { ConnectedSite } from '../node/connected-site.js'
 import type { ConnectOptions } from '../node/connected-site.js'
@@ -39,6 +40,7 @@ export function socketIn(dir: string): string {
  */
 export async function open(world: World, options: OpenOptions): Promise<Khazana> {
   const { clock } = world
+  checkText(options.dir, 'dir')
   const until = clock.now() + timeoutOf(options)
   for (;;) {
     try {

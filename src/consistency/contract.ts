@@ -119,9 +119,12 @@ export interface CommittedPage {
   readonly version: Version
 }
 
-/** `refused`: in use. `allowed`: drop the bytes, after performing the effects. */
+/**
+ * `refused`: in use; the effects may bring its use to an end. `allowed`: drop the bytes, after performing the effects.
+ */
 export type EvictAnswer =
-  { readonly kind: 'refused' } | { readonly kind: 'allowed'; readonly effects: readonly CmEffect[] }
+  | { readonly kind: 'refused'; readonly effects: readonly CmEffect[] }
+  | { readonly kind: 'allowed'; readonly effects: readonly CmEffect[] }
 
 export interface PageView {
   readonly right: 'none' | 'shared' | 'exclusive'

@@ -47,7 +47,7 @@ export class Deadline {
     }
     this.#timer = clock.after(timeoutMs, () => {
       this.stop()
-      expired(new KhazanaError('timeout', `${what}: not possible within ${timeoutMs} ms`))
+      expired(new KhazanaError('timeout', `${what}: not possible within ${Math.round(timeoutMs)} ms`))
     })
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }

@@ -28,8 +28,8 @@ export class RegionFrame implements Frame {
 
 /**
  * The RAM that all regions of a site share. A frame that must be kept finds a place even where everything else is in use
- * at the moment: it is surplus then, and enters the cache when there is room. Locks and unsettled pages have bounds of
- * their own, so the surplus has one too.
+ * at the moment: it is surplus then, and enters the cache when there is room. What cannot go is locked, on its way to the disk,
+ * or read by children, who are asked to let go: each has a bound or an end, and so has the surplus.
  */
 export class PageMemory {
   readonly #cache: FrameCache

@@ -195,10 +195,9 @@ export class CrewSite implements CmSite {
   evict(page: PageIndex): boolean {
     if (this.#isPinned(page)) return false
     const answer = this.manager.evict(page)
-    if (answer.kind === 'refused') return false
-    this.frames.delete(page)
+    if (answer.kind === 'allowed') this.frames.delete(page)
     this.#perform(answer.effects, [])
-    return true
+    return answer.kind === 'allowed'
   }
 
   #isPinned(page: PageIndex): boolean {

@@ -30,7 +30,17 @@ import {
   refuseWaiters,
 } from './downstream.js'
 import { enqueueLock, forgetIfIdle, refuseLock, unpin, withdrawLock } from './locks.js'
-import { exclusive, fromToken, isIdle, lentAllows, none, rightOf, shared, toToken } from './page-state.js'
+import {
+  exclusive,
+  fromToken,
+  isIdle,
+  isOnlyShared,
+  lentAllows,
+  none,
+  rightOf,
+  shared,
+  toToken,
+} from './page-state.js'
 import type { PlantedBug } from './planted-bug.js'
 import { pumpMarked } from './pump.js'
 import {
@@ -257,11 +267,15 @@ class CrewManager implements ConsistencyManager {
     if (state === undefined) return { kind: 'allowed', effects: noEffects }
     const isPinned = state.readers > 0 || state.writing || state.unsettled > 0
     if (crew.isRoot) {
-      if (isPinned) return { kind: 'refused' }
+      if (isPinned) return { kind: 'refused', effects: noEffects }
       forgetIfIdle(crew, state)
       return { kind: 'allowed', effects: noEffects }
     }
-    if (!isIdle(state)) return { kind: 'refused' }
+    if (!isIdle(state)) {
+      // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
+      if (isOnlyShared(state)) onRecall(crew, { first: page, count: 1 }, none, undefined)
+      return { kind: 'refused', effects: crew.hasMarked ? this.#finish() : noEffects }
+    }
     crew.pages.delete(page)
     if (state.right === exclusive) crew.noteSurrender()
     if (state.right === none) return { kind: 'allowed', effects: noEffects }

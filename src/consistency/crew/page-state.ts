@@ -139,6 +139,11 @@ export function isIdle(state: PageState): boolean {
   )
 }
 
+/** Whether the one use of the page is that children may read it. */
+export function isOnlyShared(state: PageState): boolean {
+  return state.lent === shared && isIdle({ ...state, lent: none })
+}
+
 /** Sets what a child holds, and keeps `lent` in step. */
 export function setChild(state: PageState, child: SiteId, right: Right): void {
   const children = (state.children ??= new Map<SiteId, Right>())

@@ -436,9 +436,8 @@ export class Replica implements ContextOwner {
 
   #mayEvict(page: PageIndex): boolean {
     const answer = this.#manager.evict(page)
-    if (answer.kind === 'refused') return false
     this.#perform(answer.effects, [])
-    return true
+    return answer.kind === 'allowed'
   }
 
   /** A page that a child was granted cannot be read: it gets the reason instead, and no right. */
