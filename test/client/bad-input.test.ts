@@ -94,13 +94,21 @@ describe('bad input to the library is refused in words', () => {
     await refused(() => reader.read(4096, 4097), 'out-of-range')
     await refused(() => reader.read(4096, 8, untyped('buffer')), 'invalid-argument')
     await refused(() => reader.map(8191, 2), 'out-of-range')
-    await reader.unlock()
+    const ending = reader.unlock()
+    assert.equal(reader.unlock(), ending)
+    await ending
     await refused(() => reader.read(4096, 1), 'context-closed')
     await reader.unlock()
     const writer = await region.lock('write', { offset: 0, length: 4096 })
     await refused(() => writer.write(0, untyped('5')), 'invalid-argument')
     writer.discard()
     await refused(() => writer.write(0, new Uint8Array(1)), 'context-closed')
+    // Whoever asks again waits for the same flush, and is not told earlier.
+    const durable = await region.lock('write', { offset: 0, length: 4096 })
+    durable.write(0, new Uint8Array(1))
+    const flushed = durable.unlock()
+    assert.equal(durable.unlock(), flushed)
+    await flushed
   })
 
   it('endpoints and settings that make no sense', async () => {
