@@ -1,5 +1,6 @@
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
+import { presets } from './consistency-vector.js'
 import type { RegionAttributes } from './descriptor.js'
 
 export const replicasMax = 16
@@ -11,6 +12,9 @@ export const protocolNameCharsMax = 32
 /** What a region has where its user does not say otherwise. */
 export const defaultAttributes: RegionAttributes = Object.freeze({
   protocol: 'crew',
+  consistency: presets.strict,
+  conflicts: '',
+  merge: '',
   minReplicas: 1,
   labels: Object.freeze({}),
 })
@@ -39,7 +43,7 @@ export function applyChanges(attributes: RegionAttributes, changes: AttributeSet
     changes.labels === undefined ? attributes.labels : mergeLabels(attributes.labels, changes.labels)
   checkProtocolName(protocol)
   checkMinReplicas(minReplicas)
-  return { protocol, minReplicas, labels }
+  return { ...attributes, protocol, minReplicas, labels }
 }
 
 function checkProtocolName(name: string): void {

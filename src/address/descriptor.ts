@@ -1,10 +1,16 @@
 import type { Address } from './address.js'
+import type { ConsistencyVector } from './consistency-vector.js'
 import type { NodeId } from './identity.js'
 
 /** What a region's user chose; a subset can be changed later. Paper 2: "get and set attributes of a region". */
 export interface RegionAttributes {
   /** The registered protocol that keeps the region consistent. */
   readonly protocol: string
+  readonly consistency: ConsistencyVector
+  /** The name of the application's test of whether two locks conflict; empty: they do where they share a page. */
+  readonly conflicts: string
+  /** The name of the application's merge function; empty: the later write wins. */
+  readonly merge: string
   /** On how many nodes a write is durable before `unlock` resolves. */
   readonly minReplicas: number
   /** Free text for the region's users, by name. */
@@ -23,5 +29,7 @@ export interface RegionDescriptor {
   readonly generation: number
   /** Raised by every change of the attributes. */
   readonly revision: number
+  /** Raised by every change of how it is kept consistent. What managers of another era say is void. */
+  readonly era: number
   readonly attributes: RegionAttributes
 }

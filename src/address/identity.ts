@@ -14,6 +14,20 @@ export const founder = 1 as NodeId
 export const clientSiteMin = 2 ** 20
 export const clientSiteMax = 2 ** 32 - 1
 
+/** A client of another node, as the home of a region knows it: see `relayedSite`. */
+export const siteIdMax = (nodeIdMax + 1) * 2 ** 32 - 1
+
+/** What a home calls the client of another node that relays for it. */
+export function relayedSite(node: NodeId, client: SiteId): SiteId {
+  return (node * 2 ** 32 + client) as SiteId
+}
+
+/** The node that relays for the site, and what it is called there; undefined where it has a session of its own. */
+export function relayOf(site: SiteId): { readonly node: NodeId; readonly client: SiteId } | undefined {
+  if (site <= clientSiteMax) return undefined
+  return { node: Math.floor(site / 2 ** 32) as NodeId, client: (site % 2 ** 32) as SiteId }
+}
+
 export function nodeId(value: number): NodeId {
   if (!Number.isInteger(value) || value < 1 || value > nodeIdMax) {
     throw new KhazanaError(

@@ -1,2 +1,9 @@
-/** What a lock request says of the caller's intention (paper 2). */
-export type LockMode = 'read' | 'write'
+/**
+ * What a lock request says of the caller's intention (paper 2). `write-shared`: to write beside others who write other
+ * bytes of the same pages; protocols that know no such thing take it for `write`.
+ */
+export type LockMode = 'read' | 'write' | 'write-shared'
+
+export function mayWrite(mode: LockMode): boolean {
+  return mode !== 'read'
+}

@@ -122,7 +122,14 @@ export class Region {
     const call = {
       op: 'set-attributes',
       address: this.address,
-      changes: { protocol, minReplicas, labels },
+      changes: {
+        protocol,
+        consistency: undefined,
+        conflicts: undefined,
+        merge: undefined,
+        minReplicas,
+        labels,
+      },
     } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes

@@ -1,9 +1,19 @@
+import type { RegionAttributes } from '../address/descriptor.js'
 import type { SiteId } from '../address/identity.js'
 import type { LockMode } from '../address/lock-mode.js'
+import type { LockTerms } from '../address/lock-terms.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { Brand } from '../stdx/brand.js'
 import type { ErrorCode } from '../stdx/errors.js'
 import type { CrewMessage } from '../wire/crew-message.js'
+
+/*
+ * What a consistency manager is told, what it may answer, and what it may assume (paper 3.3, DESIGN 6). Anyone may write
+ * one: see docs/consistency.md, and `examples/` for one that uses nothing but this.
+ */
+
+/** What managers of `crew` say to each other. */
+export type CmMessage = CrewMessage
 
 /** A lock request that had to wait, numbered by its site. */
 export type LockId = Brand<number, 'LockId'>
@@ -11,62 +21,97 @@ export type LockId = Brand<number, 'LockId'>
 /** A group of written pages on its way to stable storage, numbered by the site's manager of the region. */
 export type CommitId = Brand<number, 'CommitId'>
 
-/** What managers of one region say to each other. Closed while `crew` is the only protocol. */
-export type CmMessage = CrewMessage
+/**
+ * Bytes that the driver keeps for a manager, which never sees them: a whole page, or a patch to one. They come with an
+ * event, and are forgotten when its effects have been performed, unless a `keep` is among these.
+ */
+export type ParcelId = Brand<number, 'ParcelId'>
 
 /**
- * The consistency manager of one region at one site (paper 3.3). Pure: it keeps the state of tokens and locks, is told
- * of events, and answers with effects; it never sees bytes, time, storage or connections.
+ * The consistency manager of one region at one site. Pure: it keeps the state of copies and locks, is told of events, and
+ * answers with effects; it never sees bytes, storage or connections. All its methods are called one after the other, and
+ * effects are performed in their order before the next event.
  *
- * The managers of a region form a tree. The root is the home; a node's parent is the home; a client's parent is its
- * node. Each talks to its parent and its children only, but for a token that one child hands to another on the
- * parent's order.
+ * The managers of a region form a tree. The root is the home. In a protocol with a codec of its own the tree is a star:
+ * every other site, node or client of a node, is a child of the home, and nodes relay for their clients. In `crew` a
+ * client's parent is its node. Managers talk to their parent and their children only, but for what `crew` lets siblings do.
  */
-export interface ConsistencyManager {
+export interface ConsistencyManager<M = CrewMessage> {
   /**
    * The hit: takes the lock if this site holds all it needs at this moment, else changes nothing. The caller owes an
-   * `unlock` event or, where nothing was written, `releaseRead`/`releaseWrite`.
+   * `unlock` event or, where nothing was written, `release`, with the same `terms` object. The frames of all pages are in
+   * memory when this is called.
    */
-  tryAcquire(first: PageIndex, count: number, mode: LockMode): boolean
+  tryAcquire(first: PageIndex, count: number, mode: LockMode, terms: LockTerms): boolean
   /** Ends a lock under which nothing was written. Answers with no effects in the common case. */
-  release(first: PageIndex, count: number, mode: LockMode): readonly CmEffect[]
+  release(first: PageIndex, count: number, mode: LockMode, terms: LockTerms): readonly CmEffect<M>[]
   /** Everything else. The effects are to be performed in their order. */
-  step(event: CmEvent): readonly CmEffect[]
+  step(event: CmEvent<M>): readonly CmEffect<M>[]
   /** Whether storage may drop the page's bytes from RAM; where it may not, nothing changes. */
-  evict(page: PageIndex): EvictAnswer
-  /** Whether a commit that holds the page's newest bytes is still on its way to stable storage. */
+  evict(page: PageIndex): EvictAnswer<M>
+  /** Whether the page's frame holds bytes that are still on their way to stable storage. */
   isUnsettled(page: PageIndex): boolean
+  /**
+   * Whether locks of this mode may be granted and used only under a valid lease. Where not, they go on while the home
+   * cannot be reached.
+   */
+  needsLease(mode: LockMode): boolean
+  /**
+   * After a `quiesce`: whether nothing of this site's is on its way to the home any more, nor, at the home, to stable
+   * storage or to a child.
+   */
+  isQuiet(): boolean
   /** What this site knows of the page, for `stat` and for checkers. */
   inspect(page: PageIndex): PageView
   /** Pages that this site has any state of, in no order. */
   pages(): Iterable<PageIndex>
 }
 
-export type CmEvent =
+export type CmEvent<M = CrewMessage> =
   /** A lock that `tryAcquire` could not take. Ends in a `grant` or a `refuse` effect, unless cancelled. */
-  | { readonly kind: 'lock'; readonly lock: LockId; readonly range: PageRange; readonly mode: LockMode }
+  | {
+      readonly kind: 'lock'
+      readonly lock: LockId
+      readonly range: PageRange
+      readonly mode: LockMode
+      readonly terms: LockTerms
+    }
   /** The waiting caller gave up. No `grant` follows. */
   | { readonly kind: 'cancel'; readonly lock: LockId }
   /**
-   * A write lock ends, and the `written` pages, at least one, whose frames were already replaced, become the region's.
-   * `ticket` is told back when they are durable.
+   * A lock ends under which the `written` pages, at least one, were written. `ticket` is told back by `ended`.
+   *
+   * In `crew` their frames were already replaced. Elsewhere frames are as they were, and `parcels` has, page by page, what
+   * was written: a patch or the whole page, as the protocol's `writes` says.
    */
   | {
       readonly kind: 'unlock'
       readonly range: PageRange
+      readonly mode: LockMode
+      readonly terms: LockTerms
       readonly written: readonly PageIndex[]
+      readonly parcels: readonly ParcelId[]
       readonly ticket: number
     }
-  | { readonly kind: 'message'; readonly from: SiteId; readonly message: CmMessage }
-  /** The child is dead or its lease has ended: its tokens are void, what it did not release never happened. */
+  /**
+   * From a peer: exactly once and in the order of sending, for as long as neither side is lost to the other. `parcels` are
+   * what was attached to it, in order. `from` is authentic; what it says need not make sense.
+   */
+  | {
+      readonly kind: 'message'
+      readonly from: SiteId
+      readonly message: M
+      readonly parcels: readonly ParcelId[]
+    }
+  /** The child is dead or its lease has ended: its rights are void, what it did not release never happened. */
   | { readonly kind: 'child-lost'; readonly child: SiteId }
-  /** The rights that the parent gave are void. Locks that wait go on waiting. */
+  /** The rights that the parent gave are void, and nothing said to it is answered. Locks that wait go on waiting. */
   | { readonly kind: 'parent-lost' }
-  /** The parent can be talked to (again). */
+  /** The parent can be talked to (again), and knows nothing of this site. Also the first event of a child. */
   | { readonly kind: 'parent-ready' }
-  /** A sibling that might have handed a token over is out of reach for good. */
+  /** A sibling that might have handed a token over is out of reach for good. Only in `crew`. */
   | { readonly kind: 'sibling-lost' }
-  /** Root: the commit is on stable storage. */
+  /** Root: the commit is on stable storage, and the frames of its pages, where in memory, are what was persisted. */
   | { readonly kind: 'durable'; readonly commit: CommitId }
   /**
    * Root: the commit did not happen, nor did any that was handed to storage after it and before this event: they may
@@ -78,32 +123,71 @@ export type CmEvent =
       readonly code: ErrorCode
       readonly message: string
     }
+  /** Root: the frames that a `load` asked for are in memory until the effects of this event are performed; or why not. */
+  | {
+      readonly kind: 'loaded'
+      readonly load: number
+      readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined
+    }
   /** Root: rights of before a restart have all ended by now. */
   | { readonly kind: 'grace-ended' }
-  /** Root: the range, which the caller holds a write lock on, has no storage any more. */
+  /** Root: the range, on which the caller holds a lock with `terms.seize`, has no storage any more. */
   | { readonly kind: 'freed'; readonly range: PageRange; readonly code: ErrorCode; readonly message: string }
+  /** The time that the last `alarm` named has come. */
+  | { readonly kind: 'alarm' }
+  /**
+   * The protocol of the region is about to change: no lock is open or will be asked for here. What is known only here goes
+   * to the home now. Ends with the manager, or with `resume`, after which all goes on.
+   */
+  | { readonly kind: 'quiesce' }
+  | { readonly kind: 'resume' }
 
-export type CmEffect =
-  /** Frames go along for the pages of the message that say so. */
-  | { readonly kind: 'send'; readonly to: SiteId; readonly message: CmMessage }
+export type CmEffect<M = CrewMessage> =
+  /**
+   * In `crew`, frames go along for the pages of the message that say so. Elsewhere, what `attach` lists, in that order: the
+   * frames of pages, which must be in memory, or parcels. Nothing is sent to a peer that is lost.
+   */
+  | {
+      readonly kind: 'send'
+      readonly to: SiteId
+      readonly message: M
+      readonly attach?: readonly Attachment[]
+    }
   | { readonly kind: 'grant'; readonly lock: LockId }
   | { readonly kind: 'refuse'; readonly lock: LockId; readonly code: ErrorCode; readonly message: string }
-  /** The n-th payload of the message just handled becomes the page's frame. */
+  /** The n-th payload of the message just handled becomes the page's frame. Only in `crew`: elsewhere, `apply`. */
   | {
       readonly kind: 'install'
       readonly page: PageIndex
       readonly version: Version
       readonly payload: number
     }
+  /**
+   * Changes the page's frame by the parcel: a whole page becomes the frame, a patch changes those of its bytes that it
+   * names, where the frame is in memory, and else does nothing. Locks that are open go on seeing what they saw, unless the region's
+   * isolation is `live`.
+   */
+  | { readonly kind: 'apply'; readonly page: PageIndex; readonly parcel: ParcelId }
+  /** The region's merge function makes one page of the frame, which must be in memory, and the parcel, a whole page. */
+  | { readonly kind: 'merge'; readonly page: PageIndex; readonly parcel: ParcelId }
+  /** The parcel stays until `forget`. */
+  | { readonly kind: 'keep'; readonly parcel: ParcelId }
+  | { readonly kind: 'forget'; readonly parcel: ParcelId }
   /** The page's frame is not to be used any more; at the root, storage has the valid bytes. */
   | { readonly kind: 'drop'; readonly page: PageIndex }
-  /** Lock contexts that overlap the page are broken, in either mode. The caller still owes the release of each, whole. */
+  /** Lock contexts that overlap the page are broken, in any mode. The caller still owes the release of each, whole. */
   | { readonly kind: 'break'; readonly page: PageIndex }
-  /** Root: write these pages' frames to stable storage as one group, then tell `durable` or `not-durable`. */
+  /** Root: bring these pages to memory, at most 64, then tell `loaded`. */
+  | { readonly kind: 'load'; readonly load: number; readonly range: PageRange }
+  /**
+   * Root: write these pages to stable storage as one group, then tell `durable` or `not-durable`. At most one commit with
+   * parcels may be under way for a page; `crew`, which has none, may have many.
+   */
   | { readonly kind: 'persist'; readonly commit: CommitId; readonly pages: readonly CommittedPage[] }
   /**
    * Written pages are on their way to stable storage; an `ended` of the same number follows. Those without a failure
-   * come in the order of starting; a commit that is refused outright may end before earlier ones.
+   * come in the order of starting; a commit that is refused outright may end before earlier ones. Outside `crew` this
+   * effect is not needed: an `ended` alone will do, in any order.
    */
   | { readonly kind: 'started'; readonly commit: CommitId; readonly ticket: number | undefined }
   /** They are durable, or, with a failure, they never were. `ticket` as the `unlock` event gave it. */
@@ -113,20 +197,37 @@ export type CmEffect =
       readonly ticket: number | undefined
       readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined
     }
+  /** Tell `alarm` when `site.now` has reached `at`. Replaces an alarm that was set before; `Infinity` sets none. */
+  | { readonly kind: 'alarm'; readonly at: number }
+
+export type Attachment =
+  | { readonly kind: 'frame'; readonly page: PageIndex }
+  | { readonly kind: 'parcel'; readonly parcel: ParcelId }
 
 export interface CommittedPage {
   readonly page: PageIndex
+  /** Above that of the page's last commit. */
   readonly version: Version
+  /**
+   * What changes the page, in order: the stored bytes, changed by these, are what is persisted, and become the frame when
+   * they are durable. Without: the frame as it is.
+   */
+  readonly parcels?: readonly ParcelId[]
+  /** `merge`: the parcels are whole pages, and the region's merge function makes one of each and what is there. */
+  readonly how?: 'apply' | 'merge'
+  /** The child that wrote it, where one did: for those who watch. */
+  readonly by?: SiteId | undefined
 }
 
 /**
  * `refused`: in use; the effects may bring its use to an end. `allowed`: drop the bytes, after performing the effects.
  */
-export type EvictAnswer =
-  | { readonly kind: 'refused'; readonly effects: readonly CmEffect[] }
-  | { readonly kind: 'allowed'; readonly effects: readonly CmEffect[] }
+export type EvictAnswer<M = CrewMessage> =
+  | { readonly kind: 'refused'; readonly effects: readonly CmEffect<M>[] }
+  | { readonly kind: 'allowed'; readonly effects: readonly CmEffect<M>[] }
 
 export interface PageView {
+  /** What this site may do with the page without asking anybody. */
   readonly right: 'none' | 'shared' | 'exclusive'
   /** -1 where this site has no bytes and knows none. */
   readonly version: number
@@ -136,34 +237,84 @@ export interface PageView {
   readonly writing: boolean
   readonly waiting: number
   readonly unsettled: boolean
+  /** On this site's clock: when the bytes here were certainly the newest. Undefined where they are so now. */
+  readonly freshAt?: number | undefined
 }
 
 /** What a manager may ask of its surroundings. All answers are plain state, the same for the whole of one step. */
 export interface CmSite {
   /** Undefined at the root. */
   readonly parent: SiteId | undefined
+  /** Milliseconds on this site's clock, which never goes back; not to be compared with those of another site. */
+  readonly now: number
+  /** Milliseconds since 1970, as this site believes; may jump, and differ between sites by any amount. */
+  readonly wallTime: number
   /** Root: the newest durable version. */
   versionOf(page: PageIndex): Version
   /** Root: whether every page of the range has storage. Elsewhere the root judges. */
   isAllocated(range: PageRange): boolean
   /**
    * Root: the number of the child's session here, where the child can be reached by its siblings; else undefined
-   * (clients are reached by their node alone).
+   * (clients are reached by their node alone). For `crew`.
    */
   siblingSession(child: SiteId): number | undefined
-  /** The number of this site's own session with its parent. */
+  /** The number of this site's own session with its parent. For `crew`. */
   readonly parentSession: number
-  /** Whether this site could send to a sibling now. */
+  /** Whether this site could send to a sibling now. For `crew`. */
   canReach(sibling: SiteId): boolean
 }
 
 /** A protocol, as registered. */
-export interface ProtocolDefinition {
+export interface ProtocolDefinition<M = CrewMessage> {
+  /** 1 to 32 lower-case letters, digits and "-", beginning with a letter. */
   readonly name: string
-  create(site: CmSite, options: CmOptions): ConsistencyManager
+  /**
+   * How its messages cross the wire. Absent in `crew` alone, whose messages are part of the wire format.
+   */
+  readonly codec?: MessageCodec<M>
+  /**
+   * What the parcels of an `unlock` are. `patches` (unless told): the bytes that differ from those the lock began with, so
+   * that what others wrote beside them stands. `pages`: whole pages.
+   */
+  readonly writes?: 'patches' | 'pages'
+  create(site: CmSite, options: CmOptions): ConsistencyManager<M>
+}
+
+/** A protocol whose messages are its own affair: what registries and drivers handle. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- M is used in both directions: no narrower type takes all
+export type AnyProtocol = ProtocolDefinition<any>
+
+export interface MessageCodec<M> {
+  /** At most `cmBodyBytesMax` (256 KiB). */
+  encode(message: M): Uint8Array
+  /** Total: throws `protocol-error` for what is no message. Never trusts the bytes. */
+  decode(bytes: Uint8Array): M
 }
 
 export interface CmOptions {
   /** Root: whether rights from before a restart may be outstanding; then no write is granted until `grace-ended`. */
   readonly grace: 'none' | 'until-ended'
+  readonly pageSize: number
+  /** The region's, with its consistency vector and its labels, in which a protocol may look for parameters. */
+  readonly attributes: RegionAttributes
+  /** The application's own test of whether two locks conflict, where the region names one. Symmetric, and pure. */
+  readonly conflicts: ConflictTest | undefined
+  /** Whether the region names a merge function, for `merge`. */
+  readonly merges: boolean
 }
+
+/** One lock request, as an application's conflict test sees it. */
+export interface LockClaim {
+  readonly mode: LockMode
+  /** Bytes from the start of the region. */
+  readonly offset: number
+  readonly length: number
+  /** What the caller named: an object, a row; empty where nothing. */
+  readonly tag: string
+}
+
+/** Whether the two may not be held at once. Called both ways round; must answer the same, always. */
+export type ConflictTest = (a: LockClaim, b: LockClaim) => boolean
+
+/** Makes one page of two versions of it, in a new array. The same at every site, and independent of the order. */
+export type MergeFunction = (mine: Uint8Array, theirs: Uint8Array, page: PageIndex) => Uint8Array

@@ -203,15 +203,15 @@ export class ReplicaSet {
 /** Answers what asks for an answer. */
 function refuse(
   to: Session,
-  { region, generation, body }: CmEnvelope,
+  { region, generation, era, body }: CmEnvelope,
   { code, message }: KhazanaError,
 ): void {
   if (body.kind === 'acquire') {
     const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
-    to.send({ kind: 'cm', region, generation, body: refusal })
+    to.send({ kind: 'cm', region, generation, era, body: refusal })
   } else if (body.kind === 'commit' && body.final) {
     const refusal = { kind: 'uncommitted', commit: body.commit, code, message } as const
-    to.send({ kind: 'cm', region, generation, body: refusal })
+    to.send({ kind: 'cm', region, generation, era, body: refusal })
   }
 }
 

@@ -108,6 +108,14 @@ export class ByteReader {
     }
   }
 
+  /** A copy of the next `length` bytes. */
+  bytes(length: number): Uint8Array {
+    this.#need(length)
+    const start = this.#offset
+    this.#offset += length
+    return this.#bytes.slice(start, start + length)
+  }
+
   #take(into: Uint8Array): void {
     this.#need(into.length)
     for (let index = 0; index < into.length; index++) into[index] = this.#bytes[this.#offset + index] ?? 0

@@ -18,6 +18,7 @@ export const frameMark = 0x4b5a
 export const preludeBytes = 24
 
 export const payloadLogMin = 12
-export const payloadLogMax = 20
+/** A patch may be longer than the largest page: the bytes it changes, and where they are. */
+export const payloadLogMax = 21
 
 export const sequenceMax = 2 ** 48 - 1

@@ -60,6 +60,19 @@ export const milliseconds: Layout<number> = {
   },
 }
 
+/** 0 or more; may be infinite. */
+export const anyFloat: Layout<number> = {
+  write: (writer, value) => {
+    assert(value >= 0, 'an amount that is sent is not negative')
+    writer.float(value)
+  },
+  read: (reader) => {
+    const value = reader.float()
+    if (!(value >= 0)) throw malformed(`${value} is no amount`)
+    return value
+  },
+}
+
 export const flag: Layout<boolean> = {
   write: (writer, value) => writer.u8(value ? 1 : 0),
   read: (reader) => {
@@ -81,6 +94,22 @@ export const extent: Layout<bigint> = {
     writer.address(addressFrom(value))
   },
   read: (reader) => reader.address(),
+}
+
+/** Bytes of any length up to a bound. */
+export function bytes(lengthMax: number): Layout<Uint8Array> {
+  return {
+    write: (writer, value) => {
+      checkLength(value.length, lengthMax)
+      writer.varint(value.length)
+      writer.bytes(value)
+    },
+    read: (reader) => {
+      const length = reader.varint()
+      if (length > lengthMax || length > reader.remaining) throw malformed(`${length} bytes`)
+      return reader.bytes(length)
+    },
+  }
 }
 
 export function text(bytesMax: number): Layout<string> {

@@ -24,6 +24,14 @@ export const endpointBytesMax = 512
 export const protocolNameBytesMax = 64
 export const labelNameBytesMax = 256
 export const labelValueBytesMax = 4096
+/** Names of conflict tests and merge functions. */
+export const functionNameBytesMax = 64
+/** What a consistency manager says at once, without pages. */
+export const cmBodyBytesMax = 256 * 1024
+/** Parcels that go along with it. */
+export const cmParcelsMax = 256
+/** Bytes of a patch that is part of its message: larger ones are payloads of the frame. */
+export const inlinePatchBytesMax = 1024
 export const labelsMax = 64
 export const membersMax = 4096
 export const groupMembersMax = 64

@@ -1,17 +1,21 @@
+import type { ConsistencyVector } from '../address/consistency-vector.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
-import { clientSiteMax, clusterId, type SiteId } from '../address/identity.js'
+import { clusterId, siteIdMax, type SiteId } from '../address/identity.js'
+import type { Staleness } from '../address/lock-terms.js'
 import { pageBytesMax, pageBytesMin } from '../address/page.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { crewMessage, errorCode, errorMessage, nodeId, pageIndex, pageRange, version } from './crew-layout.js'
 import * as limits from './limits.js'
 import {
   address,
+  bytes,
   checked,
   choice,
   count,
   dictionary,
   extent,
   flag,
+  anyFloat,
   integer,
   list,
   milliseconds,
@@ -28,8 +32,8 @@ import { protocolVersion } from './message.js'
 const pageSizes: number[] = []
 for (let bytes = pageBytesMin; bytes <= pageBytesMax; bytes *= 2) pageSizes.push(bytes)
 
-const siteId = integer<SiteId>(1, clientSiteMax)
-const noSiteId = integer<SiteId | 0>(0, clientSiteMax)
+const siteId = integer<SiteId>(1, siteIdMax)
+const noSiteId = integer<SiteId | 0>(0, siteIdMax)
 const cluster = parsedText(32, clusterId)
 const name = text(limits.nameBytesMax)
 const endpoint = text(limits.endpointBytesMax)
@@ -40,7 +44,24 @@ const replicas = integer(1, limits.minReplicasMax)
 const labels = dictionary(text(limits.labelNameBytesMax), text(limits.labelValueBytesMax), limits.labelsMax)
 const empty = {}
 
-const attributes = record<RegionAttributes>({ protocol: protocolName, minReplicas: replicas, labels })
+const staleness = record<Staleness>({ ms: anyFloat, versions: anyFloat })
+const consistency = record<ConsistencyVector>({
+  concurrency: choice(['exclusive', 'serial', 'shared', 'local']),
+  synchronization: choice(['strict', 'release', 'bounded', 'background']),
+  staleness,
+  failure: choice(['refuse', 'read-only', 'available']),
+  visibility: choice(['durable', 'accepted']),
+  isolation: choice(['snapshot', 'live']),
+})
+const functionName = text(limits.functionNameBytesMax)
+const attributes = record<RegionAttributes>({
+  protocol: protocolName,
+  consistency,
+  conflicts: functionName,
+  merge: functionName,
+  minReplicas: replicas,
+  labels,
+})
 
 const descriptor = checked(
   record<RegionDescriptor>({
@@ -50,6 +71,7 @@ const descriptor = checked(
     home: nodeId,
     generation: count,
     revision: count,
+    era: count,
     attributes,
   }),
   (region) => (region.size % region.pageSize === 0 ? undefined : 'a region is not a whole number of pages'),
@@ -98,8 +120,26 @@ const nodeEntry = record<words.NodeEntry>({ member, status: optional(nodeStatus)
 
 const attributeChanges = record<words.AttributeChanges>({
   protocol: optional(protocolName),
+  consistency: optional(consistency),
+  conflicts: optional(functionName),
+  merge: optional(functionName),
   minReplicas: optional(replicas),
   labels,
+})
+
+const wireParcel = union<words.WireParcel, 'kind'>('kind', {
+  page: [0, empty],
+  patch: [1, { bytes: bytes(limits.inlinePatchBytesMax) }],
+  'large-patch': [2, { length: count }],
+})
+
+const notice = union<words.Notice, 'kind'>('kind', {
+  'client-lost': [0, { client: siteId }],
+  severed: [1, empty],
+  joined: [2, empty],
+  suspend: [3, empty],
+  suspended: [4, { idle: flag }],
+  resume: [5, { descriptor }],
 })
 
 const call = union<words.Call, 'op'>('op', {
@@ -191,9 +231,21 @@ export const message = union<words.Message, 'kind'>('kind', {
   renew: [4, { renewal: count }],
   renewed: [5, { renewal: count, validForMs: milliseconds }],
   goodbye: [6, empty],
-  cm: [16, { region: address, generation: count, body: crewMessage }],
+  cm: [16, { region: address, generation: count, era: count, body: crewMessage }],
   request: [17, { id: count, call }],
   response: [18, { id: count, result }],
   failure: [19, { id: count, code: errorCode, message: errorMessage }],
+  'cm-plain': [
+    21,
+    {
+      region: address,
+      generation: count,
+      era: count,
+      client: noSiteId,
+      body: bytes(limits.cmBodyBytesMax),
+      parcels: list(wireParcel, limits.cmParcelsMax),
+    },
+  ],
+  'region-notice': [22, { region: address, generation: count, era: count, notice }],
   members: [20, { revision: count, members: list(member, limits.membersMax) }],
 })

@@ -1,17 +1,19 @@
 import type { Address } from '../address/address.js'
+import type { ConsistencyVector } from '../address/consistency-vector.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import type { ClusterId, NodeId, SiteId } from '../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { CrewMessage } from './crew-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 1
+export const protocolVersion = 2
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
 
 /** Numbered: arrives exactly once, in the order of sending, also across connections. */
-export type SequencedMessage = CmEnvelope | Request | Response | Failure | Members
+export type SequencedMessage =
+  CmEnvelope | PlainCmEnvelope | RegionNotice | Request | Response | Failure | Members
 
 // ---- sessions -------------------------------------------------------------------------------------------------
 
@@ -87,13 +89,59 @@ export interface Goodbye {
 
 // ---- consistency managers ---------------------------------------------------------------------------------------
 
-/** A consistency manager to its peer for the same region. */
+/** A consistency manager of `crew` to its peer for the same region. */
 export interface CmEnvelope {
   readonly kind: 'cm'
   readonly region: Address
   readonly generation: number
+  readonly era: number
   readonly body: CrewMessage
 }
+
+/** A manager of any other protocol to the home's, or back. */
+export interface PlainCmEnvelope {
+  readonly kind: 'cm-plain'
+  readonly region: Address
+  readonly generation: number
+  readonly era: number
+  /** Between the home and a node: which client of that node it is from or for; 0: the node itself. */
+  readonly client: SiteId | 0
+  /** In the protocol's own code. */
+  readonly body: Uint8Array
+  /** What goes along, in order. */
+  readonly parcels: readonly WireParcel[]
+}
+
+/**
+ * Bytes that go along with a manager's message. `page`: the frame's next payload, a whole page. `patch`: a small patch,
+ * here. `large-patch`: the first `length` bytes of the frame's next payload.
+ */
+export type WireParcel =
+  | { readonly kind: 'page' }
+  | { readonly kind: 'patch'; readonly bytes: Uint8Array }
+  | { readonly kind: 'large-patch'; readonly length: number }
+
+/** What the drivers of one region's managers tell each other. */
+export interface RegionNotice {
+  readonly kind: 'region-notice'
+  readonly region: Address
+  readonly generation: number
+  readonly era: number
+  readonly notice: Notice
+}
+
+export type Notice =
+  /** Node to home: this client, for which it relayed, is gone, and its rights have ended. */
+  | { readonly kind: 'client-lost'; readonly client: SiteId }
+  /** Node to its client: nothing reaches the home any more (`severed`), or it can be reached anew (`joined`). */
+  | { readonly kind: 'severed' }
+  | { readonly kind: 'joined' }
+  /** Parent to child: grant no more locks, and say when none is open and nothing is on its way any more. */
+  | { readonly kind: 'suspend' }
+  /** Child to parent. `idle`: it keeps nothing of the region at all. */
+  | { readonly kind: 'suspended'; readonly idle: boolean }
+  /** Parent to child: go on, under this descriptor; also the answer to a message of another era. */
+  | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
 
 // ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -144,6 +192,9 @@ export type Result =
 
 export interface AttributeChanges {
   readonly protocol: string | undefined
+  readonly consistency: ConsistencyVector | undefined
+  readonly conflicts: string | undefined
+  readonly merge: string | undefined
   readonly minReplicas: number | undefined
   /** An empty text removes the label. */
   readonly labels: Readonly<Record<string, string>>

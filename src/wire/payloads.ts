@@ -6,6 +6,8 @@ import type { Message, SequencedMessage } from './message.js'
 export function isSequenced(message: Message): message is SequencedMessage {
   switch (message.kind) {
     case 'cm':
+    case 'cm-plain':
+    case 'region-notice':
     case 'request':
     case 'response':
     case 'failure':
@@ -26,7 +28,9 @@ export function isSequenced(message: Message): message is SequencedMessage {
 
 /** How many payloads the message says that its frame carries. */
 export function payloadCount(message: Message): number {
-  return message.kind === 'cm' ? crewPayloadCount(message.body) : 0
+  if (message.kind === 'cm') return crewPayloadCount(message.body)
+  if (message.kind !== 'cm-plain') return 0
+  return message.parcels.reduce((total, parcel) => total + (parcel.kind === 'patch' ? 0 : 1), 0)
 }
 
 function crewPayloadCount(message: CrewMessage): number {

@@ -202,7 +202,11 @@ export class CrewNetwork implements SiteSurroundings {
     if (parcel === undefined) return
     // A renewal never reaches further than the lease of who sent it.
     if (parcel.kind === 'resume') queue.to.isStopped = !queue.from.isValid
-    else queue.to.step({ kind: 'message', from: queue.from.id, message: parcel.message }, parcel.values)
+    else
+      queue.to.step(
+        { kind: 'message', from: queue.from.id, message: parcel.message, parcels: [] },
+        parcel.values,
+      )
   }
 
   /** Delivers until nothing is on its way. Throws where that never ends. */

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import type { SiteId } from '../../src/address/identity.js'
+import { defaultAttributes } from '../../src/address/attributes.js'
+import { plainTerms } from '../../src/address/lock-terms.js'
 import type { PageIndex, PageRange, Version } from '../../src/address/page.js'
 import type {
   CmEffect,
@@ -59,6 +61,9 @@ export class CrewSite implements CmSite {
   readonly sections = new Set<Section>()
   /** Its lease has run out: rights must not be used, though the manager does not know. */
   isStopped = false
+  /** The protocol does not ask for the time. */
+  readonly now = 0
+  readonly wallTime = 0
   readonly #protocol: ProtocolDefinition
   readonly #surroundings: SiteSurroundings
   readonly #pending: { readonly effects: readonly CmEffect[]; readonly values: readonly Value[] }[] = []
@@ -81,7 +86,13 @@ export class CrewSite implements CmSite {
   }
 
   #newManager(grace: CmOptions['grace']): ConsistencyManager {
-    return this.#protocol.create(this, { grace })
+    return this.#protocol.create(this, {
+      grace,
+      pageSize: 4096,
+      attributes: defaultAttributes,
+      conflicts: undefined,
+      merges: false,
+    })
   }
 
   // ---- what the manager asks --------------------------------------------------------------------------------------
@@ -121,12 +132,18 @@ export class CrewSite implements CmSite {
     const { first, count } = section.range
     const pages = pagesIn(section.range)
     const isAtHand = this.isValid && pages.every((page) => this.frames.has(page))
-    if (isAtHand && !section.isSeizure && this.manager.tryAcquire(first, count, section.mode)) {
+    if (isAtHand && !section.isSeizure && this.manager.tryAcquire(first, count, section.mode, plainTerms)) {
       this.#open(section)
       return true
     }
     section.lock = ++this.#lock as LockId
-    this.step({ kind: 'lock', lock: section.lock, range: section.range, mode: section.mode })
+    this.step({
+      kind: 'lock',
+      lock: section.lock,
+      range: section.range,
+      mode: section.mode,
+      terms: plainTerms,
+    })
     return false
   }
 
@@ -170,7 +187,15 @@ export class CrewSite implements CmSite {
     section.state = 'ending'
     this.#tickets.set(ticket, section)
     for (const [page, value] of section.writes) this.frames.set(page, value)
-    this.step({ kind: 'unlock', range: section.range, written: [...section.writes.keys()], ticket })
+    this.step({
+      kind: 'unlock',
+      range: section.range,
+      mode: section.mode,
+      terms: plainTerms,
+      written: [...section.writes.keys()],
+      parcels: [],
+      ticket,
+    })
   }
 
   /** Ends an open section, what it wrote is dropped. */
@@ -216,7 +241,7 @@ export class CrewSite implements CmSite {
 
   #release(section: Section): void {
     const { first, count } = section.range
-    this.#perform(this.manager.release(first, count, section.mode), [])
+    this.#perform(this.manager.release(first, count, section.mode, plainTerms), [])
   }
 
   #end(section: Section, outcome: Outcome): void {
@@ -329,6 +354,13 @@ export class CrewSite implements CmSite {
         return
       case 'ended':
         return this.#onEnded(effect.commit, effect.ticket, effect.failure?.code)
+      case 'apply':
+      case 'merge':
+      case 'keep':
+      case 'forget':
+      case 'load':
+      case 'alarm':
+        return assert.fail('crew has no use for it')
       default:
         return unreachable(effect)
     }

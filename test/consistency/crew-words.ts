@@ -69,6 +69,12 @@ export function wordsOfEffect(effect: CmEffect): string | undefined {
   switch (effect.kind) {
     case 'send':
     case 'started':
+    case 'apply':
+    case 'merge':
+    case 'keep':
+    case 'forget':
+    case 'load':
+    case 'alarm':
       return undefined
     case 'grant':
       return `the lock is granted (${effect.lock})`

@@ -1,3 +1,4 @@
+import { presets } from '../../src/address/consistency-vector.js'
 import { pageStampsMax } from '../../src/wire/limits.js'
 import fc, { type Arbitrary } from 'fast-check'
 import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
@@ -17,9 +18,11 @@ import {
   type AttributeChanges,
   type Call,
   type Message,
+  type Notice,
   type NodeStatus,
   type RegionStat,
   type Result,
+  type WireParcel,
 } from '../../src/wire/message.js'
 
 /** Every kind of message, with values from all of their ranges, the edges more often than not. */
@@ -90,6 +93,9 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
 const labels = fc.dictionary(short, short, { maxKeys: 4, noNullPrototype: true })
 const attributes: Arbitrary<RegionAttributes> = plain({
   protocol: fc.constantFrom('crew', 'release'),
+  consistency: fc.constantFrom(...Object.values(presets)),
+  conflicts: short,
+  merge: short,
   minReplicas: whole(1, 64),
   labels,
 })
@@ -101,10 +107,14 @@ const descriptor: Arbitrary<RegionDescriptor> = plain({
   home: node,
   generation: count,
   revision: count,
+  era: count,
   attributes,
 }).map(({ pages, ...rest }) => ({ ...rest, size: pages * rest.pageSize }))
 const changes: Arbitrary<AttributeChanges> = plain({
   protocol: fc.option(fc.constant('crew'), { nil: undefined }),
+  consistency: fc.option(fc.constantFrom(...Object.values(presets)), { nil: undefined }),
+  conflicts: fc.option(short, { nil: undefined }),
+  merge: fc.option(short, { nil: undefined }),
   minReplicas: fc.option(whole(1, 64), { nil: undefined }),
   labels,
 })
@@ -172,6 +182,20 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'locate', { pool }),
 )
 
+const parcel: Arbitrary<WireParcel> = fc.oneof(
+  tagged('kind', 'page', {}),
+  tagged('kind', 'patch', { bytes: fc.uint8Array({ maxLength: 50 }) }),
+  tagged('kind', 'large-patch', { length: count }),
+)
+const notice: Arbitrary<Notice> = fc.oneof(
+  tagged('kind', 'client-lost', { client: site }),
+  tagged('kind', 'severed', {}),
+  tagged('kind', 'joined', {}),
+  tagged('kind', 'suspend', {}),
+  tagged('kind', 'suspended', { idle: fc.boolean() }),
+  tagged('kind', 'resume', { descriptor }),
+)
+
 const cluster = fc.stringMatching(/^[0-9a-f]{32}$/).map(clusterId)
 const who = { version: fc.constant(protocolVersion), cluster, incarnation: count, name: short, listen: short }
 
@@ -198,7 +222,22 @@ export const messages: Arbitrary<Message> = fc.oneof(
   tagged('kind', 'renew', { renewal: count }),
   tagged('kind', 'renewed', { renewal: count, validForMs: milliseconds }),
   tagged('kind', 'goodbye', {}),
-  { weight: 4, arbitrary: tagged('kind', 'cm', { region: address, generation: count, body: crew }) },
+  {
+    weight: 4,
+    arbitrary: tagged('kind', 'cm', { region: address, generation: count, era: count, body: crew }),
+  },
+  {
+    weight: 2,
+    arbitrary: tagged('kind', 'cm-plain', {
+      region: address,
+      generation: count,
+      era: count,
+      client: fc.oneof(fc.constant(0 as const), site),
+      body: fc.uint8Array({ maxLength: 50 }),
+      parcels: fc.array(parcel, { maxLength: 3 }),
+    }),
+  },
+  tagged('kind', 'region-notice', { region: address, generation: count, era: count, notice }),
   { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),

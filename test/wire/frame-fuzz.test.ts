@@ -136,8 +136,8 @@ describe('the reader of frames gives a message or a typed error', () => {
   })
 
   it('for lists that claim more than there is', () => {
-    // cm, region, generation, acquire with a list of `known` of 65,536 in a message of few bytes.
-    const message = [16, ...new Uint8Array(16), 1, 0, 1, 0, 0, 0, 0x80, 0x80, 0x04, 0, 0, 0]
+    // cm, region, generation, era, acquire with a list of `known` of 65,536 in a message of few bytes.
+    const message = [16, ...new Uint8Array(16), 1, 1, 0, 1, 0, 0, 0, 0x80, 0x80, 0x04, 0, 0, 0]
     const bytes = new Uint8Array(preludeBytes + message.length)
     bytes.set([0x5a, 0x4b])
     new DataView(bytes.buffer).setUint32(4, bytes.length, true)

@@ -12,6 +12,7 @@ export function commitOf(sizes: readonly number[]): { message: SequencedMessage;
     kind: 'cm',
     region: 0x14000n as Address,
     generation: 1,
+    era: 1,
     body: {
       kind: 'commit',
       commit: 1,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { defaultAttributes } from '../../src/address/attributes.js'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { nodeIdMax } from '../../src/address/identity.js'
@@ -111,7 +112,7 @@ describe('a message in bytes', () => {
   })
 
   it('of another version says so, whatever else it holds', () => {
-    const hello = Uint8Array.of(0, 2, 0xff, 0xff, 0xff)
+    const hello = Uint8Array.of(0, 99, 0xff, 0xff, 0xff)
     assert.throws(() => decode(hello), { code: 'wrong-version' })
   })
 
@@ -124,7 +125,7 @@ describe('a message in bytes', () => {
         op: 'reserve',
         size: 4096,
         pageSize: 4096,
-        attributes: { protocol: 'crew', minReplicas: 1, labels },
+        attributes: { ...defaultAttributes, labels },
       },
     }
     const back = decode(encode(message))
@@ -140,7 +141,14 @@ describe('a message in bytes', () => {
     const members = { kind: 'members', revision: 1, members: [member] } as unknown as Message
     assert.throws(() => encode(members), { code: 'invalid-argument' })
     const labels = Object.fromEntries(Array.from({ length: labelsMax + 1 }, (_, index) => [`l${index}`, '']))
-    const changes = { protocol: undefined, minReplicas: undefined, labels }
+    const changes = {
+      protocol: undefined,
+      consistency: undefined,
+      conflicts: undefined,
+      merge: undefined,
+      minReplicas: undefined,
+      labels,
+    }
     const request = {
       kind: 'request',
       id: 1,
@@ -156,11 +164,18 @@ describe('a message in bytes', () => {
       { kind: 'renew', renewal: 2 ** 53 },
       { kind: 'renewed', renewal: 1, validForMs: NaN },
       { kind: 'renewed', renewal: 1, validForMs: -1 },
-      { kind: 'cm', region: 0n, generation: 1, body: { kind: 'revoke', range: { first: 0, count: 0 } } },
       {
         kind: 'cm',
         region: 0n,
         generation: 1,
+        era: 1,
+        body: { kind: 'revoke', range: { first: 0, count: 0 } },
+      },
+      {
+        kind: 'cm',
+        region: 0n,
+        generation: 1,
+        era: 1,
         body: { kind: 'revoke', range: { first: 2 ** 40 - 1, count: 2 } },
       },
       { kind: 'unheard-of' },

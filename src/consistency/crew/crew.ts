@@ -159,6 +159,11 @@ class CrewManager implements ConsistencyManager {
         crew.inGrace = false
         for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
         return
+      case 'quiesce':
+      case 'resume':
+      case 'alarm':
+      case 'loaded':
+        return
       case 'freed':
         return this.#onFreed(event.range, event.code, event.message)
       default:
@@ -291,6 +296,14 @@ class CrewManager implements ConsistencyManager {
       const state = crew.pages.get(page)
       if (state !== undefined) forgetIfIdle(crew, state)
     }
+  }
+
+  needsLease(): boolean {
+    return true
+  }
+
+  isQuiet(): boolean {
+    return this.#crew.commits.size === 0
   }
 
   isUnsettled(page: PageIndex): boolean {

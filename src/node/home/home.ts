@@ -124,6 +124,7 @@ export class Home {
       home: this.#options.node,
       generation: this.#generation,
       revision: 1,
+      era: 1,
       attributes: checked,
     }
     const record = { descriptor, allocated: new RangeSet(), floor: 0 }

@@ -1,5 +1,8 @@
 import type { Address } from '../../address/address.js'
-import type { RegionDescriptor } from '../../address/descriptor.js'
+import { defaultAttributes } from '../../address/attributes.js'
+import { presets } from '../../address/consistency-vector.js'
+import type { ConsistencyVector } from '../../address/consistency-vector.js'
+import type { RegionAttributes, RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import { RangeSet } from '../../address/range-set.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -17,7 +20,7 @@ export interface RegionRecord {
 }
 
 const keyPrefix = 'region/'
-const recordFormat = 1
+const recordFormat = 2
 
 export function regionKey(address: Address): string {
   return keyPrefix + address.toString(16).padStart(32, '0')
@@ -26,7 +29,7 @@ export function regionKey(address: Address): string {
 export const regionKeyPrefix = keyPrefix
 
 export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Uint8Array {
-  const { size, pageSize, generation, revision, attributes } = descriptor
+  const { size, pageSize, generation, revision, era, attributes } = descriptor
   const ranges = [...allocated].map(({ first, count }) => [first, count])
   const record = {
     format: recordFormat,
@@ -34,7 +37,8 @@ export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Ui
     pageSize,
     generation,
     revision,
-    attributes,
+    era,
+    attributes: writable(attributes),
     floor,
     allocated: ranges,
   }
@@ -44,17 +48,22 @@ export function encodeRegion({ descriptor, allocated, floor }: RegionRecord): Ui
 /** Throws `bad-format`. */
 export function decodeRegion(key: string, value: Uint8Array, home: NodeId): RegionRecord {
   const record = parse(key, value)
-  if (record.format !== recordFormat) {
+  if (record.format > recordFormat) {
     throw new KhazanaError(
       'bad-format',
       `region record ${key} has format ${record.format}: use a newer khazana`,
     )
   }
-  const { size, pageSize, generation, revision, attributes, floor } = record
+  const { size, pageSize, generation, revision, era = 1, floor } = record
   const address = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address
+  const attributes = readable(record.attributes)
   const allocated = new RangeSet()
   for (const [first, count] of record.allocated) allocated.add(first, count)
-  return { descriptor: { address, size, pageSize, home, generation, revision, attributes }, allocated, floor }
+  return {
+    descriptor: { address, size, pageSize, home, generation, revision, era, attributes },
+    allocated,
+    floor,
+  }
 }
 
 interface StoredRecord {
@@ -63,9 +72,38 @@ interface StoredRecord {
   readonly pageSize: number
   readonly generation: number
   readonly revision: number
-  readonly attributes: RegionDescriptor['attributes']
+  /** Absent in format 1. */
+  readonly era?: number
+  readonly attributes: StoredAttributes
   readonly floor: number
   readonly allocated: readonly (readonly [number, number])[]
+}
+
+/** Infinity, which JSON has not, is null. Format 1 has neither vector nor functions. */
+type StoredAttributes = Omit<RegionAttributes, 'consistency' | 'conflicts' | 'merge'> & {
+  readonly consistency?: Omit<ConsistencyVector, 'staleness'> & {
+    readonly staleness: { readonly ms: number | null; readonly versions: number | null }
+  }
+  readonly conflicts?: string
+  readonly merge?: string
+}
+
+function writable(attributes: RegionAttributes): StoredAttributes {
+  const { ms, versions } = attributes.consistency.staleness
+  const staleness = { ms: finite(ms), versions: finite(versions) }
+  return { ...attributes, consistency: { ...attributes.consistency, staleness } }
+}
+
+function readable(stored: StoredAttributes): RegionAttributes {
+  const { consistency } = stored
+  if (consistency === undefined) return { ...defaultAttributes, ...stored, consistency: presets.strict }
+  const { ms, versions } = consistency.staleness
+  const staleness = { ms: ms ?? Infinity, versions: versions ?? Infinity }
+  return { ...defaultAttributes, ...stored, consistency: { ...consistency, staleness } }
+}
+
+function finite(value: number): number | null {
+  return value === Infinity ? null : value
 }
 
 function parse(key: string, value: Uint8Array): StoredRecord {

@@ -1,4 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
+import { plainTerms } from '../../address/lock-terms.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
@@ -93,7 +94,7 @@ export class LockDesk {
       outcome.reject(error)
     })
     this.#seizures.set(id, outcome)
-    step({ kind: 'lock', lock: id, range: pages, mode: 'write' })
+    step({ kind: 'lock', lock: id, range: pages, mode: 'write', terms: plainTerms })
     try {
       await outcome.promise
     } finally {
@@ -172,7 +173,7 @@ export class LockDesk {
       this.#end(id, waiting, KhazanaError.from(error))
       return
     }
-    step({ kind: 'lock', lock: id, range: waiting.pages, mode: waiting.mode })
+    step({ kind: 'lock', lock: id, range: waiting.pages, mode: waiting.mode, terms: plainTerms })
   }
 
   #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {

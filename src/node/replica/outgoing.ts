@@ -14,6 +14,7 @@ export const messagePagesBytesMax = 1024 * 1024
 export interface OutgoingOptions {
   readonly region: Address
   readonly generation: number
+  readonly era: number
   readonly pageSize: number
   readonly frames: FrameTable
   readonly session: (peer: SiteId) => Session | undefined
@@ -123,9 +124,9 @@ export class Outgoing {
   }
 
   #post(session: Session, body: CmMessage, pages: readonly (Uint8Array | undefined)[]): void {
-    const { region, generation } = this.#options
+    const { region, generation, era } = this.#options
     const bytes = pages.filter((page) => page !== undefined)
-    session.send({ kind: 'cm', region, generation, body }, bytes)
+    session.send({ kind: 'cm', region, generation, era, body }, bytes)
   }
 }
 

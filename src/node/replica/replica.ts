@@ -2,6 +2,7 @@ import type { LockMode } from '../../address/lock-mode.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import { plainTerms } from '../../address/lock-terms.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type {
@@ -70,7 +71,13 @@ export class Replica implements ContextOwner {
     this.pageSize = descriptor.pageSize
     this.role = role
     const backing = role.kind === 'home' ? role.backing : undefined
-    this.#manager = protocol.create(this.#siteOf(role), { grace: role.kind === 'home' ? role.grace : 'none' })
+    this.#manager = protocol.create(this.#siteOf(role), {
+      grace: role.kind === 'home' ? role.grace : 'none',
+      pageSize: descriptor.pageSize,
+      attributes: descriptor.attributes,
+      conflicts: undefined,
+      merges: false,
+    })
     this.#frames = new FrameTable({
       pageSize: descriptor.pageSize,
       memory: env.frames,
@@ -85,6 +92,7 @@ export class Replica implements ContextOwner {
     this.#outgoing = new Outgoing({
       region: descriptor.address,
       generation: descriptor.generation,
+      era: descriptor.era,
       pageSize: descriptor.pageSize,
       frames: this.#frames,
       session: (peer) => env.session(peer),
@@ -105,7 +113,7 @@ export class Replica implements ContextOwner {
         this.#perform(this.#manager.step(event), [])
       },
       release: (pages, mode) => {
-        this.#perform(this.#manager.release(pages.first, pages.count, mode), [])
+        this.#perform(this.#manager.release(pages.first, pages.count, mode, plainTerms), [])
       },
       whenUsable: async () => {
         if (!this.isValid()) await this.#uplink?.whenValid()
@@ -121,6 +129,12 @@ export class Replica implements ContextOwner {
     const uplink = (): Session | undefined => this.#uplink
     return {
       parent: role.kind === 'copy' ? role.parent : undefined,
+      get now(): number {
+        return env.clock.now()
+      },
+      get wallTime(): number {
+        return env.clock.wallTime()
+      },
       versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
       isAllocated: (range) => backing?.isAllocated(range) ?? true,
       siblingSession: (child) => env.session(child)?.id,
@@ -151,7 +165,7 @@ export class Replica implements ContextOwner {
       frames.push(frame)
     }
     if (!this.#env.lockMemory.take(count * this.pageSize)) return undefined
-    if (!this.#manager.tryAcquire(first, count, mode)) {
+    if (!this.#manager.tryAcquire(first, count, mode, plainTerms)) {
       this.#env.lockMemory.give(count * this.pageSize)
       return undefined
     }
@@ -183,7 +197,7 @@ export class Replica implements ContextOwner {
     if (this.#closed !== undefined) throw this.#closed
     await this.#desk.seize(pages, options)
     return () => {
-      this.#perform(this.#manager.release(pages.first, pages.count, 'write'), [])
+      this.#perform(this.#manager.release(pages.first, pages.count, 'write', plainTerms), [])
     }
   }
 
@@ -241,7 +255,7 @@ export class Replica implements ContextOwner {
     if (shadows === undefined) {
       const sawUnsettled = this.#durability.openCommits > 0 && this.#isUnsettled(first, count)
       this.#letGo(context)
-      this.#perform(this.#manager.release(first, count, mode), [])
+      this.#perform(this.#manager.release(first, count, mode, plainTerms), [])
       return sawUnsettled ? this.#durability.whenDurable() : done
     }
     const written: PageIndex[] = []
@@ -254,7 +268,18 @@ export class Replica implements ContextOwner {
     })
     const { ticket, promise } = this.#durability.newSection()
     this.#letGo(context)
-    this.#perform(this.#manager.step({ kind: 'unlock', range: { first, count }, written, ticket }), [])
+    this.#perform(
+      this.#manager.step({
+        kind: 'unlock',
+        range: { first, count },
+        mode,
+        terms: plainTerms,
+        written,
+        parcels: [],
+        ticket,
+      }),
+      [],
+    )
     return promise
   }
 
@@ -263,7 +288,7 @@ export class Replica implements ContextOwner {
       for (const shadow of context.shadows ?? []) if (shadow !== undefined) this.giveBuffer(shadow)
     }
     this.#letGo(context)
-    this.#perform(this.#manager.release(context.first, context.count, context.mode), [])
+    this.#perform(this.#manager.release(context.first, context.count, context.mode, plainTerms), [])
   }
 
   #letGo(context: LockContext): void {
@@ -283,14 +308,14 @@ export class Replica implements ContextOwner {
   onMessage(from: SiteId, message: CmMessage, payloads: readonly Uint8Array[]): void {
     if (this.#closed !== undefined) return
     if (message.kind !== 'commit') {
-      this.#perform(this.#manager.step({ kind: 'message', from, message }), payloads)
+      this.#perform(this.#manager.step({ kind: 'message', from, message, parcels: [] }), payloads)
       const isGone = message.kind === 'refuse' && message.code === 'no-such-region'
       if (isGone && this.role.kind === 'copy' && from === this.role.parent) this.#env.gone(this.descriptor)
       return
     }
     const parts = this.#parts.get(from)
     if (message.final && parts === undefined) {
-      this.#perform(this.#manager.step({ kind: 'message', from, message }), payloads)
+      this.#perform(this.#manager.step({ kind: 'message', from, message, parcels: [] }), payloads)
       return
     }
     const whole = parts ?? { pages: [], payloads: [] }
@@ -300,7 +325,7 @@ export class Replica implements ContextOwner {
     if (!message.final) return
     this.#parts.delete(from)
     this.#perform(
-      this.#manager.step({ kind: 'message', from, message: { ...message, pages: whole.pages } }),
+      this.#manager.step({ kind: 'message', from, message: { ...message, pages: whole.pages }, parcels: [] }),
       whole.payloads,
     )
   }
@@ -404,6 +429,13 @@ export class Replica implements ContextOwner {
         return this.#durability.started(effect.commit)
       case 'ended':
         return this.#durability.ended(effect.commit, effect.ticket, effect.failure)
+      case 'apply':
+      case 'merge':
+      case 'keep':
+      case 'forget':
+      case 'load':
+      case 'alarm':
+        return
       default:
         return unreachable(effect)
     }
@@ -452,7 +484,7 @@ export class Replica implements ContextOwner {
     // The child had no right to a page whose bytes it needs, and does not hear of the one it was to get.
     const range: PageRange = { first: page, count: 1 }
     const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
-    this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken }), [])
+    this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken, parcels: [] }), [])
     const { serial } = message
     this.#outgoing.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message })
   }
