@@ -92,7 +92,7 @@ export class Region {
     options: WaitOptions = {},
   ): Promise<LockContext> {
     checkLock(mode, range)
-    return this.#access.replica(this.#descriptor).lock(mode, range, options)
+    return this.#access.replica(this.#descriptor).lock(mode, range, undefined, options)
   }
 
   /**

@@ -17,6 +17,7 @@ import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
+import { noFunctions } from './replica/site-environment.js'
 import type { Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
 
@@ -73,8 +74,11 @@ export class ConnectedSite implements SiteAccess {
     const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...memory },
-      protocol: (name) => registry.get(name),
+      self: undefined,
+      environment: { clock: world.clock, logger: world.logger, plugins: noFunctions, ...memory },
+      protocol: ({ protocol }) => registry.get(protocol),
+      describe: () => undefined,
+      learned: () => undefined,
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
@@ -173,6 +177,8 @@ export class ConnectedSite implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'response':
       case 'failure':

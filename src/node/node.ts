@@ -42,6 +42,7 @@ import { Peers } from './peers.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Acceptor } from './session/acceptor.js'
+import { noFunctions } from './replica/site-environment.js'
 import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
@@ -143,8 +144,13 @@ export class Node implements SiteAccess {
     this.#peers = new Peers(world.clock)
     const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...this.#memory },
-      protocol: (name) => registry.get(name),
+      self: identity.node,
+      environment: { clock: world.clock, logger: world.logger, plugins: noFunctions, ...this.#memory },
+      protocol: ({ protocol }) => registry.get(protocol),
+      describe: (region) => this.#describe(region),
+      learned: (descriptor) => {
+        this.#directory.add(descriptor)
+      },
       find: (region) => this.#findReplica(region),
       learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
       gone: (region) => {
@@ -401,6 +407,8 @@ export class Node implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
         void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
@@ -460,6 +468,11 @@ export class Node implements SiteAccess {
   }
 
   // ---- regions ----------------------------------------------------------------------------------------------------
+
+  #describe(region: Address): RegionDescriptor | undefined {
+    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    return descriptor?.address === region ? descriptor : undefined
+  }
 
   #findReplica(region: Address): Replica | undefined {
     const here = this.home.replica(region)
