@@ -1,9 +1,9 @@
 import type { Address } from '../address/address.js'
-import type { RegionDescriptor } from '../address/descriptor.js'
+import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import { isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
 import type { Timer } from '../io/clock.js'
-import type { ProtocolDefinition } from '../consistency/contract.js'
+import type { AnyProtocol, ProtocolDefinition } from '../consistency/contract.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { CmEnvelope } from '../wire/message.js'
 import { Replica } from './replica/replica.js'
@@ -13,7 +13,8 @@ import type { Session, SessionLoss } from './session/session.js'
 
 export interface ReplicaSetOptions {
   readonly environment: Omit<SiteEnvironment, 'session' | 'gone'>
-  readonly protocol: (name: string) => ProtocolDefinition
+  /** What keeps a region with these attributes. Throws `unsupported`. */
+  readonly protocol: (attributes: RegionAttributes) => AnyProtocol
   /** Makes the replica for a region that a peer speaks of and this site has none of yet, where it can. */
   readonly find: (region: Address) => Replica | undefined
   /**
@@ -81,7 +82,7 @@ export class ReplicaSet {
     if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role))
       return existing
     if (existing !== undefined) this.close(existing, unreserved())
-    const protocol = this.#options.protocol(descriptor.attributes.protocol)
+    const protocol = this.#options.protocol(descriptor.attributes) as ProtocolDefinition
     const replica = new Replica(this.#environment, descriptor, role, protocol)
     this.#replicas.set(descriptor.address, replica)
     const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined

@@ -3,6 +3,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import { plainTerms } from '../../address/lock-terms.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type {
@@ -148,7 +149,7 @@ export class Replica implements ContextOwner {
   // ---- locks ----------------------------------------------------------------------------------------------------
 
   /** The lock if this site holds all it needs at this moment, without any waiting; else undefined. */
-  tryLock(mode: LockMode, range: ByteRange): LockContext | undefined {
+  tryLock(mode: LockMode, range: ByteRange, _terms: LockTerms | undefined): LockContext | undefined {
     if (this.#closed !== undefined) throw this.#closed
     checkRange(range, this.descriptor.size)
     return this.#tryLock(mode, range, pagesOf(range, this.pageSize))
@@ -180,8 +181,13 @@ export class Replica implements ContextOwner {
    * The lock, as soon as it can be had. Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `no-memory`,
    * `damaged`, `unreachable`, and leaves nothing behind then.
    */
-  async lock(mode: LockMode, range: ByteRange, options: WaitOptions): Promise<LockContext> {
-    const hit = this.tryLock(mode, range)
+  async lock(
+    mode: LockMode,
+    range: ByteRange,
+    terms: LockTerms | undefined,
+    options: WaitOptions,
+  ): Promise<LockContext> {
+    const hit = this.tryLock(mode, range, terms)
     if (hit !== undefined) {
       if (options.signal?.aborted !== true) return hit
       hit.discard()
