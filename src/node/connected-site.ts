@@ -1,9 +1,8 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { noCluster } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import type { ProtocolDefinition } from '../consistency/contract.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
+import type { PluginOptions } from '../consistency/plugins.js'
 import type { Endpoint } from '../io/network.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
@@ -17,18 +16,16 @@ import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
-import { noFunctions } from './replica/site-environment.js'
 import type { Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
 
-export interface ConnectOptions extends WaitOptions {
+export interface ConnectOptions extends WaitOptions, PluginOptions {
   readonly world: World
   readonly endpoint: Endpoint
   /** Bytes of RAM for page frames; 64 MiB unless told. */
   readonly memoryBytesMax?: number
   /** For people: what the node calls this client. */
   readonly name?: string
-  readonly protocols?: readonly ProtocolDefinition[]
 }
 
 export const clientMemoryBytesDefault = 64 * 1024 * 1024
@@ -50,10 +47,10 @@ export class ConnectedSite implements SiteAccess {
   #closed: KhazanaError | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `unreachable` where nobody answers, and what the node refuses with. */
+  /** Throws `unreachable` where nobody answers, what the node refuses with, and `invalid-argument`. */
   static async connect(options: ConnectOptions): Promise<ConnectedSite> {
     timeoutOf(options)
-    const site = new ConnectedSite(options)
+    const site = new ConnectedSite(options, Plugins.of(options, 'client'))
     site.#dialer.start()
     const deadline = Deadline.start(options.world.clock, 'connecting', options, site.#connected.reject)
     try {
@@ -67,16 +64,15 @@ export class ConnectedSite implements SiteAccess {
     }
   }
 
-  private constructor(options: ConnectOptions) {
+  private constructor(options: ConnectOptions, plugins: Plugins) {
     const { world, endpoint } = options
     this.#options = options
     const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
       self: undefined,
-      environment: { clock: world.clock, logger: world.logger, plugins: noFunctions, ...memory },
-      protocol: ({ protocol }) => registry.get(protocol),
+      environment: { clock: world.clock, logger: world.logger, plugins, ...memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
       describe: () => undefined,
       learned: () => undefined,
       find: () => undefined,

@@ -2,8 +2,7 @@ import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { clientSite, clientSiteMin, clusterId, founder, isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
 import type { Endpoint, Listener } from '../io/network.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
@@ -42,7 +41,6 @@ import { Peers } from './peers.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Acceptor } from './session/acceptor.js'
-import { noFunctions } from './replica/site-environment.js'
 import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
@@ -89,6 +87,7 @@ export class Node implements SiteAccess {
    */
   static async start(options: NodeOptions): Promise<Node> {
     checkOptions(options)
+    const plugins = Plugins.of(options, 'node')
     const { world } = options
     const directory = await world.openDirectory(options.directory)
     const lock = await directory.lock()
@@ -107,7 +106,7 @@ export class Node implements SiteAccess {
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
-        const node = new Node(options, { store, record, identity, incarnation, lock })
+        const node = new Node(options, { store, record, identity, incarnation, lock, plugins })
         await node.#serve()
         return node
       } catch (error) {
@@ -128,10 +127,11 @@ export class Node implements SiteAccess {
       readonly identity: NodeIdentity
       readonly incarnation: number
       readonly lock: DirectoryLock
+      readonly plugins: Plugins
     },
   ) {
     const { world } = options
-    const { store, record, identity } = parts
+    const { store, record, identity, plugins } = parts
     this.#options = options
     this.#store = store
     this.#record = record
@@ -142,11 +142,10 @@ export class Node implements SiteAccess {
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
     this.#peers = new Peers(world.clock)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.replicas = new ReplicaSet({
       self: identity.node,
-      environment: { clock: world.clock, logger: world.logger, plugins: noFunctions, ...this.#memory },
-      protocol: ({ protocol }) => registry.get(protocol),
+      environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
       describe: (region) => this.#describe(region),
       learned: (descriptor) => {
         this.#directory.add(descriptor)
@@ -163,7 +162,7 @@ export class Node implements SiteAccess {
       replicas: this.replicas,
       grantPool: (size) => this.#grantPool(size),
       inGrace: () => this.#grace.isOn,
-      isProtocol: (name) => registry.has(name),
+      plugins,
       storageFailed: (error) => {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)

@@ -7,6 +7,7 @@ import { RangeSet } from '../../address/range-set.js'
 import { checkRange } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
+import type { Plugins } from '../../consistency/plugins.js'
 import { AddressPool } from '../../location/address-pool.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -39,8 +40,8 @@ export interface HomeOptions {
   readonly inGrace: () => boolean
   /** A write to the disk failed for good. */
   readonly storageFailed: (error: KhazanaError) => void
-  /** Whether regions may name the protocol. */
-  readonly isProtocol: (name: string) => boolean
+  /** What regions may name. */
+  readonly plugins: Pick<Plugins, 'check'>
 }
 
 /**
@@ -344,13 +345,9 @@ export class Home {
     await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
   }
 
-  #checkSupported({ protocol, minReplicas }: RegionAttributes): void {
-    if (!this.#options.isProtocol(protocol)) {
-      throw new KhazanaError(
-        'unsupported',
-        `no protocol "${protocol}" is registered on this node; "crew" always is`,
-      )
-    }
+  #checkSupported(attributes: RegionAttributes): void {
+    this.#options.plugins.check(attributes)
+    const { minReplicas } = attributes
     if (minReplicas > 1) {
       const limit = 'homes have no backups in this version'
       throw new KhazanaError('unsupported', `minReplicas ${minReplicas} cannot be kept, as ${limit}: use 1`)

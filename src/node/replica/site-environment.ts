@@ -30,11 +30,6 @@ export interface RegisteredFunctions {
   mergeFunctionOf(attributes: RegionAttributes): MergeFunction | undefined
 }
 
-export const noFunctions: RegisteredFunctions = {
-  conflictTestOf: () => undefined,
-  mergeFunctionOf: () => undefined,
-}
-
 /** Counts the memory that locks hold, so that they never need more than there is. */
 export class LockMemory {
   readonly bytesMax: number
