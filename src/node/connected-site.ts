@@ -70,8 +70,11 @@ export class ConnectedSite implements SiteAccess {
     const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...memory },
+      self: undefined,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...memory },
       protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: () => undefined,
+      learned: () => undefined,
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
@@ -170,6 +173,8 @@ export class ConnectedSite implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'response':
       case 'failure':

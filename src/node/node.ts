@@ -61,6 +61,7 @@ export class Node implements SiteAccess {
   readonly home: Home
   readonly members: MembershipTable
   readonly #options: NodeOptions
+  readonly #plugins: Plugins
   readonly #store: Store
   readonly #record: NodeRecord
   readonly #memory: LocalMemory
@@ -133,6 +134,7 @@ export class Node implements SiteAccess {
     const { world } = options
     const { store, record, identity, plugins } = parts
     this.#options = options
+    this.#plugins = plugins
     this.#store = store
     this.#record = record
     this.#lock = parts.lock
@@ -143,8 +145,13 @@ export class Node implements SiteAccess {
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...this.#memory },
+      self: identity.node,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
       protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: (region) => this.#describe(region),
+      learned: (descriptor) => {
+        this.#directory.add(descriptor)
+      },
       find: (region) => this.#findReplica(region),
       learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
       gone: (region) => {
@@ -216,6 +223,7 @@ export class Node implements SiteAccess {
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.home.load()
+    this.#tellOfMissingPlugins()
     if (this.#hasLessees) {
       this.#grace.start(world.clock, leaseMs, () => {
         for (const replica of this.replicas.all()) if (replica.role.kind === 'home') replica.graceEnded()
@@ -401,6 +409,8 @@ export class Node implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
         void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
@@ -461,12 +471,37 @@ export class Node implements SiteAccess {
 
   // ---- regions ----------------------------------------------------------------------------------------------------
 
+  #describe(region: Address): RegionDescriptor | undefined {
+    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    return descriptor?.address === region ? descriptor : undefined
+  }
+
+  /** Undefined also where what the region names is not registered here, for which a peer who speaks of it is not to blame. */
   #findReplica(region: Address): Replica | undefined {
-    const here = this.home.replica(region)
-    if (here !== undefined) return here
-    const descriptor = this.#directory.find(region)
-    if (descriptor?.address !== region) return undefined
-    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    try {
+      const here = this.home.replica(region)
+      if (here !== undefined) return here
+      const descriptor = this.#directory.find(region)
+      if (descriptor?.address !== region) return undefined
+      return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
+      return undefined
+    }
+  }
+
+  /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */
+  #tellOfMissingPlugins(): void {
+    const told = new Set<string>()
+    for (const { attributes } of this.home.descriptors()) {
+      try {
+        this.#plugins.check(attributes)
+      } catch (reason) {
+        told.add(KhazanaError.from(reason).message)
+      }
+    }
+    const { logger } = this.#options.world
+    for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
   }
 
   async #grantPool(size: number): Promise<PoolEntry> {

@@ -82,6 +82,7 @@ describe('a message in bytes', () => {
       writer.u8(16)
       writer.bytes(new Uint8Array(16))
       writer.varint(1)
+      writer.varint(1)
       writer.u8(10)
       writer.varint(first)
       // A range is never empty, so its length counts from 1.

@@ -6,7 +6,7 @@ import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, PageWrite, Store } from '../../store/store.js'
 import { withResolvers } from '../deadline.js'
-import type { HomeBacking } from '../replica/home-backing.js'
+import type { HomeBacking, PersistedPage } from '../replica/home-backing.js'
 import type { RegionRecord } from './region-record.js'
 
 /** Share of the store's bound on undurable bytes at which writers begin to wait. */
@@ -59,10 +59,7 @@ export class HomedRegion implements HomeBacking {
     return this.#store.read(this.space, page)
   }
 
-  persist(
-    pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
-    done: (failure: KhazanaError | undefined) => void,
-  ): void {
+  persist(pages: readonly PersistedPage[], done: (failure: KhazanaError | undefined) => void): void {
     const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
     this.#deferred.push({ writes, done })
     this.#submit()
