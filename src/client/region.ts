@@ -13,6 +13,7 @@ import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
+import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import type { RegionStat } from '../wire/message.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
@@ -143,6 +144,27 @@ export class Region {
     checkRange(range, this.size)
     const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
     return expectResult('stat', await this.#access.call(call, options)).stat
+  }
+
+  /**
+   * The changes of the pages that hold the range, the whole region unless told: a `change` for each new version of a page
+   * that has become durable at the home, in that order, whoever wrote it, this program too. Of each page, versions rise.
+   * Never of a version that a crash could still take back. Freeing storage is no change.
+   *
+   * Resolves when the home has registered the watch: all that becomes durable from then on is told, or is part of a
+   * `dropped`, after which the program must read again what matters to it. That happens where it takes events more
+   * slowly than they come (of those that wait, `bufferMax`, the newest are kept, and `dropped` comes before them), where
+   * its node or the connection does not keep up, and, with an unknown count, where the connection to the home was lost: the
+   * watch goes on by itself as soon as the home is there again, and is silent until then.
+   *
+   * Ends by leaving the `for await`, `return`, `await using` or the signal. Throws, here or later: `no-such-region`,
+   * `closed`, `aborted`; here: `unreachable`, `timeout`, `out-of-range`, `invalid-argument`, `busy` for too many
+   * watches (1,024 of one client). See docs/guarantees.md.
+   */
+  async watch(range: ByteRange = this.#whole, options: WatchOptions = {}): Promise<Watch> {
+    checkObject(range, 'a range')
+    checkRange(range, this.size)
+    return this.#access.watch({ descriptor: this.#descriptor, range: bounds(range) }, options)
   }
 
   get #whole(): ByteRange {

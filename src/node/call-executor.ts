@@ -67,6 +67,9 @@ export class CallExecutor {
         return { op: call.op, pool: await this.grantPool(caller.node, call.size) }
       case 'locate':
         return { op: call.op, pool: this.#locateHere(call.address) }
+      case 'watch':
+      case 'unwatch':
+        throw new KhazanaError('unsupported', 'a watch belongs to a session, and is not a call by itself')
       default:
         return unreachable(call)
     }

@@ -18,6 +18,10 @@ import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
+import { OwnWatches } from './watch/own-watches.js'
+import type { Watched } from './watch/own-watches.js'
+import { RemoteWatches } from './watch/remote-watches.js'
+import type { Watch, WatchOptions } from './watch/watch.js'
 
 export interface ConnectOptions extends WaitOptions, PluginOptions {
   readonly world: World
@@ -41,6 +45,8 @@ export class ConnectedSite implements SiteAccess {
   readonly #options: ConnectOptions
   readonly #peers: Peers
   readonly replicas: ReplicaSet
+  readonly #remoteWatches: RemoteWatches
+  readonly #watches: OwnWatches
   readonly #dialer: Dialer
   readonly #connected = withResolvers<Session>()
   #gateway: NodeId | undefined
@@ -79,6 +85,15 @@ export class ConnectedSite implements SiteAccess {
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
     })
+    this.#remoteWatches = new RemoteWatches({
+      clock: world.clock,
+      random: world.random,
+      peers: this.#peers,
+      where: () => Promise.resolve(this.#parent()),
+    })
+    this.#watches = new OwnWatches(world.clock, (target, sink, timeoutMs) =>
+      this.#remoteWatches.subscribe(target, sink, timeoutMs),
+    )
     // The node tells clients of one process from those of another, and of an earlier life, by this number.
     const incarnation = world.random.uint32()
     this.#dialer = new Dialer({
@@ -107,6 +122,7 @@ export class ConnectedSite implements SiteAccess {
       refused: (error) => {
         this.#connected.reject(error)
         this.#closed ??= error
+        this.#watches.close(error)
       },
     })
   }
@@ -137,6 +153,11 @@ export class ConnectedSite implements SiteAccess {
     return this.replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
   }
 
+  async watch(watched: Watched, options: WatchOptions): Promise<Watch> {
+    if (this.#closed !== undefined) throw this.#closed
+    return this.#watches.open(watched, options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -147,6 +168,7 @@ export class ConnectedSite implements SiteAccess {
     this.#closed ??= error
     // Rights end here before the node sees the end of the connection and gives them to others.
     this.replicas.closeAll(error)
+    this.#watches.close(this.#closed)
     await this.#dialer.close()
   }
 
@@ -166,6 +188,7 @@ export class ConnectedSite implements SiteAccess {
       lost: (loss) => {
         this.#peers.lost(session, loss.error)
         this.replicas.sessionLost(session, loss)
+        this.#remoteWatches.lost(session)
       },
     }
   }
@@ -176,6 +199,8 @@ export class ConnectedSite implements SiteAccess {
       case 'cm-plain':
       case 'region-notice':
         return this.replicas.deliver(session, message, pages)
+      case 'watch-notice':
+        return this.#remoteWatches.onNotice(session, message)
       case 'response':
       case 'failure':
         return this.#peers.onAnswer(session, message)

@@ -45,6 +45,9 @@ import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
+import { NodeWatches } from './watch/node-watches.js'
+import type { Watched } from './watch/own-watches.js'
+import type { Watch, WatchOptions } from './watch/watch.js'
 
 /** Descriptors of regions homed elsewhere that a node remembers. */
 const directoryEntriesMax = 100_000
@@ -60,6 +63,7 @@ export class Node implements SiteAccess {
   readonly replicas: ReplicaSet
   readonly home: Home
   readonly members: MembershipTable
+  readonly watches: NodeWatches
   readonly #options: NodeOptions
   readonly #plugins: Plugins
   readonly #store: Store
@@ -189,6 +193,17 @@ export class Node implements SiteAccess {
       record,
       status: () => this.status(),
     })
+    this.watches = new NodeWatches({
+      self: identity.node,
+      clock: world.clock,
+      random: world.random,
+      home: this.home,
+      peers: this.#peers,
+      locate: async (address, wait) => {
+        const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, wait)
+        return expectResult('describe', answer).descriptor.home
+      },
+    })
     const context: SessionContext = {
       clock: world.clock,
       logger: world.logger,
@@ -316,6 +331,10 @@ export class Node implements SiteAccess {
     return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
+  watch(watched: Watched, options: WatchOptions): Promise<Watch> {
+    return this.watches.watch(watched, options)
+  }
+
   /**
    * Stops serving: takes nothing new, tells all peers, waits until what was unlocked is durable, gives the directory
    * back. Open locks break, and what was written under them is dropped. Idempotent.
@@ -328,6 +347,7 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
+    this.watches.close(error)
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.#drain()
     await this.#leavePeers()
@@ -402,6 +422,7 @@ export class Node implements SiteAccess {
       lost: (loss) => {
         this.#peers.lost(session, loss.error)
         this.replicas.sessionLost(session, loss)
+        this.watches.sessionLost(session)
       },
     }
   }
@@ -415,6 +436,8 @@ export class Node implements SiteAccess {
       case 'request':
         void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
         return
+      case 'watch-notice':
+        return this.watches.onNotice(session, message)
       case 'response':
       case 'failure':
         return this.#peers.onAnswer(session, message)
@@ -425,6 +448,7 @@ export class Node implements SiteAccess {
   }
 
   #serveCall(session: Session, call: Call): Promise<Result> {
+    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
     const { site } = session.peer
     const caller = isNode(site) ? ({ kind: 'node', node: site } as const) : ({ kind: 'client' } as const)
     return this.#executor.execute(call, caller, {})

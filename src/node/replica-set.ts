@@ -108,12 +108,14 @@ export class ReplicaSet {
   /** The replica of the region, made where there is none, or where the one there is of an earlier reservation. */
   open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
     const existing = this.#replicas.get(descriptor.address)
-    const protocol = this.#options.protocol(descriptor.attributes)
     if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) {
-      if (existing.descriptor.era < descriptor.era) existing.switchTo(descriptor, protocol, anotherProtocol())
+      if (existing.descriptor.era < descriptor.era) {
+        existing.switchTo(descriptor, this.#options.protocol(descriptor.attributes), anotherProtocol())
+      }
       return existing
     }
     if (existing !== undefined) this.close(existing, unreserved())
+    const protocol = this.#options.protocol(descriptor.attributes)
     const replica = new Replica(this.#environment, descriptor, role, protocol)
     this.#replicas.set(descriptor.address, replica)
     const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined

@@ -143,6 +143,14 @@ const notice = union<words.Notice, 'kind'>('kind', {
   gone: [6, empty],
 })
 
+const pageChange = record<words.PageChange>({ page: pageIndex, version, by: siteId })
+
+const watchNews = union<words.WatchNews, 'kind'>('kind', {
+  changes: [0, { changes: list(pageChange, limits.changesMax) }],
+  dropped: [1, { count: optional(count) }],
+  ended: [2, { code: errorCode, message: errorMessage }],
+})
+
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
   unreserve: [1, { address }],
@@ -155,6 +163,8 @@ const call = union<words.Call, 'op'>('op', {
   'node-status': [8, empty],
   'grant-pool': [9, { size: count }],
   locate: [10, { address }],
+  watch: [11, { address, generation: count, offset: count, length: count, watch: count }],
+  unwatch: [12, { watch: count }],
 })
 
 const result = union<words.Result, 'op'>('op', {
@@ -169,6 +179,8 @@ const result = union<words.Result, 'op'>('op', {
   'node-status': [8, { status: nodeStatus }],
   'grant-pool': [9, { pool: poolEntry }],
   locate: [10, { pool: poolEntry }],
+  watch: [11, empty],
+  unwatch: [12, empty],
 })
 
 /** Read before all else of a first message: what follows may lie differently in another version. */
@@ -249,5 +261,6 @@ export const message = union<words.Message, 'kind'>('kind', {
     },
   ],
   'region-notice': [22, { region: address, generation: count, era: count, client: noSiteId, notice }],
+  'watch-notice': [24, { watch: count, news: watchNews }],
   members: [20, { revision: count, members: list(member, limits.membersMax) }],
 })

@@ -13,7 +13,7 @@ export type Message = SessionMessage | SequencedMessage
 
 /** Numbered: arrives exactly once, in the order of sending, also across connections. */
 export type SequencedMessage =
-  CmEnvelope | PlainCmEnvelope | RegionNotice | Request | Response | Failure | Members
+  CmEnvelope | PlainCmEnvelope | RegionNotice | WatchNotice | Request | Response | Failure | Members
 
 // ---- sessions -------------------------------------------------------------------------------------------------
 
@@ -149,6 +149,31 @@ export type Notice =
   /** Parent to child: there is no such region (any more). */
   | { readonly kind: 'gone' }
 
+// ---- watches ----------------------------------------------------------------------------------------------------
+
+/** To whoever asked for a `watch`, in the order in which it happened. */
+export interface WatchNotice {
+  readonly kind: 'watch-notice'
+  /** As the request named it. */
+  readonly watch: number
+  readonly news: WatchNews
+}
+
+export type WatchNews =
+  /** These became durable, in this order: of one page, versions rise. */
+  | { readonly kind: 'changes'; readonly changes: readonly PageChange[] }
+  /** So many changes at this place were not sent; undefined where nobody knows how many. */
+  | { readonly kind: 'dropped'; readonly count: number | undefined }
+  /** Nothing follows. */
+  | { readonly kind: 'ended'; readonly code: string; readonly message: string }
+
+export interface PageChange {
+  readonly page: PageIndex
+  readonly version: Version
+  /** Who wrote it, as the home knows it: the home itself, another node, or a client. */
+  readonly by: SiteId
+}
+
 // ---- requests ---------------------------------------------------------------------------------------------------
 
 export interface Request {
@@ -187,10 +212,24 @@ export type Call =
   | { readonly op: 'node-status' }
   | { readonly op: 'grant-pool'; readonly size: number }
   | { readonly op: 'locate'; readonly address: Address }
+  /**
+   * Asks for a `watch-notice` of each change of the range that becomes durable from now on. `watch` is a number that
+   * the asker has never used before in this session.
+   */
+  | {
+      readonly op: 'watch'
+      readonly address: Address
+      readonly generation: number
+      readonly offset: number
+      readonly length: number
+      readonly watch: number
+    }
+  /** Ends it. One that is not known has ended. */
+  | { readonly op: 'unwatch'; readonly watch: number }
 
 export type Result =
   | { readonly op: 'reserve' | 'describe' | 'set-attributes'; readonly descriptor: RegionDescriptor }
-  | { readonly op: 'unreserve' | 'allocate' | 'free' }
+  | { readonly op: 'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' }
   | { readonly op: 'stat'; readonly stat: RegionStat }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }

@@ -22,6 +22,7 @@ import {
   type NodeStatus,
   type RegionStat,
   type Result,
+  type WatchNews,
   type WireParcel,
 } from '../../src/wire/message.js'
 
@@ -165,6 +166,8 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'node-status', {}),
   tagged('op', 'grant-pool', { size: count }),
   tagged('op', 'locate', { address }),
+  tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
+  tagged('op', 'unwatch', { watch: count }),
 )
 const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
@@ -180,6 +183,8 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'node-status', { status }),
   tagged('op', 'grant-pool', { pool }),
   tagged('op', 'locate', { pool }),
+  tagged('op', 'watch', {}),
+  tagged('op', 'unwatch', {}),
 )
 
 const parcel: Arbitrary<WireParcel> = fc.oneof(
@@ -195,6 +200,16 @@ const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'suspended', { idle: fc.boolean() }),
   tagged('kind', 'resume', { descriptor }),
   tagged('kind', 'gone', {}),
+)
+
+const news: Arbitrary<WatchNews> = fc.oneof(
+  tagged('kind', 'changes', {
+    changes: fc.array(plain({ page, version, by: whole(1, siteIdMax).map((value) => value as SiteId) }), {
+      maxLength: 5,
+    }),
+  }),
+  tagged('kind', 'dropped', { count: fc.option(count, { nil: undefined }) }),
+  tagged('kind', 'ended', { code, message: short }),
 )
 
 const cluster = fc.stringMatching(/^[0-9a-f]{32}$/).map(clusterId)
@@ -240,6 +255,7 @@ export const messages: Arbitrary<Message> = fc.oneof(
     }),
   },
   tagged('kind', 'region-notice', { region: address, generation: count, era: count, client: site, notice }),
+  { weight: 2, arbitrary: tagged('kind', 'watch-notice', { watch: count, news }) },
   { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),

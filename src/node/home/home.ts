@@ -4,7 +4,7 @@ import type { RegionAttributes, RegionDescriptor } from '../../address/descripto
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
-import { checkRange } from '../../address/range.js'
+import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
@@ -18,6 +18,7 @@ import type { WaitOptions } from '../deadline.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../replica-set.js'
 import type { Replica } from '../replica/replica.js'
+import type { Subscription, WatchSink, WatchTarget } from '../watch/watch-sink.js'
 import { HomedRegion } from './homed-region.js'
 import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
 
@@ -263,6 +264,7 @@ export class Home {
       this.#directory.forget(descriptor.address)
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
+      region.watchers.end(unreserved())
       this.#pool.give(descriptor.address, BigInt(descriptor.size))
     })
   }
@@ -310,6 +312,16 @@ export class Home {
   async #saveAs(region: HomedRegion, after: RegionDescriptor): Promise<void> {
     await this.#save(region, {}, after)
     region.descriptor = after
+  }
+
+  /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
+  watch({ address, generation, range }: WatchTarget, sink: WatchSink): Subscription {
+    const region = this.#region(address)
+    const { descriptor } = region
+    if (descriptor.address !== address || descriptor.generation !== generation) throw unreserved()
+    checkRange(range, descriptor.size)
+    const stop = region.watchers.add(pagesOf(range, descriptor.pageSize), sink)
+    return { ready: Promise.resolve(), stop }
   }
 
   stat(address: Address, range: PageRange): RegionStat {

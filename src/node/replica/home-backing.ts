@@ -2,13 +2,12 @@ import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 
-/** A page on its way to stable storage. */
-export interface PersistedPage {
+export interface HomeWrite {
   readonly page: PageIndex
   readonly version: Version
   readonly bytes: Uint8Array
-  /** The child that wrote it, where one did. */
-  readonly by: SiteId | undefined
+  /** Who wrote it, for those who watch; undefined: the home itself. */
+  readonly by?: SiteId | undefined
 }
 
 /** What stands behind the root replica of a region: the home's disk and the region's allocation. */
@@ -24,7 +23,7 @@ export interface HomeBacking {
    * Makes the group durable. Calls `done` when it is, or with the error, in the order of the groups. Where a group fails,
    * so do those behind it, all in one turn: `Store.submit`.
    */
-  persist(pages: readonly PersistedPage[], done: (failure: KhazanaError | undefined) => void): void
+  persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void
   /** Whether so much waits to become durable that writers should wait. */
   readonly isBacklogged: boolean
   /** Resolves when it is not. */

@@ -4,7 +4,7 @@ import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { changed } from './change.js'
 import type { FrameTable } from './frame-table.js'
-import type { HomeBacking, PersistedPage } from './home-backing.js'
+import type { HomeBacking, HomeWrite } from './home-backing.js'
 import type { Parcel, ParcelTable } from './parcel-table.js'
 
 export interface PersisterOptions {
@@ -41,7 +41,7 @@ export class Persister {
       void this.#persistChanged(commit, changes)
       return
     }
-    const writes = pages.map(({ page, version, by }): PersistedPage => {
+    const writes = pages.map(({ page, version, by }): HomeWrite => {
       const frame = present(frames.get(page), 'a written page is in memory')
       return { page, version, by, bytes: frame.bytes }
     })
@@ -53,7 +53,7 @@ export class Persister {
   /** What is stored stays what locks here see until the change is durable. Never rejects. */
   async #persistChanged(commit: CommitId, changes: readonly Change[]): Promise<void> {
     const { frames, backing, done } = this.#options
-    const writes: PersistedPage[] = []
+    const writes: HomeWrite[] = []
     try {
       for (const change of changes) writes.push(await this.#change(change))
     } catch (reason) {
@@ -69,7 +69,7 @@ export class Persister {
     })
   }
 
-  async #change({ page, version, how, by, parcels }: Change): Promise<PersistedPage> {
+  async #change({ page, version, how, by, parcels }: Change): Promise<HomeWrite> {
     const [first] = parcels
     const isWhole = how === 'apply' && first?.kind === 'page'
     let bytes = isWhole ? first.bytes : await this.#read(page)
