@@ -98,7 +98,7 @@ export class Region {
   ): Promise<LockContext> {
     checkLock(mode, range)
     checkObject(options, 'options')
-    const terms = termsOf(range, options, this.attributes)
+    const terms = termsOf(range, options, this.attributes.consistency)
     return this.#access.replica(this.#descriptor).lock(mode, range, terms, options)
   }
 
@@ -109,7 +109,7 @@ export class Region {
   tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
     if (demands !== undefined) checkObject(demands, 'demands')
-    const terms = termsOf(range, demands, this.attributes)
+    const terms = termsOf(range, demands, this.attributes.consistency)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }
 

@@ -63,15 +63,15 @@ export class Plugins {
 
   /** Throws `unsupported` for the first name in the attributes that nothing is registered under. */
   check(attributes: Named): void {
-    this.#protocol(attributes)
-    this.conflictTestOf(attributes)
-    this.mergeFunctionOf(attributes)
+    this.protocolOf(attributes)
   }
 
   /** What keeps a region with these attributes. Throws `unsupported` where anything that they name is missing here. */
   protocolOf(attributes: Named): AnyProtocol {
-    this.check(attributes)
-    return this.#protocol(attributes)
+    const protocol = this.#protocol(attributes)
+    this.conflictTestOf(attributes)
+    this.mergeFunctionOf(attributes)
+    return protocol
   }
 
   /** Undefined where the region names none. Throws `unsupported`. */
