@@ -1,7 +1,11 @@
+import { lockModes } from '../address/lock-mode.js'
 import type { LockMode } from '../address/lock-mode.js'
 import type { Address } from '../address/address.js'
 import { applyChanges } from '../address/attributes.js'
+import type { AttributeSettings } from '../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
+import { termsOf } from '../address/lock-demands.js'
+import type { LockDemands } from '../address/lock-demands.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
 import { checkObject, checkOneOf } from '../stdx/checks.js'
@@ -12,12 +16,8 @@ import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import type { RegionStat } from '../wire/message.js'
 
-/** What of a region's attributes can be changed. A label set to the empty text is removed. */
-export interface AttributeUpdate {
-  readonly protocol?: string
-  readonly minReplicas?: number
-  readonly labels?: Readonly<Record<string, string>>
-}
+/** How long to wait for a lock, and what it asks for beside its pages. */
+export interface LockOptions extends WaitOptions, LockDemands {}
 
 /**
  * A handle on a region (paper 2): a contiguous range of global memory with common attributes. Offsets and lengths are
@@ -84,25 +84,33 @@ export class Region {
    * A lock on the range, the whole region unless told. Waits for its turn: until `timeoutMs` (30 s unless told) or the
    * signal, and leaves nothing behind then. The context must be ended by `unlock` or `discard`, or by `await using`.
    *
+   * `write-shared` is to write beside others who write other bytes of the same pages; where the region's consistency has no
+   * such thing, it is `write`.
+   *
    * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
-   * more than fits in memory, `damaged`, `closed`.
+   * more than fits in memory, `damaged`, `closed`, and `unsupported` where this process lacks what the region names: its
+   * protocol, its conflict test or its merge function.
    */
   async lock(
     mode: LockMode,
     range: ByteRange = this.#whole,
-    options: WaitOptions = {},
+    options: LockOptions = {},
   ): Promise<LockContext> {
     checkLock(mode, range)
-    return this.#access.replica(this.#descriptor).lock(mode, range, options)
+    checkObject(options, 'options')
+    const terms = termsOf(range, options, this.attributes)
+    return this.#access.replica(this.#descriptor).lock(mode, range, terms, options)
   }
 
   /**
    * The lock, if this process holds all it takes already: no message, no waiting. Else undefined; then use `lock`.
-   * Throws `out-of-range`, `invalid-argument`, `closed`.
+   * Throws `out-of-range`, `invalid-argument`, `closed`, `unsupported`.
    */
-  tryLock(mode: LockMode, range: ByteRange = this.#whole): LockContext | undefined {
+  tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
-    return this.#access.replica(this.#descriptor).tryLock(mode, range)
+    if (demands !== undefined) checkObject(demands, 'demands')
+    const terms = termsOf(range, demands, this.attributes)
+    return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }
 
   /** Asks the home for the attributes as they are now. */
@@ -112,26 +120,20 @@ export class Region {
     return this.attributes
   }
 
-  /** Throws `unsupported` for what cannot be kept, `invalid-argument`. */
-  async setAttributes(update: AttributeUpdate, options: WaitOptions = {}): Promise<RegionAttributes> {
+  /**
+   * Changes what is told; the rest stays. A label set to the empty text is removed. Of consistency, single settings are
+   * changed from what was last heard of. Throws `unsupported` for what cannot be kept, `invalid-argument`.
+   */
+  async setAttributes(update: AttributeSettings, options: WaitOptions = {}): Promise<RegionAttributes> {
     checkObject(update, 'the update')
-    // Here already, so that what no message can carry is told in words.
-    applyChanges(this.attributes, update)
-    const { protocol, minReplicas, labels = {} } = update
     // The home checks too; but what makes no sense cannot even be sent there.
-    applyChanges(this.attributes, { protocol, minReplicas, labels })
-    const call = {
-      op: 'set-attributes',
-      address: this.address,
-      changes: {
-        protocol,
-        consistency: undefined,
-        conflicts: undefined,
-        merge: undefined,
-        minReplicas,
-        labels,
-      },
-    } as const
+    const after = applyChanges(this.attributes, update)
+    const { conflicts, merge, minReplicas, labels = {} } = update
+    // Each settles the other: they go together, so that the home cannot come to another choice.
+    const isChosen = update.protocol !== undefined || update.consistency !== undefined
+    const { protocol, consistency } = isChosen ? after : unchosen
+    const changes = { protocol, consistency, conflicts, merge, minReplicas, labels }
+    const call = { op: 'set-attributes', address: this.address, changes } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
   }
@@ -170,8 +172,10 @@ export class Region {
   }
 }
 
+const unchosen = Object.freeze({ protocol: undefined, consistency: undefined })
+
 function checkLock(mode: LockMode, range: ByteRange): void {
-  checkOneOf(mode, ['read', 'write'], 'the mode of a lock')
+  checkOneOf(mode, lockModes, 'the mode of a lock')
   checkObject(range, 'a range')
 }
 

@@ -145,7 +145,7 @@ export class CallExecutor {
         await home.unreserve(address, options)
         return { op: call.op }
       case 'set-attributes':
-        return { op: call.op, descriptor: await home.setAttributes(address, call.changes) }
+        return { op: call.op, descriptor: await home.setAttributes(address, call.changes, options) }
       case 'stat': {
         if (call.range.count > statPagesMax) {
           throw new KhazanaError('invalid-argument', `stat tells of at most ${statPagesMax} pages at a time`)

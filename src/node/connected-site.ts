@@ -1,9 +1,8 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { noCluster } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import type { ProtocolDefinition } from '../consistency/contract.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
+import type { PluginOptions } from '../consistency/plugins.js'
 import type { Endpoint } from '../io/network.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
@@ -24,14 +23,13 @@ import type { Watched } from './watch/own-watches.js'
 import { RemoteWatches } from './watch/remote-watches.js'
 import type { Watch, WatchOptions } from './watch/watch.js'
 
-export interface ConnectOptions extends WaitOptions {
+export interface ConnectOptions extends WaitOptions, PluginOptions {
   readonly world: World
   readonly endpoint: Endpoint
   /** Bytes of RAM for page frames; 64 MiB unless told. */
   readonly memoryBytesMax?: number
   /** For people: what the node calls this client. */
   readonly name?: string
-  readonly protocols?: readonly ProtocolDefinition[]
 }
 
 export const clientMemoryBytesDefault = 64 * 1024 * 1024
@@ -55,10 +53,10 @@ export class ConnectedSite implements SiteAccess {
   #closed: KhazanaError | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `unreachable` where nobody answers, and what the node refuses with. */
+  /** Throws `unreachable` where nobody answers, what the node refuses with, and `invalid-argument`. */
   static async connect(options: ConnectOptions): Promise<ConnectedSite> {
     timeoutOf(options)
-    const site = new ConnectedSite(options)
+    const site = new ConnectedSite(options, Plugins.of(options, 'client'))
     site.#dialer.start()
     const deadline = Deadline.start(options.world.clock, 'connecting', options, site.#connected.reject)
     try {
@@ -72,15 +70,17 @@ export class ConnectedSite implements SiteAccess {
     }
   }
 
-  private constructor(options: ConnectOptions) {
+  private constructor(options: ConnectOptions, plugins: Plugins) {
     const { world, endpoint } = options
     this.#options = options
     const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...memory },
-      protocol: (name) => registry.get(name),
+      self: undefined,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: () => undefined,
+      learned: () => undefined,
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
@@ -196,6 +196,8 @@ export class ConnectedSite implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'watch-notice':
         return this.#remoteWatches.onNotice(session, message)

@@ -2,8 +2,7 @@ import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { clientSite, clientSiteMin, clusterId, founder, isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
 import type { Endpoint, Listener } from '../io/network.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
@@ -92,6 +91,7 @@ export class Node implements SiteAccess {
    */
   static async start(options: NodeOptions): Promise<Node> {
     checkOptions(options)
+    const plugins = Plugins.of(options, 'node')
     const { world } = options
     const directory = await world.openDirectory(options.directory)
     const lock = await directory.lock()
@@ -110,7 +110,7 @@ export class Node implements SiteAccess {
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
-        const node = new Node(options, { store, record, identity, incarnation, lock })
+        const node = new Node(options, { store, record, identity, incarnation, lock, plugins })
         await node.#serve()
         return node
       } catch (error) {
@@ -131,10 +131,11 @@ export class Node implements SiteAccess {
       readonly identity: NodeIdentity
       readonly incarnation: number
       readonly lock: DirectoryLock
+      readonly plugins: Plugins
     },
   ) {
     const { world } = options
-    const { store, record, identity } = parts
+    const { store, record, identity, plugins } = parts
     this.#options = options
     this.#store = store
     this.#record = record
@@ -145,10 +146,14 @@ export class Node implements SiteAccess {
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
     this.#peers = new Peers(world.clock)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...this.#memory },
-      protocol: (name) => registry.get(name),
+      self: identity.node,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: (region) => this.#describe(region),
+      learned: (descriptor) => {
+        this.#directory.add(descriptor)
+      },
       find: (region) => this.#findReplica(region),
       learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
       gone: (region) => {
@@ -161,7 +166,7 @@ export class Node implements SiteAccess {
       replicas: this.replicas,
       grantPool: (size) => this.#grantPool(size),
       inGrace: () => this.#grace.isOn,
-      isProtocol: (name) => registry.has(name),
+      plugins,
       storageFailed: (error) => {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)
@@ -422,6 +427,8 @@ export class Node implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
         void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
@@ -484,6 +491,11 @@ export class Node implements SiteAccess {
   }
 
   // ---- regions ----------------------------------------------------------------------------------------------------
+
+  #describe(region: Address): RegionDescriptor | undefined {
+    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    return descriptor?.address === region ? descriptor : undefined
+  }
 
   #findReplica(region: Address): Replica | undefined {
     const here = this.home.replica(region)

@@ -136,10 +136,11 @@ const wireParcel = union<words.WireParcel, 'kind'>('kind', {
 const notice = union<words.Notice, 'kind'>('kind', {
   'client-lost': [0, { client: siteId }],
   severed: [1, empty],
-  joined: [2, empty],
+  joined: [2, { link: count }],
   suspend: [3, empty],
   suspended: [4, { idle: flag }],
   resume: [5, { descriptor }],
+  gone: [6, empty],
 })
 
 const pageChange = record<words.PageChange>({ page: pageIndex, version, by: siteId })
@@ -254,11 +255,12 @@ export const message = union<words.Message, 'kind'>('kind', {
       generation: count,
       era: count,
       client: noSiteId,
+      link: count,
       body: bytes(limits.cmBodyBytesMax),
       parcels: list(wireParcel, limits.cmParcelsMax),
     },
   ],
-  'region-notice': [22, { region: address, generation: count, era: count, notice }],
+  'region-notice': [22, { region: address, generation: count, era: count, client: noSiteId, notice }],
   'watch-notice': [24, { watch: count, news: watchNews }],
   members: [20, { revision: count, members: list(member, limits.membersMax) }],
 })

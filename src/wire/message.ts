@@ -106,6 +106,8 @@ export interface PlainCmEnvelope {
   readonly era: number
   /** Between the home and a node: which client of that node it is from or for; 0: the node itself. */
   readonly client: SiteId | 0
+  /** From a client: how often its node has told it `joined`, so that what it said before is known as void. */
+  readonly link: number
   /** In the protocol's own code. */
   readonly body: Uint8Array
   /** What goes along, in order. */
@@ -127,6 +129,8 @@ export interface RegionNotice {
   readonly region: Address
   readonly generation: number
   readonly era: number
+  /** Between the home and a node: which client of that node it is for; 0: the node itself. */
+  readonly client: SiteId | 0
   readonly notice: Notice
 }
 
@@ -135,13 +139,15 @@ export type Notice =
   | { readonly kind: 'client-lost'; readonly client: SiteId }
   /** Node to its client: nothing reaches the home any more (`severed`), or it can be reached anew (`joined`). */
   | { readonly kind: 'severed' }
-  | { readonly kind: 'joined' }
+  | { readonly kind: 'joined'; readonly link: number }
   /** Parent to child: grant no more locks, and say when none is open and nothing is on its way any more. */
   | { readonly kind: 'suspend' }
   /** Child to parent. `idle`: it keeps nothing of the region at all. */
   | { readonly kind: 'suspended'; readonly idle: boolean }
   /** Parent to child: go on, under this descriptor; also the answer to a message of another era. */
   | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
+  /** Parent to child: there is no such region (any more). */
+  | { readonly kind: 'gone' }
 
 // ---- watches ----------------------------------------------------------------------------------------------------
 

@@ -3,13 +3,13 @@ import { InvalidArgumentError } from 'commander'
 import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import type { RegionAttributes } from '../../address/descriptor.js'
-import type { AttributeUpdate } from '../../client/region.js'
+import type { AttributeSettings } from '../../address/attributes.js'
 import { addressArgument, replicasArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { writeJson, writeLine } from '../standard-output.js'
 
 interface Options {
-  readonly set?: AttributeUpdate
+  readonly set?: AttributeSettings
   readonly json?: true
 }
 
@@ -41,7 +41,7 @@ export function addAttributes(program: Command): void {
 }
 
 /** Called for each setting, with what the earlier ones gave. */
-function settingArgument(text: string, before: AttributeUpdate = {}): AttributeUpdate {
+function settingArgument(text: string, before: AttributeSettings = {}): AttributeSettings {
   const split = text.indexOf('=')
   const key = split === -1 ? text : text.slice(0, split)
   const value = text.slice(split + 1)
