@@ -3,7 +3,6 @@ import { KhazanaError } from '../stdx/errors.js'
 import { stalenessOver } from './consistency-settings.js'
 import type { StalenessSettings } from './consistency-settings.js'
 import type { ConsistencyVector } from './consistency-vector.js'
-import type { RegionAttributes } from './descriptor.js'
 import type { LockTerms, Staleness } from './lock-terms.js'
 import type { ByteRange } from './range.js'
 
@@ -24,17 +23,17 @@ const fresh: Staleness = Object.freeze({ ms: 0, versions: 0 })
 
 /**
  * The terms of one lock. Undefined where there is nothing to say beside pages and mode, so that such locks cost no object.
- * In a region with a conflict test there always is: the bytes. Throws `invalid-argument`.
+ * Throws `invalid-argument`.
  */
 export function termsOf(
   range: ByteRange,
   demands: LockDemands | undefined,
-  { consistency, conflicts }: Pick<RegionAttributes, 'consistency' | 'conflicts'>,
+  consistency: ConsistencyVector,
 ): LockTerms | undefined {
   const tag = demands?.tag === undefined ? '' : checkTag(demands.tag)
   const staleness =
     demands?.staleness === undefined ? undefined : checkOverride(demands.staleness, consistency)
-  if (tag === '' && staleness === undefined && conflicts === '') return undefined
+  if (tag === '' && staleness === undefined) return undefined
   return { offset: range.offset, length: range.length, tag, staleness, seize: false }
 }
 

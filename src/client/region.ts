@@ -98,7 +98,7 @@ export class Region {
   ): Promise<LockContext> {
     checkLock(mode, range)
     checkObject(options, 'options')
-    const terms = termsOf(range, options, this.attributes)
+    const terms = termsOf(range, options, this.attributes.consistency)
     return this.#access.replica(this.#descriptor).lock(mode, range, terms, options)
   }
 
@@ -109,8 +109,18 @@ export class Region {
   tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
     if (demands !== undefined) checkObject(demands, 'demands')
-    const terms = termsOf(range, demands, this.attributes)
+    const terms = termsOf(range, demands, this.attributes.consistency)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
+  }
+
+  /**
+   * Resolves when all that was unlocked at this site, by anybody in this process, is durable at the home. Where `unlock`
+   * promises that already there is little to wait for; where writes are accepted at once (`visibility: 'accepted'`), this is how
+   * to know that they cannot be lost any more. Waits for open locks at this site to end, and lets no new ones begin meanwhile.
+   * Throws `timeout`, `aborted`, `closed`.
+   */
+  async sync(options: WaitOptions = {}): Promise<void> {
+    await this.#access.replica(this.#descriptor).sync(options)
   }
 
   /** Asks the home for the attributes as they are now. */

@@ -9,7 +9,9 @@ import { objectsProtocol } from '../address/protocol-choice.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import type { AnyProtocol, ConflictTest, MergeFunction } from './contract.js'
+import { bounded, crewObjects, release } from './copies/copies.js'
 import { crew } from './crew/crew.js'
+import { eventual } from './eventual/eventual.js'
 
 /** What a program adds to a site. Every site that uses a region needs what the region names, and under the same names. */
 export interface PluginOptions {
@@ -26,7 +28,7 @@ export type PluginPlace = 'node' | 'client'
 
 type Named = Pick<RegionAttributes, 'protocol' | 'conflicts' | 'merge'>
 
-const builtIn: readonly AnyProtocol[] = [crew]
+const builtIn: readonly AnyProtocol[] = [crew, crewObjects, release, bounded, eventual]
 
 /** The protocols, conflict tests and merge functions of one site, by name. */
 export class Plugins {
@@ -62,15 +64,15 @@ export class Plugins {
 
   /** Throws `unsupported` for the first name in the attributes that nothing is registered under. */
   check(attributes: Named): void {
-    this.#protocol(attributes)
-    this.conflictTestOf(attributes)
-    this.mergeFunctionOf(attributes)
+    this.protocolOf(attributes)
   }
 
   /** What keeps a region with these attributes. Throws `unsupported` where anything that they name is missing here. */
   protocolOf(attributes: Named): AnyProtocol {
-    this.check(attributes)
-    return this.#protocol(attributes)
+    const protocol = this.#protocol(attributes)
+    this.conflictTestOf(attributes)
+    this.mergeFunctionOf(attributes)
+    return protocol
   }
 
   /** Undefined where the region names none. Throws `unsupported`. */

@@ -65,6 +65,7 @@ export class Node implements SiteAccess {
   readonly members: MembershipTable
   readonly watches: NodeWatches
   readonly #options: NodeOptions
+  readonly #plugins: Plugins
   readonly #store: Store
   readonly #record: NodeRecord
   readonly #memory: LocalMemory
@@ -137,6 +138,7 @@ export class Node implements SiteAccess {
     const { world } = options
     const { store, record, identity, plugins } = parts
     this.#options = options
+    this.#plugins = plugins
     this.#store = store
     this.#record = record
     this.#lock = parts.lock
@@ -236,6 +238,7 @@ export class Node implements SiteAccess {
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.home.load()
+    this.#tellOfMissingPlugins()
     if (this.#hasLessees) {
       this.#grace.start(world.clock, leaseMs, () => {
         for (const replica of this.replicas.all()) if (replica.role.kind === 'home') replica.graceEnded()
@@ -376,9 +379,10 @@ export class Node implements SiteAccess {
   /** What was unlocked before the end becomes durable. */
   async #drain(): Promise<void> {
     const { clock, logger } = this.#options.world
-    const all = Promise.all([...this.replicas.all()].map((replica) => replica.whenDurable()))
+    const wait = { timeoutMs: defaultTimeoutMs }
+    const all = Promise.all([...this.replicas.all()].map((replica) => replica.finish(wait)))
     try {
-      await within(clock, 'closing', { timeoutMs: defaultTimeoutMs }, all)
+      await within(clock, 'closing', wait, all)
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }
@@ -497,12 +501,32 @@ export class Node implements SiteAccess {
     return descriptor?.address === region ? descriptor : undefined
   }
 
+  /** Undefined also where what the region names is not registered here, for which a peer who speaks of it is not to blame. */
   #findReplica(region: Address): Replica | undefined {
-    const here = this.home.replica(region)
-    if (here !== undefined) return here
-    const descriptor = this.#directory.find(region)
-    if (descriptor?.address !== region) return undefined
-    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    try {
+      const here = this.home.replica(region)
+      if (here !== undefined) return here
+      const descriptor = this.#directory.find(region)
+      if (descriptor?.address !== region) return undefined
+      return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
+      return undefined
+    }
+  }
+
+  /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */
+  #tellOfMissingPlugins(): void {
+    const told = new Set<string>()
+    for (const { attributes } of this.home.descriptors()) {
+      try {
+        this.#plugins.check(attributes)
+      } catch (reason) {
+        told.add(KhazanaError.from(reason).message)
+      }
+    }
+    const { logger } = this.#options.world
+    for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
   }
 
   async #grantPool(size: number): Promise<PoolEntry> {

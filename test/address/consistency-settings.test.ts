@@ -43,7 +43,9 @@ describe('every combination of settings', () => {
       counts.all += 1
       const { concurrency, synchronization, failure, visibility, isolation } = words
       const values = [concurrency, synchronization, failure, visibility, isolation]
-      const by = served.filter(([, , ...sets]) => values.every((value, at) => sets[at]?.includes(value)))
+      const by = served.filter(([, , ...sets]) =>
+        values.every((value, at) => sets[at]?.includes(value) === true),
+      )
       const settings = { ...words, staleness: presets[nearest(synchronization)].staleness }
       const [found] = by
       if (found === undefined) {
@@ -150,6 +152,7 @@ describe('settings of consistency', () => {
 
 function nearest(synchronization: ConsistencyVector['synchronization']): ConsistencyPreset {
   return (
-    served.find(([, , , synchronizations]) => synchronizations?.includes(synchronization))?.[1] ?? 'strict'
+    served.find(([, , , synchronizations]) => synchronizations?.includes(synchronization) === true)?.[1] ??
+    'strict'
   )
 }

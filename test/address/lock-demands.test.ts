@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { checkOverride, lockTagCharsMax, termsOf } from '../../src/address/lock-demands.js'
 import type { LockDemands } from '../../src/address/lock-demands.js'
-import { defaultAttributes } from '../../src/address/attributes.js'
 import { resolveVector } from '../../src/address/consistency-settings.js'
 import { presets } from '../../src/address/consistency-vector.js'
 
@@ -14,37 +13,26 @@ const bounded = resolveVector({ preset: 'bounded', staleness: { ms: 100, version
 describe('the terms of a lock', () => {
   test('are none where nothing is asked, or nothing that matters', () => {
     for (const demands of [undefined, {}, { tag: undefined, staleness: undefined }, { tag: '' }] as const) {
-      assert.equal(termsOf(range, demands, defaultAttributes), undefined)
+      assert.equal(termsOf(range, demands, presets.strict), undefined)
     }
     // A strict region is never behind.
-    assert.equal(termsOf(range, { staleness: 'fresh' }, defaultAttributes), undefined)
-    const eventual = { consistency: presets.eventual, conflicts: '' }
-    assert.equal(termsOf(range, { staleness: { ms: Infinity } }, eventual), undefined)
+    assert.equal(termsOf(range, { staleness: 'fresh' }, presets.strict), undefined)
+    assert.equal(termsOf(range, { staleness: { ms: Infinity } }, presets.eventual), undefined)
   })
 
   test('name the bytes, the tag and the staleness', () => {
-    assert.deepEqual(termsOf(range, { tag: 'row 5' }, defaultAttributes), { ...plain, tag: 'row 5' })
+    assert.deepEqual(termsOf(range, { tag: 'row 5' }, presets.strict), { ...plain, tag: 'row 5' })
     const demands = { tag: 'x', staleness: 'fresh' } as const
-    assert.deepEqual(termsOf(range, demands, { consistency: bounded, conflicts: '' }), {
+    assert.deepEqual(termsOf(range, demands, bounded), {
       ...plain,
       tag: 'x',
       staleness: fresh,
     })
   })
 
-  test('name the bytes of every lock in a region with a conflict test', () => {
-    const attributes = { ...defaultAttributes, conflicts: 'by-object' }
-    assert.deepEqual(termsOf(range, undefined, attributes), plain)
-    assert.notEqual(
-      termsOf(range, undefined, attributes),
-      termsOf(range, undefined, attributes),
-      'one a lock',
-    )
-  })
-
   test('have a tag that is a text, not too long, and comes to others as it is', () => {
     const tag = 't'.repeat(lockTagCharsMax)
-    assert.equal(termsOf(range, { tag }, defaultAttributes)?.tag, tag)
+    assert.equal(termsOf(range, { tag }, presets.strict)?.tag, tag)
     for (const [wrong, words] of [
       [`${tag}t`, /at most 256 characters, not 257/],
       ['\ud800', /half of a surrogate pair/],
@@ -114,8 +102,7 @@ describe('the staleness of one lock', () => {
 })
 
 function refuses(demands: LockDemands, message: RegExp): void {
-  const attributes = { consistency: bounded, conflicts: '' }
-  assert.throws(() => termsOf(range, demands, attributes), {
+  assert.throws(() => termsOf(range, demands, bounded), {
     name: 'KhazanaError',
     code: 'invalid-argument',
     message,
