@@ -84,7 +84,7 @@ describe('a watch that is kept at another site', () => {
     const asked = new Asked()
     await asked.answer()
     asked.tell(1)
-    asked.watch.onLost(nodeId(9) as SiteId)
+    asked.watch.onLost(nodeId(9))
     await settle()
     assert.equal(asked.calls.length, 1)
     asked.watch.onLost(home)

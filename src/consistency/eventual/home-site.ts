@@ -555,7 +555,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   ): void {
     const gone = new Map<SiteId, PageIndex[]>()
     for (let index = first; index < first + count; index++) {
-      const page = index as PageIndex
+      const page = index
       const { code, message } = failure
       this.#locks.refuse(page, code, message, this.#effects)
       const state = this.#pages.get(page)

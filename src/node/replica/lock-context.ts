@@ -57,7 +57,7 @@ export class LockContext {
   readonly frames: readonly RegionFrame[]
   readonly terms: LockTerms
   /** Where the lock sees bytes as they were when it was granted: those, by their place in `frames`. */
-  #snapshot: Uint8Array[] | undefined
+  readonly #snapshot: Uint8Array[] | undefined
   /** The bytes that shadows began as, where they are needed at the end. */
   bases: (Uint8Array | undefined)[] | undefined
   readonly #keepsBases: boolean
@@ -163,7 +163,7 @@ export class LockContext {
   get ageMs(): number {
     let age = 0
     for (let page = this.first; page < this.first + this.count; page++) {
-      age = Math.max(age, this.#owner.ageMs(page as PageIndex))
+      age = Math.max(age, this.#owner.ageMs(page))
     }
     return age
   }
