@@ -113,6 +113,16 @@ export class Region {
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }
 
+  /**
+   * Resolves when all that was unlocked at this site, by anybody in this process, is durable at the home. Where `unlock`
+   * promises that already there is little to wait for; where writes are accepted at once (`visibility: 'accepted'`), this is how
+   * to know that they cannot be lost any more. Waits for open locks at this site to end, and lets no new ones begin meanwhile.
+   * Throws `timeout`, `aborted`, `closed`.
+   */
+  async sync(options: WaitOptions = {}): Promise<void> {
+    await this.#access.replica(this.#descriptor).sync(options)
+  }
+
   /** Asks the home for the attributes as they are now. */
   async refresh(options: WaitOptions = {}): Promise<RegionAttributes> {
     const stat = await this.stat({ offset: 0, length: 1 }, options)

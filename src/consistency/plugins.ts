@@ -9,7 +9,9 @@ import { objectsProtocol } from '../address/protocol-choice.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import type { AnyProtocol, ConflictTest, MergeFunction } from './contract.js'
+import { bounded, crewObjects, release } from './copies/copies.js'
 import { crew } from './crew/crew.js'
+import { eventual } from './eventual/eventual.js'
 
 /** What a program adds to a site. Every site that uses a region needs what the region names, and under the same names. */
 export interface PluginOptions {
@@ -26,7 +28,7 @@ export type PluginPlace = 'node' | 'client'
 
 type Named = Pick<RegionAttributes, 'protocol' | 'conflicts' | 'merge'>
 
-const builtIn: readonly AnyProtocol[] = [crew]
+const builtIn: readonly AnyProtocol[] = [crew, crewObjects, release, bounded, eventual]
 
 /** The protocols, conflict tests and merge functions of one site, by name. */
 export class Plugins {

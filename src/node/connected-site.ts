@@ -7,7 +7,7 @@ import type { Endpoint } from '../io/network.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Result, SequencedMessage } from '../wire/message.js'
-import { Deadline, timeoutOf, withResolvers } from './deadline.js'
+import { Deadline, defaultTimeoutMs, timeoutOf, within, withResolvers } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
 import { makeLocalMemory } from './local-memory.js'
@@ -166,10 +166,27 @@ export class ConnectedSite implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the connection was closed')
     this.#closed ??= error
+    await this.#drain()
     // Rights end here before the node sees the end of the connection and gives them to others.
     this.replicas.closeAll(error)
     this.#watches.close(this.#closed)
     await this.#dialer.close()
+  }
+
+  /** What was unlocked before the end reaches the home. */
+  async #drain(): Promise<void> {
+    const { clock, logger } = this.#options.world
+    const wait = { timeoutMs: defaultTimeoutMs }
+    try {
+      await within(
+        clock,
+        'closing',
+        wait,
+        Promise.all([...this.replicas.all()].map((one) => one.finish(wait))),
+      )
+    } catch (reason) {
+      logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
+    }
   }
 
   #onSession(session: Session): SessionHandlers {

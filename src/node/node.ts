@@ -379,9 +379,10 @@ export class Node implements SiteAccess {
   /** What was unlocked before the end becomes durable. */
   async #drain(): Promise<void> {
     const { clock, logger } = this.#options.world
-    const all = Promise.all([...this.replicas.all()].map((replica) => replica.whenDurable()))
+    const wait = { timeoutMs: defaultTimeoutMs }
+    const all = Promise.all([...this.replicas.all()].map((replica) => replica.finish(wait)))
     try {
-      await within(clock, 'closing', { timeoutMs: defaultTimeoutMs }, all)
+      await within(clock, 'closing', wait, all)
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }

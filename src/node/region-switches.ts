@@ -111,7 +111,7 @@ export class RegionSwitches {
   onOpened(replica: Replica): void {
     const current = this.#switches.get(replica.descriptor.address)
     if (current === undefined) return
-    replica.suspend(() => {
+    replica.suspend(this, () => {
       this.#evaluate(current)
     })
   }
@@ -132,7 +132,7 @@ export class RegionSwitches {
       this.#options.notify(child, descriptor, { kind: 'suspend' })
     }
     const replica = this.#options.replica(descriptor.address)
-    replica?.suspend(() => {
+    replica?.suspend(this, () => {
       this.#evaluate(current)
     })
     this.#evaluate(current)
@@ -148,6 +148,6 @@ export class RegionSwitches {
 
   #end({ address }: RegionDescriptor): void {
     if (!this.#switches.delete(address)) return
-    this.#options.replica(address)?.resume()
+    this.#options.replica(address)?.resume(this)
   }
 }

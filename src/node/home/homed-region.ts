@@ -76,9 +76,10 @@ export class HomedRegion implements HomeBacking {
       const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
       this.#store.submit({ pages: writes }, (failure) => {
         done(failure)
-        if (failure === undefined) this.watchers.committed(pages, this.descriptor.home)
-        if (failure === undefined) this.#submit()
-        else this.#failDeferred(failure)
+        if (failure === undefined) {
+          this.watchers.committed(pages, this.descriptor.home)
+          this.#submit()
+        } else this.#failDeferred(failure)
         if (failure?.code === 'storage-failed') this.#storageFailed(failure)
       })
       if (this.#store.pendingBytes > pendingBytesMax * deferShare) return

@@ -7,9 +7,11 @@ import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type { AnyProtocol, CmMessage, PageView } from '../../consistency/contract.js'
-import type { ErrorCode, KhazanaError } from '../../stdx/errors.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
 import { makePatch } from '../../wire/patch.js'
+import { Deadline, withResolvers } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
@@ -40,8 +42,10 @@ export class Replica implements ContextOwner {
   /** How often the way to the home was found anew in the session with a node that relays. */
   #link = 0
   #closed: KhazanaError | undefined
-  /** While the protocol is about to be changed: whether the manager has been told, and who hears of every step. */
-  #suspended: { isTold: boolean; readonly stepped: () => void } | undefined
+  /** Those for whom this replica is to come to rest, each with what it hears of every step. */
+  readonly #suspensions = new Map<object, () => void>()
+  /** Whether the manager has been told to. */
+  #isTold = false
 
   constructor(env: SiteEnvironment, descriptor: RegionDescriptor, role: ReplicaRole, protocol: AnyProtocol) {
     this.#env = env
@@ -384,14 +388,17 @@ export class Replica implements ContextOwner {
     }
     this.#engine.close(error)
     this.#frames.clear()
-    this.#suspended?.stepped()
+    this.#onStepped()
   }
 
   // ---- a change of protocol ---------------------------------------------------------------------------------------
 
-  /** Grants no more locks until `resume` or `switchTo`. `stepped` is called whenever `isQuiet` may have changed. */
-  suspend(stepped: () => void): void {
-    this.#suspended = { isTold: false, stepped }
+  /**
+   * Grants no more locks until `resume` with the same `who`, or `switchTo`. `stepped` is called whenever `isQuiet` may have
+   * changed.
+   */
+  suspend(who: object, stepped: () => void): void {
+    this.#suspensions.set(who, stepped)
     this.#desk.park()
     this.#onStepped()
   }
@@ -400,16 +407,54 @@ export class Replica implements ContextOwner {
   get isQuiet(): boolean {
     if (this.#closed !== undefined) return true
     const { manager, commits } = this.#engine
-    return this.#suspended?.isTold === true && commits.openCommits === 0 && manager.isQuiet()
+    return this.#isTold && commits.openCommits === 0 && manager.isQuiet()
   }
 
   /** All goes on as it was. */
-  resume(): void {
-    const wasTold = this.#suspended?.isTold === true
-    this.#suspended = undefined
-    if (this.#closed !== undefined) return
-    if (wasTold) this.#engine.step({ kind: 'resume' })
+  resume(who: object): void {
+    this.#suspensions.delete(who)
+    if (this.#closed !== undefined || this.#suspensions.size > 0) return
+    if (this.#isTold) this.#engine.step({ kind: 'resume' })
+    this.#isTold = false
     this.#desk.unpark()
+  }
+
+  /**
+   * Resolves when all that was unlocked at this site is durable at the home, with no lock granted meanwhile. Throws
+   * `timeout`, `aborted`, `closed`.
+   */
+  async sync(options: WaitOptions): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed
+    const outcome = withResolvers<void>()
+    const deadline = Deadline.start(this.#env.clock, 'sync', options, outcome.reject)
+    const who = {}
+    try {
+      this.suspend(who, () => {
+        if (this.#closed !== undefined) outcome.reject(this.#closed)
+        else if (this.isQuiet) outcome.resolve()
+      })
+      await outcome.promise
+    } finally {
+      deadline.stop()
+      this.resume(who)
+    }
+  }
+
+  /** Breaks all locks, and resolves when what was unlocked here is durable. Throws as `sync`, and `unreachable`. */
+  async finish(options: WaitOptions): Promise<void> {
+    for (const context of [...this.#contexts]) {
+      context.break()
+      this.abandon(context)
+    }
+    if (this.role.kind === 'home' || this.#engine.writes === undefined) {
+      await this.whenDurable()
+      if (this.#engine.writes === undefined) return
+    }
+    if (this.role.kind === 'copy' && this.#uplink === undefined) {
+      if (this.#engine.manager.isQuiet()) return
+      throw new KhazanaError('unreachable', 'the home cannot be reached: what only this site knows is lost')
+    }
+    await this.sync(options)
   }
 
   /**
@@ -418,7 +463,8 @@ export class Replica implements ContextOwner {
    */
   switchTo(descriptor: RegionDescriptor, protocol: AnyProtocol, error: KhazanaError): void {
     if (this.#closed !== undefined) return
-    this.#suspended = undefined
+    this.#suspensions.clear()
+    this.#isTold = false
     this.#desk.park()
     for (const context of [...this.#contexts]) {
       context.break()
@@ -434,13 +480,13 @@ export class Replica implements ContextOwner {
   }
 
   #onStepped(): void {
-    const suspended = this.#suspended
-    if (suspended === undefined) return
-    if (!suspended.isTold && this.#contexts.size === 0 && !this.#desk.isHandingOut) {
-      suspended.isTold = true
+    if (this.#suspensions.size === 0) return
+    const isAtRest = this.#contexts.size === 0 && !this.#desk.isHandingOut
+    if (!this.#isTold && isAtRest && this.#closed === undefined) {
+      this.#isTold = true
       this.#engine.step({ kind: 'quiesce' })
     }
-    suspended.stepped()
+    for (const stepped of [...this.#suspensions.values()]) stepped()
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------

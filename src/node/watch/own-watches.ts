@@ -54,10 +54,15 @@ export class OwnWatches {
       await within(this.#clock, 'watch', options, subscription.ready)
       return watch
     } catch (reason) {
-      const error = this.#closed ?? KhazanaError.from(reason)
+      const error = this.#reasonOf(reason)
       watch.abort(error)
       throw error
     }
+  }
+
+  /** What ended a beginning: its own failure, or that everything ends here. */
+  #reasonOf(reason: unknown): KhazanaError {
+    return this.#closed ?? KhazanaError.from(reason)
   }
 
   /** Ends all of them with the error; none is opened any more. */

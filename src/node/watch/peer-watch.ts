@@ -47,9 +47,15 @@ export class PeerWatch implements WatchSink {
       this.#lose(changes.length)
       return
     }
-    for (const change of changes) {
+    for (const [index, change] of changes.entries()) {
+      if (this.#pending.length >= changesMax) {
+        this.#sendPending()
+        if (!this.#session.writable) {
+          this.#lose(changes.length - index)
+          return
+        }
+      }
       this.#pending.push(change)
-      if (this.#pending.length >= changesMax) this.#sendPending()
     }
     if (this.#pending.length > 0) this.#sendSoon()
   }
