@@ -37,6 +37,11 @@ export interface LockDeskOptions {
   ) => LockContext
 }
 
+/** Whether the manager that granted the lock is no more. */
+function isVoid(waiting: WaitingLock): boolean {
+  return waiting.isVoid
+}
+
 /** A lock for taking storage away. */
 interface Seizure extends Omit<LockWish, 'mode'> {
   readonly outcome: Resolvers<void>
@@ -280,7 +285,7 @@ export class LockDesk {
     } catch (error) {
       for (const frame of frames) frame.pins -= 1
       this.#end(id, waiting, KhazanaError.from(error))
-      if (!waiting.isVoid) release(waiting.pages, waiting.mode, waiting.terms)
+      if (!isVoid(waiting)) release(waiting.pages, waiting.mode, waiting.terms)
       return
     }
     waiting.state = 'over'
