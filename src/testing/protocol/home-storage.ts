@@ -171,8 +171,12 @@ export class HomeStorage {
     this.#freed.add(page)
   }
 
-  /** The pages have storage, and read as zeros where they had none. */
-  allocate(range: PageRange): void {
-    for (let page = range.first; page < range.first + range.count; page++) this.#freed.delete(page)
+  /** The pages have storage. Those that had none read as zeros, or as `fill` says. */
+  allocate(range: PageRange, fill?: (page: PageIndex) => Uint8Array): void {
+    for (let at = range.first; at < range.first + range.count; at++) {
+      const page = at
+      if (!this.#freed.delete(page) || fill === undefined) continue
+      this.#stored.set(page, { version: this.versionOf(page), bytes: fill(page) })
+    }
   }
 }

@@ -112,6 +112,8 @@ export class ProtocolWorld<M> {
   /** Milliseconds since the world began. */
   now = 0
   isInGrace = false
+  /** Names of children that get nothing of what is sent to them. */
+  readonly deaf = new Set<string>()
   readonly #options: WorldOptions<M>
   readonly #codec: MessageCodec<M>
   readonly #links: readonly Link<M>[]
@@ -268,9 +270,9 @@ export class ProtocolWorld<M> {
     this.home.free(section)
   }
 
-  /** The pages have storage again, and are zeros. */
-  allocate(first: number, count = 1): void {
-    this.storage.allocate({ first: first as PageIndex, count })
+  /** The pages have storage again. They are zeros, unless `fill` says, so that a test can tell these from those before. */
+  allocate(first: number, count = 1, fill?: (page: PageIndex) => Uint8Array): void {
+    this.storage.allocate({ first: first as PageIndex, count }, fill)
   }
 
   #onOpen(section: ProtocolSection): void {
@@ -325,7 +327,7 @@ export class ProtocolWorld<M> {
     this.#checkCodec(from, bytes, words)
     const link = this.#link(from.isHome ? target.name : from.name)
     const isUp = link.isCarrying && (from.isHome ? link.homeThinksUp : link.childThinksUp)
-    if (!isUp) return
+    if (!isUp || this.deaf.has(target.name)) return
     this.log.push(`${from.name} -> ${target.name}: ${words}`)
     const parcelBytes = parcels.reduce((sum, parcel) => sum + parcel.bytes.length, 0)
     this.sent.push({
