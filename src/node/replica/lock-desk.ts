@@ -25,7 +25,7 @@ export interface LockDeskOptions {
   /** Ends a lock that the manager has granted. */
   readonly release: (pages: PageRange, mode: LockMode, terms: LockTerms) => void
   /** Resolves when rights may be used: at once, or when the lease is renewed. Rejects where they are lost. */
-  readonly whenUsable: (mode: LockMode) => Promise<void>
+  readonly whenUsable: (mode: LockMode, terms: LockTerms) => Promise<void>
   /** Undefined where a lock of this mode need not wait for the disk. */
   readonly whenCaughtUp: (mode: LockMode) => Promise<void> | undefined
   readonly makeContext: (
@@ -280,7 +280,7 @@ export class LockDesk {
     const frames: RegionFrame[] = []
     try {
       await this.#pin(waiting, frames)
-      await whenUsable(waiting.mode)
+      await whenUsable(waiting.mode, waiting.terms)
       if (waiting.failure !== undefined) throw waiting.failure
     } catch (error) {
       for (const frame of frames) frame.pins -= 1

@@ -215,8 +215,8 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
     return false
   }
 
-  needsLease(mode: LockMode): boolean {
-    return this.#child.policy.needsLease(mode)
+  needsLease(mode: LockMode, terms: LockTerms): boolean {
+    return this.#child.policy.needsLease(mode, terms)
   }
 
   isQuiet(): boolean {

@@ -211,8 +211,8 @@ export class HomeManager implements ConsistencyManager<CopiesMessage> {
     return false
   }
 
-  needsLease(mode: LockMode): boolean {
-    return this.#home.policy.needsLease(mode)
+  needsLease(mode: LockMode, terms: LockTerms): boolean {
+    return this.#home.policy.needsLease(mode, terms)
   }
 
   isQuiet(): boolean {
