@@ -1,5 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
-import type { LockTerms } from '../../address/lock-terms.js'
+import type { LockTerms, Staleness } from '../../address/lock-terms.js'
 import type { PageRange } from '../../address/page.js'
 import type { CmOptions, ConflictTest, LockClaim } from '../contract.js'
 import { messagePagesMax, overlaps } from './message.js'
@@ -80,8 +80,13 @@ export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
     isUsable: (copy, terms, askedAt, link) => {
       if (plantedBug === 'stale-past-bound') return true
       // What the lock itself demands stands even then.
+<<<<<<< HEAD
       if (link === 'cut-off' && goesOn(terms) && terms.staleness === undefined) return true
       const { ms, versions } = terms.staleness ?? staleness
+=======
+      if (link === 'cut-off' && failure === 'read-only' && terms.staleness === undefined) return true
+      const { ms, versions } = boundOf(staleness, terms.staleness)
+>>>>>>> copies
       const isYoung = ms === Infinity || (ms > 0 && copy.freshAt >= askedAt - ms)
       // How many versions it is behind only the home knows, which keeps tracked copies within the region's bound.
       const isNear = versions === Infinity || (copy.isTracked && staleness.versions <= versions)
@@ -90,6 +95,19 @@ export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
     needsLease: (mode, terms) => mode !== 'read' || (!goesOn(terms) && staleness.versions < Infinity),
     holders: { kind: 'leave', versionsMax: staleness.versions },
     plantedBug,
+  }
+}
+
+/**
+ * What holds for a lock: what it demands, where that is less in both respects than what its region promises; else the
+ * tighter of both.
+ */
+function boundOf(region: Staleness, demanded: Staleness | undefined): Staleness {
+  if (demanded === undefined) return region
+  if (demanded.ms >= region.ms && demanded.versions >= region.versions) return demanded
+  return {
+    ms: Math.min(region.ms, demanded.ms),
+    versions: Math.min(region.versions, demanded.versions),
   }
 }
 

@@ -184,6 +184,11 @@ export class LockDesk {
     for (const [id, { pages, terms }] of this.#seizures) parked.set(id, { pages, mode: 'write', terms })
     for (const id of [...parked.keys()]) {
       const waiting = this.#waiting.get(id)
+      // To take one back may have brought another its grant, or its refusal.
+      if (!(waiting?.isWithManager ?? this.#seizures.has(id))) {
+        parked.delete(id)
+        continue
+      }
       if (waiting !== undefined) waiting.isWithManager = false
       this.#options.step({ kind: 'cancel', lock: id })
     }

@@ -121,6 +121,13 @@ export class HomeState {
     this.inGrace = options.grace === 'until-ended'
   }
 
+  /** Whether it is so; then not any more. */
+  takeStirred(): boolean {
+    const was = this.isStirred
+    this.isStirred = false
+    return was
+  }
+
   page(page: PageIndex): HomePage {
     const known = this.pages.get(page)
     if (known !== undefined) return known
