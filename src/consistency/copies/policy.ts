@@ -80,13 +80,8 @@ export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
     isUsable: (copy, terms, askedAt, link) => {
       if (plantedBug === 'stale-past-bound') return true
       // What the lock itself demands stands even then.
-<<<<<<< HEAD
       if (link === 'cut-off' && goesOn(terms) && terms.staleness === undefined) return true
-      const { ms, versions } = terms.staleness ?? staleness
-=======
-      if (link === 'cut-off' && failure === 'read-only' && terms.staleness === undefined) return true
       const { ms, versions } = boundOf(staleness, terms.staleness)
->>>>>>> copies
       const isYoung = ms === Infinity || (ms > 0 && copy.freshAt >= askedAt - ms)
       // How many versions it is behind only the home knows, which keeps tracked copies within the region's bound.
       const isNear = versions === Infinity || (copy.isTracked && staleness.versions <= versions)
