@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -100,8 +100,9 @@ async function imported(module: string): Promise<Readonly<Record<string, unknown
 
 function urlOf(module: string): string {
   const path = resolve(module)
-  if (isAbsolute(module) || module.startsWith('.') || existsSync(path)) {
-    if (!existsSync(path)) throw notFound(module, undefined)
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true
+  if (isAbsolute(module) || module.startsWith('.') || isFile) {
+    if (!isFile) throw notFound(module, undefined)
     return pathToFileURL(path).href
   }
   try {

@@ -14,7 +14,7 @@ interface Line {
 /** A `khazana watch` that runs until it is interrupted. */
 class Watcher {
   readonly #child
-  readonly #lines: AsyncIterator<string>
+  readonly #lines: AsyncIterator<string, undefined>
   #stderr = ''
 
   constructor(args: readonly string[], at: string) {
@@ -26,9 +26,9 @@ class Watcher {
   }
 
   async line(): Promise<string> {
-    const { value, done } = await this.#lines.next()
-    if (done === true) throw new Error(`no more lines: ${this.#stderr}`)
-    return value
+    const next = await this.#lines.next()
+    if (next.done === true) throw new Error(`no more lines: ${this.#stderr}`)
+    return next.value
   }
 
   async json(): Promise<Line> {

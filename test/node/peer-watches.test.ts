@@ -69,6 +69,18 @@ describe('what a peer is sent of the changes it watches', () => {
     assert.deepEqual(session.told, ['1', '[100001]', '100003'])
   })
 
+  it('is only the beginning of a large commit where it stops taking messages in the middle of it', async () => {
+    const session = new FakeSession()
+    const watch = watchOf(session)
+    session.onSend = () => session.block()
+    watch.changes(changesOf(0, 1, changesMax * 40))
+    await turn()
+    assert.equal(session.news.length, 1)
+    session.unblock()
+    await turn()
+    assert.deepEqual(session.told.slice(1), [`[${changesMax * 39}]`])
+  })
+
   it('keeps a loss on the way here in its place, and unknown where part of it is', async () => {
     const session = new FakeSession()
     const watch = watchOf(session)

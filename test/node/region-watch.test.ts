@@ -132,6 +132,14 @@ describe('a watch', () => {
     assert.deepEqual(writers, [{ node: 3 }, { node: 3, client: 4 }, { node: 5 }, { node: 2, client: 9 }])
   })
 
+  it('refuses pages that the region has not: no home speaks of such', () => {
+    const { watch } = watchOf(10)
+    watch.changes([change(1023, 1)])
+    for (const page of [1024, 2 ** 40 - 1]) {
+      assert.throws(() => watch.changes([change(page, 1)]), { code: 'protocol-error' })
+    }
+  })
+
   it('answers those who wait in their order', async () => {
     const { watch } = watchOf(1)
     const taken = Promise.all([watch.next(), watch.next(), watch.next()])

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Address } from '../../src/address/address.js'
 import { nodeId } from '../../src/address/identity.js'
-import type { SiteId } from '../../src/address/identity.js'
 import { withResolvers } from '../../src/node/deadline.js'
 import type { Resolvers } from '../../src/node/deadline.js'
 import { RemoteWatch } from '../../src/node/watch/remote-watch.js'
@@ -84,7 +83,7 @@ describe('a watch that is kept at another site', () => {
     const asked = new Asked()
     await asked.answer()
     asked.tell(1)
-    asked.watch.onLost(nodeId(9) as SiteId)
+    asked.watch.onLost(nodeId(9))
     await settle()
     assert.equal(asked.calls.length, 1)
     asked.watch.onLost(home)

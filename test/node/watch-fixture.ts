@@ -20,6 +20,7 @@ export class FakeSession {
   readonly news: WatchNews[] = []
   readonly #writable = new Waiters()
   writable = true
+  onSend: () => void = () => undefined
   loss: { readonly error: KhazanaError } | undefined
 
   /** As those who send see it: nothing else of it is used. */
@@ -30,6 +31,7 @@ export class FakeSession {
 
   send(message: SequencedMessage): void {
     if (message.kind === 'watch-notice') this.news.push(message.news)
+    this.onSend()
   }
 
   whenWritable(): Promise<void> {

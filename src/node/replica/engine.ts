@@ -223,7 +223,7 @@ export class Engine {
       for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
         for (const effect of next.effects) {
           // The protocol may be changed by what an effect brought about.
-          if (this.#isClosed) return
+          if (this.#isOver()) return
           this.#performOne(effect, next.payloads)
         }
         next.after()
@@ -232,6 +232,10 @@ export class Engine {
       this.#isPerforming = false
     }
     this.#options.stepped()
+  }
+
+  #isOver(): boolean {
+    return this.#isClosed
   }
 
   #performOne(effect: CmEffect<unknown>, payloads: readonly Uint8Array[]): void {

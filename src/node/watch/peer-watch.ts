@@ -43,14 +43,14 @@ export class PeerWatch implements WatchSink {
 
   changes(changes: readonly PageChange[]): void {
     if (this.#isOver) return
-    if (this.#loss !== undefined || !this.#session.writable) {
+    if (this.#isHeldUp()) {
       this.#lose(changes.length)
       return
     }
     for (const [index, change] of changes.entries()) {
       if (this.#pending.length >= changesMax) {
         this.#sendPending()
-        if (!this.#session.writable) {
+        if (this.#isHeldUp()) {
           this.#lose(changes.length - index)
           return
         }
@@ -62,7 +62,7 @@ export class PeerWatch implements WatchSink {
 
   dropped(count: number | undefined): void {
     if (this.#isOver) return
-    if (this.#loss !== undefined || !this.#session.writable) {
+    if (this.#isHeldUp()) {
       this.#lose(count)
       return
     }
@@ -77,6 +77,11 @@ export class PeerWatch implements WatchSink {
     this.#send({ kind: 'ended', code, message })
     this.#isOver = true
     this.#onEnd()
+  }
+
+  /** Whether what comes now is lost: the peer takes nothing, or is to hear of an earlier loss first. */
+  #isHeldUp(): boolean {
+    return this.#loss !== undefined || !this.#session.writable
   }
 
   #lose(count: number | undefined): void {

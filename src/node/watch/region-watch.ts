@@ -66,10 +66,13 @@ export class RegionWatch implements Watch, WatchSink {
     this.#over(error)
   }
 
+  /** Throws `protocol-error` for pages that the region does not have: only a peer can tell of such. */
   changes(changes: readonly PageChange[]): void {
-    const { address, pageSize, home } = this.#descriptor
+    const { address, size, pageSize, home } = this.#descriptor
     for (const { page, version, by } of changes) {
       const offset = page * pageSize
+      if (offset >= size)
+        throw new KhazanaError('protocol-error', `a change of page ${page}, which is not there`)
       this.#push({
         kind: 'change',
         address: addAddress(address, offset),

@@ -5,7 +5,7 @@ import type { PageChange } from '../../wire/message.js'
 
 /**
  * Whoever is told of the changes of a range: a program here, or a peer. The home tells it in the turn in which a commit
- * has become durable, so nothing here may throw, wait, or keep more than its bound.
+ * has become durable, so nothing here may wait, keep more than its bound, or throw, unless for what only a peer can have said.
  */
 export interface WatchSink {
   /** In the order in which they became durable: of one page, versions rise. */

@@ -3,7 +3,7 @@ import { ContractViolation } from './contract-violation.js'
 import type { ProtocolSection } from './protocol-section.js'
 
 /** Bytes of a cell. */
-const cellBytes = 4
+export const cellBytes = 4
 /** Values of a cell are 1 to this; 0: never written. */
 export const cellValueMax = 255
 

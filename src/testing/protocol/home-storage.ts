@@ -174,7 +174,7 @@ export class HomeStorage {
   /** The pages have storage. Those that had none read as zeros, or as `fill` says. */
   allocate(range: PageRange, fill?: (page: PageIndex) => Uint8Array): void {
     for (let at = range.first; at < range.first + range.count; at++) {
-      const page = at as PageIndex
+      const page = at
       if (!this.#freed.delete(page) || fill === undefined) continue
       this.#stored.set(page, { version: this.versionOf(page), bytes: fill(page) })
     }
