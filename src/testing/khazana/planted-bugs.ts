@@ -27,6 +27,7 @@ const harmless: readonly PlantedBug[] = [
   'objects:acknowledge-before-holders',
   'objects:stale-past-bound',
   'objects:mix-moments',
+  'objects:forget-own-write',
 ]
 
 export const plantedBugs: readonly PlantedBug[] = [

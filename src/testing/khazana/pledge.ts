@@ -130,10 +130,10 @@ function drawBounded(random: Prng): Pledge {
   const isolation = drawIsolation(random)
   const whenCutOff = random.chance(0.4) ? 'read-only' : 'refuse'
   const ms = Math.round(random.logarithmic(50, 3000))
-  const versions = random.int(0, 3)
+  const versions = random.pick([0, 0, 1, 1, 2, 3])
   const which = random.unit()
   const staleness =
-    which < 0.5 ? { ms, versions: Infinity } : which < 0.8 ? { ms: Infinity, versions } : { ms, versions }
+    which < 0.5 ? { ms, versions: Infinity } : which < 0.75 ? { ms: Infinity, versions } : { ms, versions }
   return {
     ...strict,
     reads: 'bounded',
