@@ -1,13 +1,17 @@
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { presets } from './consistency-vector.js'
+import type { ConsistencySettings } from './consistency-settings.js'
 import type { RegionAttributes } from './descriptor.js'
+import { chooseProtocol, presetOf } from './protocol-choice.js'
 
 export const replicasMax = 16
 export const labelsMax = 64
 export const labelNameCharsMax = 64
 export const labelTextCharsMax = 1024
 export const protocolNameCharsMax = 32
+/** Of conflict tests and merge functions. */
+export const functionNameCharsMax = 64
 
 /** What a region has where its user does not say otherwise. */
 export const defaultAttributes: RegionAttributes = Object.freeze({
@@ -21,7 +25,15 @@ export const defaultAttributes: RegionAttributes = Object.freeze({
 
 /** What to set; the rest stays as it is. */
 export interface AttributeSettings {
+  /** What its users may rely on; `strict` unless told. The protocol follows from it. */
+  readonly consistency?: ConsistencySettings | undefined
+  /** The name of a protocol. One that is built in stands for its preset; one from outside is told the consistency. */
   readonly protocol?: string | undefined
+  /** The name of a registered conflict test; an empty text is none: locks conflict where they share a page. */
+  readonly conflicts?: string | undefined
+  /** The name of a registered merge function, with `eventual`; an empty text is none: the later write wins. */
+  readonly merge?: string | undefined
+  /** On how many nodes a write is durable before `unlock` resolves. */
   readonly minReplicas?: number | undefined
   /** By name; an empty text removes the label. */
   readonly labels?: Readonly<Record<string, string>> | undefined
@@ -34,24 +46,58 @@ export function checkAttributes(settings: AttributeSettings): RegionAttributes {
 
 /**
  * The attributes as changed by the settings, all checked; neither argument is touched. Throws `invalid-argument`, which
- * says what is allowed. That the protocol is registered, and that there are so many nodes, is for the node to check.
+ * says what is allowed. That all that is named is registered, and that there are so many nodes, is for the node to check.
  */
 export function applyChanges(attributes: RegionAttributes, changes: AttributeSettings): RegionAttributes {
-  const protocol = changes.protocol ?? attributes.protocol
+  if (changes.protocol !== undefined) checkProtocolName(changes.protocol)
+  const { protocol, consistency } = chooseProtocol(attributes, changes)
+  const conflicts = changes.conflicts ?? attributes.conflicts
+  const merge = changes.merge ?? attributes.merge
   const minReplicas = changes.minReplicas ?? attributes.minReplicas
   const labels =
     changes.labels === undefined ? attributes.labels : mergeLabels(attributes.labels, changes.labels)
-  checkProtocolName(protocol)
+  checkFunctionName(conflicts, 'a conflict test')
+  checkFunctionName(merge, 'a merge function')
+  checkMergeable(protocol, merge)
   checkMinReplicas(minReplicas)
-  return { ...attributes, protocol, minReplicas, labels }
+  return { protocol, consistency, conflicts, merge, minReplicas, labels }
+}
+
+export function isProtocolName(name: unknown): name is string {
+  return typeof name === 'string' && name.length <= protocolNameCharsMax && /^[a-z][a-z0-9-]*$/.test(name)
+}
+
+/** Of a conflict test or a merge function. */
+export function isFunctionName(name: unknown): name is string {
+  return (
+    typeof name === 'string' && name.length <= functionNameCharsMax && /^[A-Za-z][A-Za-z0-9._-]*$/.test(name)
+  )
 }
 
 function checkProtocolName(name: string): void {
-  if (typeof name === 'string' && name.length <= protocolNameCharsMax && /^[a-z][a-z0-9-]*$/.test(name))
-    return
+  if (isProtocolName(name)) return
   throw invalid(
     `a protocol's name is 1 to ${protocolNameCharsMax} lower-case letters, digits and "-", beginning with a letter, ` +
       `such as "crew"; ${shown(name)} is not`,
+  )
+}
+
+/** Empty is none. */
+function checkFunctionName(name: string, what: string): void {
+  if (name === '' || isFunctionName(name)) return
+  throw invalid(
+    `the name of ${what} is 1 to ${functionNameCharsMax} letters, digits, ".", "_" and "-", beginning with a letter, or ` +
+      `empty for none; ${shown(name)} is not`,
+  )
+}
+
+/** Elsewhere every write knows of those before it, and nothing is left to merge. */
+function checkMergeable(protocol: string, merge: string): void {
+  const preset = presetOf(protocol)
+  if (merge === '' || preset === undefined || preset === 'eventual') return
+  throw invalid(
+    `the merge function ${shown(merge)} would never be called with consistency '${preset}', where every write knows of ` +
+      "those before it: use the consistency 'eventual', or set merge to '' as well",
   )
 }
 

@@ -35,40 +35,67 @@ export interface ConsistencyVector {
 
 export type ConsistencyPreset = 'strict' | 'release' | 'bounded' | 'eventual'
 
+type Choices = {
+  readonly [Setting in Exclude<keyof ConsistencyVector, 'staleness'>]: readonly ConsistencyVector[Setting][]
+}
+
+/** What the settings that are words may be. */
+export const consistencyChoices: Choices = Object.freeze({
+  concurrency: ['exclusive', 'serial', 'shared', 'local'],
+  synchronization: ['strict', 'release', 'bounded', 'background'],
+  failure: ['refuse', 'read-only', 'available'],
+  visibility: ['durable', 'accepted'],
+  isolation: ['snapshot', 'live'],
+})
+
 const none: Staleness = Object.freeze({ ms: 0, versions: 0 })
 
 /** The vectors that have a name. `bounded` is a second behind at most, by any number of versions, unless told. */
 export const presets: Readonly<Record<ConsistencyPreset, ConsistencyVector>> = Object.freeze({
-  strict: {
+  strict: Object.freeze({
     concurrency: 'exclusive',
     synchronization: 'strict',
     staleness: none,
     failure: 'refuse',
     visibility: 'durable',
     isolation: 'snapshot',
-  },
-  release: {
+  }),
+  release: Object.freeze({
     concurrency: 'shared',
     synchronization: 'release',
     staleness: none,
     failure: 'refuse',
     visibility: 'durable',
     isolation: 'snapshot',
-  },
-  bounded: {
+  }),
+  bounded: Object.freeze({
     concurrency: 'serial',
     synchronization: 'bounded',
-    staleness: { ms: 1000, versions: Infinity },
+    staleness: Object.freeze({ ms: 1000, versions: Infinity }),
     failure: 'refuse',
     visibility: 'durable',
     isolation: 'snapshot',
-  },
-  eventual: {
+  }),
+  eventual: Object.freeze({
     concurrency: 'local',
     synchronization: 'background',
-    staleness: { ms: Infinity, versions: Infinity },
+    staleness: Object.freeze({ ms: Infinity, versions: Infinity }),
     failure: 'available',
     visibility: 'accepted',
     isolation: 'snapshot',
-  },
+  }),
 })
+
+export const presetNames: readonly ConsistencyPreset[] = Object.freeze([
+  'strict',
+  'release',
+  'bounded',
+  'eventual',
+])
+
+/** The preset that the vector is, or differs from least: the one of its synchronization. */
+export function nearestPreset({
+  synchronization,
+}: Pick<ConsistencyVector, 'synchronization'>): ConsistencyPreset {
+  return synchronization === 'background' ? 'eventual' : synchronization
+}

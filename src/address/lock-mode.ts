@@ -4,6 +4,8 @@
  */
 export type LockMode = 'read' | 'write' | 'write-shared'
 
+export const lockModes: readonly LockMode[] = Object.freeze(['read', 'write', 'write-shared'])
+
 export function mayWrite(mode: LockMode): boolean {
   return mode !== 'read'
 }

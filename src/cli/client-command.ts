@@ -8,11 +8,14 @@ import { secondsArgument } from './arguments.js'
 import { describedCommand } from './described-command.js'
 import { endpointArgument } from './endpoint-argument.js'
 import { Interrupts } from './interrupts.js'
+import { loadPlugins } from './plugin-modules.js'
 
 export interface ClientOptions {
   readonly at?: string
   /** Milliseconds. */
   readonly timeout?: number
+  /** Modules, for commands that take locks. */
+  readonly plugin?: readonly string[]
 }
 
 /** What a command works with: its connection, and how long each of its steps may wait. */
@@ -43,16 +46,17 @@ export function clientCommand(
 
 /** Connects as the options say, and closes the connection whatever happens. An interrupt ends what waits. */
 export async function withClient<T>(command: Command, use: (client: Client) => Promise<T>): Promise<T> {
-  const { at, timeout: timeoutMs = defaultTimeoutMs } = command.opts<ClientOptions>()
+  const { at, timeout: timeoutMs = defaultTimeoutMs, plugin } = command.opts<ClientOptions>()
   if (at === undefined) {
     return command.error(
       'error: which node? Give --at ENDPOINT, or set KHAZANA_AT in the environment: the socket of a node on this ' +
         'machine (DIR/khazana.sock, or just DIR), or host:port',
     )
   }
+  const plugins = await loadPlugins(plugin, 'client')
   using interrupts = Interrupts.listen()
   const wait = { timeoutMs, signal: interrupts.signal }
-  const khazana = await Khazana.connect(at, { ...wait, name: `khazana ${command.name()}` })
+  const khazana = await Khazana.connect(at, { ...wait, ...plugins, name: `khazana ${command.name()}` })
   try {
     return await use({ khazana, wait })
   } finally {

@@ -14,6 +14,7 @@ import { addRead } from './commands/read.js'
 import { addReserve } from './commands/reserve.js'
 import { addStat } from './commands/stat.js'
 import { addUnreserve } from './commands/unreserve.js'
+import { addWatch } from './commands/watch.js'
 import { addWrite } from './commands/write.js'
 import { isReaderGone } from './standard-output.js'
 
@@ -60,7 +61,7 @@ function makeProgram(): Command {
   // In the order of the help: first what serves, then what is done with it.
   for (const add of [
     ...[addNode, addCluster],
-    ...[addReserve, addAllocate, addWrite, addRead, addFree, addUnreserve],
+    ...[addReserve, addAllocate, addWrite, addRead, addWatch, addFree, addUnreserve],
     ...[addPut, addGet],
     ...[addStat, addAttributes, addNodes, addBench],
   ]) {

@@ -1,7 +1,7 @@
 import { addressFrom } from '../address/address.js'
 import type { Address } from '../address/address.js'
 import { checkAttributes } from '../address/attributes.js'
-import type { RegionAttributes } from '../address/descriptor.js'
+import type { AttributeSettings } from '../address/attributes.js'
 import { regionSize } from '../address/region-size.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
@@ -11,7 +11,7 @@ import type { SiteAccess } from '../node/site-access.js'
 import type { NodeEntry } from '../wire/message.js'
 import { Region } from './region.js'
 
-export interface ReserveOptions extends WaitOptions, Partial<RegionAttributes> {
+export interface ReserveOptions extends WaitOptions, AttributeSettings {
   /** Bytes: a power of two from 4 KiB, which it is unless told, to 1 MiB. */
   readonly pageSize?: number
 }
@@ -45,10 +45,11 @@ export class Khazana {
    * Throws `invalid-argument`, `unsupported`, `no-space`, and `outcome-unknown` where the connection was lost meanwhile.
    */
   async reserve(size: number, options: ReserveOptions = {}): Promise<Region> {
-    const { pageSize = pageSizeDefault, protocol = 'crew', minReplicas = 1, labels = {}, ...wait } = options
+    const { pageSize = pageSizeDefault, consistency, protocol, conflicts, merge, ...others } = options
+    const { minReplicas, labels, ...wait } = others
     // The home checks too; but what makes no sense cannot even be sent there.
     regionSize(size, pageSize)
-    const attributes = checkAttributes({ protocol, minReplicas, labels })
+    const attributes = checkAttributes({ consistency, protocol, conflicts, merge, minReplicas, labels })
     const call = { op: 'reserve', size, pageSize, attributes } as const
     const { descriptor } = expectResult('reserve', await this.#access.call(call, wait))
     return new Region(this.#access, descriptor)

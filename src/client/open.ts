@@ -58,6 +58,7 @@ export async function open(world: World, options: OpenOptions): Promise<Khazana>
 
 async function openSite(world: World, options: OpenOptions): Promise<SiteAccess> {
   const { dir, listen, join, exclusive, signal, timeoutMs, socketPath = socketIn(dir), ...rest } = options
+  const { protocols, conflictTests, mergeFunctions } = options
   try {
     return await Node.start({
       ...rest,
@@ -75,7 +76,12 @@ async function openSite(world: World, options: OpenOptions): Promise<SiteAccess>
         ...(signal === undefined ? {} : { signal }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }),
       }
-      return await ConnectedSite.connect({ ...wait, world, endpoint: unixEndpoint(socketPath) })
+      const plugins = {
+        ...(protocols === undefined ? {} : { protocols }),
+        ...(conflictTests === undefined ? {} : { conflictTests }),
+        ...(mergeFunctions === undefined ? {} : { mergeFunctions }),
+      }
+      return await ConnectedSite.connect({ ...wait, ...plugins, world, endpoint: unixEndpoint(socketPath) })
     } catch (error) {
       if (KhazanaError.from(error).code === 'unreachable') throw inUse
       throw error

@@ -1,7 +1,11 @@
+import { lockModes } from '../address/lock-mode.js'
 import type { LockMode } from '../address/lock-mode.js'
 import type { Address } from '../address/address.js'
 import { applyChanges } from '../address/attributes.js'
+import type { AttributeSettings } from '../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
+import { termsOf } from '../address/lock-demands.js'
+import type { LockDemands } from '../address/lock-demands.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
 import { checkObject, checkOneOf } from '../stdx/checks.js'
@@ -9,14 +13,11 @@ import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
+import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import type { RegionStat } from '../wire/message.js'
 
-/** What of a region's attributes can be changed. A label set to the empty text is removed. */
-export interface AttributeUpdate {
-  readonly protocol?: string
-  readonly minReplicas?: number
-  readonly labels?: Readonly<Record<string, string>>
-}
+/** How long to wait for a lock, and what it asks for beside its pages. */
+export interface LockOptions extends WaitOptions, LockDemands {}
 
 /**
  * A handle on a region (paper 2): a contiguous range of global memory with common attributes. Offsets and lengths are
@@ -83,25 +84,43 @@ export class Region {
    * A lock on the range, the whole region unless told. Waits for its turn: until `timeoutMs` (30 s unless told) or the
    * signal, and leaves nothing behind then. The context must be ended by `unlock` or `discard`, or by `await using`.
    *
+   * `write-shared` is to write beside others who write other bytes of the same pages; where the region's consistency has no
+   * such thing, it is `write`.
+   *
    * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
-   * more than fits in memory, `damaged`, `closed`.
+   * more than fits in memory, `damaged`, `closed`, and `unsupported` where this process lacks what the region names: its
+   * protocol, its conflict test or its merge function.
    */
   async lock(
     mode: LockMode,
     range: ByteRange = this.#whole,
-    options: WaitOptions = {},
+    options: LockOptions = {},
   ): Promise<LockContext> {
     checkLock(mode, range)
-    return this.#access.replica(this.#descriptor).lock(mode, range, options)
+    checkObject(options, 'options')
+    const terms = termsOf(range, options, this.attributes.consistency)
+    return this.#access.replica(this.#descriptor).lock(mode, range, terms, options)
   }
 
   /**
    * The lock, if this process holds all it takes already: no message, no waiting. Else undefined; then use `lock`.
-   * Throws `out-of-range`, `invalid-argument`, `closed`.
+   * Throws `out-of-range`, `invalid-argument`, `closed`, `unsupported`.
    */
-  tryLock(mode: LockMode, range: ByteRange = this.#whole): LockContext | undefined {
+  tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
-    return this.#access.replica(this.#descriptor).tryLock(mode, range)
+    if (demands !== undefined) checkObject(demands, 'demands')
+    const terms = termsOf(range, demands, this.attributes.consistency)
+    return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
+  }
+
+  /**
+   * Resolves when all that was unlocked at this site, by anybody in this process, is durable at the home. Where `unlock`
+   * promises that already there is little to wait for; where writes are accepted at once (`visibility: 'accepted'`), this is how
+   * to know that they cannot be lost any more. Waits for open locks at this site to end, and lets no new ones begin meanwhile.
+   * Throws `timeout`, `aborted`, `closed`.
+   */
+  async sync(options: WaitOptions = {}): Promise<void> {
+    await this.#access.replica(this.#descriptor).sync(options)
   }
 
   /** Asks the home for the attributes as they are now. */
@@ -111,26 +130,20 @@ export class Region {
     return this.attributes
   }
 
-  /** Throws `unsupported` for what cannot be kept, `invalid-argument`. */
-  async setAttributes(update: AttributeUpdate, options: WaitOptions = {}): Promise<RegionAttributes> {
+  /**
+   * Changes what is told; the rest stays. A label set to the empty text is removed. Of consistency, single settings are
+   * changed from what was last heard of. Throws `unsupported` for what cannot be kept, `invalid-argument`.
+   */
+  async setAttributes(update: AttributeSettings, options: WaitOptions = {}): Promise<RegionAttributes> {
     checkObject(update, 'the update')
-    // Here already, so that what no message can carry is told in words.
-    applyChanges(this.attributes, update)
-    const { protocol, minReplicas, labels = {} } = update
     // The home checks too; but what makes no sense cannot even be sent there.
-    applyChanges(this.attributes, { protocol, minReplicas, labels })
-    const call = {
-      op: 'set-attributes',
-      address: this.address,
-      changes: {
-        protocol,
-        consistency: undefined,
-        conflicts: undefined,
-        merge: undefined,
-        minReplicas,
-        labels,
-      },
-    } as const
+    const after = applyChanges(this.attributes, update)
+    const { conflicts, merge, minReplicas, labels = {} } = update
+    // Each settles the other: they go together, so that the home cannot come to another choice.
+    const isChosen = update.protocol !== undefined || update.consistency !== undefined
+    const { protocol, consistency } = isChosen ? after : unchosen
+    const changes = { protocol, consistency, conflicts, merge, minReplicas, labels }
+    const call = { op: 'set-attributes', address: this.address, changes } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
   }
@@ -143,13 +156,36 @@ export class Region {
     return expectResult('stat', await this.#access.call(call, options)).stat
   }
 
+  /**
+   * The changes of the pages that hold the range, the whole region unless told: a `change` for each new version of a page
+   * that has become durable at the home, in that order, whoever wrote it, this program too. Of each page, versions rise.
+   * Never of a version that a crash could still take back. Freeing storage is no change.
+   *
+   * Resolves when the home has registered the watch: all that becomes durable from then on is told, or is part of a
+   * `dropped`, after which the program must read again what matters to it. That happens where it takes events more
+   * slowly than they come (of those that wait, `bufferMax`, the newest are kept, and `dropped` comes before them), where
+   * its node or the connection does not keep up, and, with an unknown count, where the connection to the home was lost: the
+   * watch goes on by itself as soon as the home is there again, and is silent until then.
+   *
+   * Ends by leaving the `for await`, `return`, `await using` or the signal. Throws, here or later: `no-such-region`,
+   * `closed`, `aborted`; here: `unreachable`, `timeout`, `out-of-range`, `invalid-argument`, `busy` for too many
+   * watches (1,024 of one client). See docs/guarantees.md.
+   */
+  async watch(range: ByteRange = this.#whole, options: WatchOptions = {}): Promise<Watch> {
+    checkObject(range, 'a range')
+    checkRange(range, this.size)
+    return this.#access.watch({ descriptor: this.#descriptor, range: bounds(range) }, options)
+  }
+
   get #whole(): ByteRange {
     return { offset: 0, length: this.size }
   }
 }
 
+const unchosen = Object.freeze({ protocol: undefined, consistency: undefined })
+
 function checkLock(mode: LockMode, range: ByteRange): void {
-  checkOneOf(mode, ['read', 'write'], 'the mode of a lock')
+  checkOneOf(mode, lockModes, 'the mode of a lock')
   checkObject(range, 'a range')
 }
 

@@ -67,6 +67,9 @@ export class CallExecutor {
         return { op: call.op, pool: await this.grantPool(caller.node, call.size) }
       case 'locate':
         return { op: call.op, pool: this.#locateHere(call.address) }
+      case 'watch':
+      case 'unwatch':
+        throw new KhazanaError('unsupported', 'a watch belongs to a session, and is not a call by itself')
       default:
         return unreachable(call)
     }
@@ -142,7 +145,7 @@ export class CallExecutor {
         await home.unreserve(address, options)
         return { op: call.op }
       case 'set-attributes':
-        return { op: call.op, descriptor: await home.setAttributes(address, call.changes) }
+        return { op: call.op, descriptor: await home.setAttributes(address, call.changes, options) }
       case 'stat': {
         if (call.range.count > statPagesMax) {
           throw new KhazanaError('invalid-argument', `stat tells of at most ${statPagesMax} pages at a time`)

@@ -1,14 +1,13 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { noCluster } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import type { ProtocolDefinition } from '../consistency/contract.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
+import type { PluginOptions } from '../consistency/plugins.js'
 import type { Endpoint } from '../io/network.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Result, SequencedMessage } from '../wire/message.js'
-import { Deadline, timeoutOf, withResolvers } from './deadline.js'
+import { Deadline, defaultTimeoutMs, timeoutOf, within, withResolvers } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
 import { makeLocalMemory } from './local-memory.js'
@@ -19,15 +18,18 @@ import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
+import { OwnWatches } from './watch/own-watches.js'
+import type { Watched } from './watch/own-watches.js'
+import { RemoteWatches } from './watch/remote-watches.js'
+import type { Watch, WatchOptions } from './watch/watch.js'
 
-export interface ConnectOptions extends WaitOptions {
+export interface ConnectOptions extends WaitOptions, PluginOptions {
   readonly world: World
   readonly endpoint: Endpoint
   /** Bytes of RAM for page frames; 64 MiB unless told. */
   readonly memoryBytesMax?: number
   /** For people: what the node calls this client. */
   readonly name?: string
-  readonly protocols?: readonly ProtocolDefinition[]
 }
 
 export const clientMemoryBytesDefault = 64 * 1024 * 1024
@@ -43,16 +45,18 @@ export class ConnectedSite implements SiteAccess {
   readonly #options: ConnectOptions
   readonly #peers: Peers
   readonly replicas: ReplicaSet
+  readonly #remoteWatches: RemoteWatches
+  readonly #watches: OwnWatches
   readonly #dialer: Dialer
   readonly #connected = withResolvers<Session>()
   #gateway: NodeId | undefined
   #closed: KhazanaError | undefined
   #closing: Promise<void> | undefined
 
-  /** Throws `unreachable` where nobody answers, and what the node refuses with. */
+  /** Throws `unreachable` where nobody answers, what the node refuses with, and `invalid-argument`. */
   static async connect(options: ConnectOptions): Promise<ConnectedSite> {
     timeoutOf(options)
-    const site = new ConnectedSite(options)
+    const site = new ConnectedSite(options, Plugins.of(options, 'client'))
     site.#dialer.start()
     const deadline = Deadline.start(options.world.clock, 'connecting', options, site.#connected.reject)
     try {
@@ -66,19 +70,30 @@ export class ConnectedSite implements SiteAccess {
     }
   }
 
-  private constructor(options: ConnectOptions) {
+  private constructor(options: ConnectOptions, plugins: Plugins) {
     const { world, endpoint } = options
     this.#options = options
     const memory = makeLocalMemory(options.memoryBytesMax ?? clientMemoryBytesDefault)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.#peers = new Peers(world.clock)
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...memory },
-      protocol: (name) => registry.get(name),
+      self: undefined,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: () => undefined,
+      learned: () => undefined,
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       gone: () => undefined,
     })
+    this.#remoteWatches = new RemoteWatches({
+      clock: world.clock,
+      random: world.random,
+      peers: this.#peers,
+      where: () => Promise.resolve(this.#parent()),
+    })
+    this.#watches = new OwnWatches(world.clock, (target, sink, timeoutMs) =>
+      this.#remoteWatches.subscribe(target, sink, timeoutMs),
+    )
     // The node tells clients of one process from those of another, and of an earlier life, by this number.
     const incarnation = world.random.uint32()
     this.#dialer = new Dialer({
@@ -107,6 +122,7 @@ export class ConnectedSite implements SiteAccess {
       refused: (error) => {
         this.#connected.reject(error)
         this.#closed ??= error
+        this.#watches.close(error)
       },
     })
   }
@@ -137,6 +153,11 @@ export class ConnectedSite implements SiteAccess {
     return this.replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
   }
 
+  async watch(watched: Watched, options: WatchOptions): Promise<Watch> {
+    if (this.#closed !== undefined) throw this.#closed
+    return this.#watches.open(watched, options)
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -145,9 +166,27 @@ export class ConnectedSite implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the connection was closed')
     this.#closed ??= error
+    await this.#drain()
     // Rights end here before the node sees the end of the connection and gives them to others.
     this.replicas.closeAll(error)
+    this.#watches.close(this.#closed)
     await this.#dialer.close()
+  }
+
+  /** What was unlocked before the end reaches the home. */
+  async #drain(): Promise<void> {
+    const { clock, logger } = this.#options.world
+    const wait = { timeoutMs: defaultTimeoutMs }
+    try {
+      await within(
+        clock,
+        'closing',
+        wait,
+        Promise.all([...this.replicas.all()].map((one) => one.finish(wait))),
+      )
+    } catch (reason) {
+      logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
+    }
   }
 
   #onSession(session: Session): SessionHandlers {
@@ -166,6 +205,7 @@ export class ConnectedSite implements SiteAccess {
       lost: (loss) => {
         this.#peers.lost(session, loss.error)
         this.replicas.sessionLost(session, loss)
+        this.#remoteWatches.lost(session)
       },
     }
   }
@@ -173,7 +213,11 @@ export class ConnectedSite implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
+      case 'watch-notice':
+        return this.#remoteWatches.onNotice(session, message)
       case 'response':
       case 'failure':
         return this.#peers.onAnswer(session, message)

@@ -1,10 +1,10 @@
-import type { ProtocolDefinition } from '../consistency/contract.js'
+import type { PluginOptions } from '../consistency/plugins.js'
 import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 
-export interface NodeOptions {
+export interface NodeOptions extends PluginOptions {
   readonly world: World
   /** The node's directory: made where it is missing. */
   readonly directory: string
@@ -30,8 +30,6 @@ export interface NodeOptions {
   readonly storageFailed?: (error: KhazanaError) => void
   /** Start on a damaged log with what is intact of it. */
   readonly acceptDamage?: boolean
-  /** The protocols that regions may name. `crew` unless told. */
-  readonly protocols?: readonly ProtocolDefinition[]
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

@@ -2,8 +2,7 @@ import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { clientSite, clientSiteMin, clusterId, founder, isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
-import { crew } from '../consistency/crew/crew.js'
-import { ProtocolRegistry } from '../consistency/registry.js'
+import { Plugins } from '../consistency/plugins.js'
 import type { Endpoint, Listener } from '../io/network.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
@@ -46,6 +45,9 @@ import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
+import { NodeWatches } from './watch/node-watches.js'
+import type { Watched } from './watch/own-watches.js'
+import type { Watch, WatchOptions } from './watch/watch.js'
 
 /** Descriptors of regions homed elsewhere that a node remembers. */
 const directoryEntriesMax = 100_000
@@ -61,7 +63,9 @@ export class Node implements SiteAccess {
   readonly replicas: ReplicaSet
   readonly home: Home
   readonly members: MembershipTable
+  readonly watches: NodeWatches
   readonly #options: NodeOptions
+  readonly #plugins: Plugins
   readonly #store: Store
   readonly #record: NodeRecord
   readonly #memory: LocalMemory
@@ -88,6 +92,7 @@ export class Node implements SiteAccess {
    */
   static async start(options: NodeOptions): Promise<Node> {
     checkOptions(options)
+    const plugins = Plugins.of(options, 'node')
     const { world } = options
     const directory = await world.openDirectory(options.directory)
     const lock = await directory.lock()
@@ -106,7 +111,7 @@ export class Node implements SiteAccess {
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
-        const node = new Node(options, { store, record, identity, incarnation, lock })
+        const node = new Node(options, { store, record, identity, incarnation, lock, plugins })
         await node.#serve()
         return node
       } catch (error) {
@@ -127,11 +132,13 @@ export class Node implements SiteAccess {
       readonly identity: NodeIdentity
       readonly incarnation: number
       readonly lock: DirectoryLock
+      readonly plugins: Plugins
     },
   ) {
     const { world } = options
-    const { store, record, identity } = parts
+    const { store, record, identity, plugins } = parts
     this.#options = options
+    this.#plugins = plugins
     this.#store = store
     this.#record = record
     this.#lock = parts.lock
@@ -141,10 +148,14 @@ export class Node implements SiteAccess {
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
     this.#peers = new Peers(world.clock)
-    const registry = new ProtocolRegistry([crew, ...(options.protocols ?? [])])
     this.replicas = new ReplicaSet({
-      environment: { clock: world.clock, logger: world.logger, ...this.#memory },
-      protocol: (name) => registry.get(name),
+      self: identity.node,
+      environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
+      protocol: (attributes) => plugins.protocolOf(attributes),
+      describe: (region) => this.#describe(region),
+      learned: (descriptor) => {
+        this.#directory.add(descriptor)
+      },
       find: (region) => this.#findReplica(region),
       learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
       gone: (region) => {
@@ -157,7 +168,7 @@ export class Node implements SiteAccess {
       replicas: this.replicas,
       grantPool: (size) => this.#grantPool(size),
       inGrace: () => this.#grace.isOn,
-      isProtocol: (name) => registry.has(name),
+      plugins,
       storageFailed: (error) => {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)
@@ -181,6 +192,17 @@ export class Node implements SiteAccess {
       members: this.members,
       record,
       status: () => this.status(),
+    })
+    this.watches = new NodeWatches({
+      self: identity.node,
+      clock: world.clock,
+      random: world.random,
+      home: this.home,
+      peers: this.#peers,
+      locate: async (address, wait) => {
+        const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, wait)
+        return expectResult('describe', answer).descriptor.home
+      },
     })
     const context: SessionContext = {
       clock: world.clock,
@@ -216,6 +238,7 @@ export class Node implements SiteAccess {
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.home.load()
+    this.#tellOfMissingPlugins()
     if (this.#hasLessees) {
       this.#grace.start(world.clock, leaseMs, () => {
         for (const replica of this.replicas.all()) if (replica.role.kind === 'home') replica.graceEnded()
@@ -308,6 +331,10 @@ export class Node implements SiteAccess {
     return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
+  watch(watched: Watched, options: WatchOptions): Promise<Watch> {
+    return this.watches.watch(watched, options)
+  }
+
   /**
    * Stops serving: takes nothing new, tells all peers, waits until what was unlocked is durable, gives the directory
    * back. Open locks break, and what was written under them is dropped. Idempotent.
@@ -320,6 +347,7 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
+    this.watches.close(error)
     await Promise.all(this.#listeners.map((listener) => listener.close()))
     await this.#drain()
     await this.#leavePeers()
@@ -351,9 +379,10 @@ export class Node implements SiteAccess {
   /** What was unlocked before the end becomes durable. */
   async #drain(): Promise<void> {
     const { clock, logger } = this.#options.world
-    const all = Promise.all([...this.replicas.all()].map((replica) => replica.whenDurable()))
+    const wait = { timeoutMs: defaultTimeoutMs }
+    const all = Promise.all([...this.replicas.all()].map((replica) => replica.finish(wait)))
     try {
-      await within(clock, 'closing', { timeoutMs: defaultTimeoutMs }, all)
+      await within(clock, 'closing', wait, all)
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }
@@ -394,6 +423,7 @@ export class Node implements SiteAccess {
       lost: (loss) => {
         this.#peers.lost(session, loss.error)
         this.replicas.sessionLost(session, loss)
+        this.watches.sessionLost(session)
       },
     }
   }
@@ -401,10 +431,14 @@ export class Node implements SiteAccess {
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
       case 'cm':
+      case 'cm-plain':
+      case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
         void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
         return
+      case 'watch-notice':
+        return this.watches.onNotice(session, message)
       case 'response':
       case 'failure':
         return this.#peers.onAnswer(session, message)
@@ -415,6 +449,7 @@ export class Node implements SiteAccess {
   }
 
   #serveCall(session: Session, call: Call): Promise<Result> {
+    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
     const { site } = session.peer
     const caller = isNode(site) ? ({ kind: 'node', node: site } as const) : ({ kind: 'client' } as const)
     return this.#executor.execute(call, caller, {})
@@ -461,12 +496,37 @@ export class Node implements SiteAccess {
 
   // ---- regions ----------------------------------------------------------------------------------------------------
 
+  #describe(region: Address): RegionDescriptor | undefined {
+    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    return descriptor?.address === region ? descriptor : undefined
+  }
+
+  /** Undefined also where what the region names is not registered here, for which a peer who speaks of it is not to blame. */
   #findReplica(region: Address): Replica | undefined {
-    const here = this.home.replica(region)
-    if (here !== undefined) return here
-    const descriptor = this.#directory.find(region)
-    if (descriptor?.address !== region) return undefined
-    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    try {
+      const here = this.home.replica(region)
+      if (here !== undefined) return here
+      const descriptor = this.#directory.find(region)
+      if (descriptor?.address !== region) return undefined
+      return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
+      return undefined
+    }
+  }
+
+  /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */
+  #tellOfMissingPlugins(): void {
+    const told = new Set<string>()
+    for (const { attributes } of this.home.descriptors()) {
+      try {
+        this.#plugins.check(attributes)
+      } catch (reason) {
+        told.add(KhazanaError.from(reason).message)
+      }
+    }
+    const { logger } = this.#options.world
+    for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
   }
 
   async #grantPool(size: number): Promise<PoolEntry> {

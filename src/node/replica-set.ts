@@ -1,19 +1,30 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { isNode } from '../address/identity.js'
-import type { SiteId } from '../address/identity.js'
+import { isNode, relayedSite, relayOf } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import type { Timer } from '../io/clock.js'
-import type { ProtocolDefinition } from '../consistency/contract.js'
+import type { RegionAttributes } from '../address/descriptor.js'
+import type { AnyProtocol } from '../consistency/contract.js'
+import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
-import type { CmEnvelope } from '../wire/message.js'
+import type { CmEnvelope, Notice, PlainCmEnvelope, RegionNotice } from '../wire/message.js'
+import { RegionSwitches } from './region-switches.js'
+import { Relay } from './relay.js'
 import { Replica } from './replica/replica.js'
-import type { ReplicaRole } from './replica/replica.js'
+import type { ReplicaRole } from './replica/role.js'
+import { SessionPost } from './replica/session-post.js'
 import type { SiteEnvironment } from './replica/site-environment.js'
 import type { Session, SessionLoss } from './session/session.js'
 
 export interface ReplicaSetOptions {
-  readonly environment: Omit<SiteEnvironment, 'session' | 'gone'>
-  readonly protocol: (name: string) => ProtocolDefinition
+  /** Undefined for a client. */
+  readonly self: NodeId | undefined
+  readonly environment: Omit<SiteEnvironment, 'session' | 'gone' | 'post'>
+  readonly protocol: (attributes: RegionAttributes) => AnyProtocol
+  /** What this node knows of the region, homed here or elsewhere. */
+  readonly describe: (region: Address) => RegionDescriptor | undefined
+  /** A newer descriptor than the one this site has. */
+  readonly learned: (descriptor: RegionDescriptor) => void
   /** Makes the replica for a region that a peer speaks of and this site has none of yet, where it can. */
   readonly find: (region: Address) => Replica | undefined
   /**
@@ -25,9 +36,12 @@ export interface ReplicaSetOptions {
   readonly gone: (region: Address) => void
 }
 
+/** What one manager, or its driver, says to another. */
+type RegionMessage = CmEnvelope | PlainCmEnvelope | RegionNotice
+
 interface Delivery {
   readonly from: Session
-  readonly envelope: CmEnvelope
+  readonly envelope: RegionMessage
   readonly payloads: readonly Uint8Array[]
 }
 
@@ -42,15 +56,31 @@ export class ReplicaSet {
   readonly #sessions = new Map<SiteId, Session>()
   /** Peers whose session is lost while they may still use their rights. */
   readonly #ending = new Map<SiteId, Timer>()
+  /** Clients of other nodes, and the regions homed here that they have used. */
+  readonly #relayed = new Map<SiteId, Set<Address>>()
   #isClosed = false
   /** Messages for regions that are being found. */
   readonly #held = new Map<Address, Delivery[]>()
+  readonly #post = new SessionPost()
+  readonly #relay: Relay
+  readonly switches: RegionSwitches
 
   constructor(options: ReplicaSetOptions) {
     this.#options = options
+    const session = (peer: SiteId): Session | undefined => this.#sessions.get(peer)
+    this.#relay = new Relay({ post: this.#post, session })
+    this.switches = new RegionSwitches({
+      clock: options.environment.clock,
+      replica: (region) => this.#replicas.get(region),
+      children: (descriptor) => this.#childrenOf(descriptor),
+      notify: (to, descriptor, notice) => {
+        this.#notify(to, descriptor, 0, notice)
+      },
+    })
     this.#environment = {
       ...options.environment,
-      session: (peer) => this.#sessions.get(peer),
+      post: this.#post,
+      session,
       gone: ({ address, generation }) => {
         options.gone(address)
         const replica = this.#replicas.get(address)
@@ -78,14 +108,19 @@ export class ReplicaSet {
   /** The replica of the region, made where there is none, or where the one there is of an earlier reservation. */
   open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
     const existing = this.#replicas.get(descriptor.address)
-    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role))
+    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) {
+      if (existing.descriptor.era < descriptor.era) {
+        existing.switchTo(descriptor, this.#options.protocol(descriptor.attributes), anotherProtocol())
+      }
       return existing
+    }
     if (existing !== undefined) this.close(existing, unreserved())
-    const protocol = this.#options.protocol(descriptor.attributes.protocol)
+    const protocol = this.#options.protocol(descriptor.attributes)
     const replica = new Replica(this.#environment, descriptor, role, protocol)
     this.#replicas.set(descriptor.address, replica)
     const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined
     if (session !== undefined) replica.parentReady(session)
+    this.switches.onOpened(replica)
     return replica
   }
 
@@ -104,6 +139,7 @@ export class ReplicaSet {
       // Once more than at its loss: a token may have been sent between the two ends' hearing of that.
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
+    this.#relay.homeFound(peer)
   }
 
   /**
@@ -118,6 +154,7 @@ export class ReplicaSet {
       if (isChildOf(replica, peer)) replica.parentLost()
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
+    this.#relay.homeLost(peer)
     // Nothing begins here any more that would have to wait.
     if (this.#isClosed) return
     const { clock } = this.#environment
@@ -146,10 +183,13 @@ export class ReplicaSet {
     for (const replica of [...this.#replicas.values()]) {
       if (replica.role.kind === 'home' || !isNode(peer)) replica.childLost(peer)
     }
+    if (isNode(peer)) for (const client of this.#relayedBy(peer)) this.#relayedLost(client)
+    else this.#relay.clientLost(peer)
+    this.switches.onLost(peer)
   }
 
-  /** Hands a message to the replica it is for. For a client's unknown region, that is found first. */
-  deliver(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
+  /** Hands a message to whom it is for. For a client's unknown region, that is found first. Throws `protocol-error`. */
+  deliver(from: Session, envelope: RegionMessage, payloads: readonly Uint8Array[]): void {
     if (this.#isClosed) return
     const { region } = envelope
     const held = this.#held.get(region)
@@ -159,17 +199,205 @@ export class ReplicaSet {
         refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region to be found'))
       return
     }
-    const replica = this.#replicas.get(region) ?? this.#options.find(region)
-    if (replica === undefined && !isNode(from.peer.site))
-      void this.#learn(region, { from, envelope, payloads })
-    else this.#handOver(replica, { from, envelope, payloads })
+    const isKnown = this.#isKnown(region, envelope)
+    if (!isKnown && !isNode(from.peer.site)) void this.#learn(region, { from, envelope, payloads })
+    else this.#handOver({ from, envelope, payloads })
   }
 
-  #handOver(replica: Replica | undefined, { from, envelope, payloads }: Delivery): void {
+  /** A client of another era than this node's may know better. */
+  #isKnown(region: Address, { generation, era }: RegionMessage): boolean {
+    const known = this.#replicas.get(region)?.descriptor ?? this.#options.describe(region)
+    if (known === undefined) return false
+    return known.home === this.#options.self || known.generation !== generation || known.era >= era
+  }
+
+  #handOver({ from, envelope, payloads }: Delivery): void {
     // What a lost session said last is void with it.
     if (from.loss !== undefined) return
-    if (replica?.descriptor.generation !== envelope.generation) refuse(from, envelope, unreserved())
-    else replica.onMessage(from.peer.site, envelope.body, payloads)
+    switch (envelope.kind) {
+      case 'cm':
+        return this.#deliverCrew(from, envelope, payloads)
+      case 'cm-plain':
+        return this.#deliverPlain(from, envelope, payloads)
+      case 'region-notice':
+        return this.#deliverNotice(from, envelope)
+      default:
+        return unreachable(envelope)
+    }
+  }
+
+  #deliverCrew(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
+    const replica = this.#replicas.get(envelope.region) ?? this.#options.find(envelope.region)
+    if (replica?.descriptor.generation !== envelope.generation) return refuse(from, envelope, unreserved())
+    if (!this.#isOfThisEra(replica.descriptor, from, envelope, 0)) return
+    replica.onMessage(from.peer.site, envelope.body, payloads)
+  }
+
+  #deliverPlain(from: Session, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
+    const { site } = from.peer
+    const { region, client } = envelope
+    const { self } = this.#options
+    if (self === undefined) {
+      const replica = this.#replicas.get(region)
+      if (replica === undefined || !isOf(replica.descriptor, envelope)) return
+      replica.onPlainMessage(site, envelope, payloads)
+      return
+    }
+    const descriptor = this.#options.describe(region)
+    if (descriptor?.generation !== envelope.generation) return refuse(from, envelope, unreserved())
+    if (descriptor.home === self) return this.#deliverToHome(from, envelope, payloads, descriptor)
+    if (!isNode(site)) {
+      this.switches.onUse(from, region)
+      this.#relay.fromClient(from, envelope, payloads, descriptor)
+    } else if (client !== 0) {
+      this.#relay.toClient(envelope, payloads)
+    } else {
+      const replica = this.#replicas.get(region)
+      if (replica !== undefined && isOf(replica.descriptor, envelope))
+        replica.onPlainMessage(site, envelope, payloads)
+    }
+  }
+
+  #deliverToHome(
+    from: Session,
+    envelope: PlainCmEnvelope,
+    payloads: readonly Uint8Array[],
+    descriptor: RegionDescriptor,
+  ): void {
+    const { site } = from.peer
+    const { region, client } = envelope
+    if (!this.#isOfThisEra(descriptor, from, envelope, client)) return
+    const replica = this.#replicas.get(region) ?? this.#options.find(region)
+    if (replica === undefined) return
+    if (client === 0 || !isNode(site)) {
+      replica.onPlainMessage(site, envelope, payloads)
+      return
+    }
+    const child = relayedSite(site, client)
+    const relayed = this.#relayed.get(child)
+    if (relayed === undefined) this.#relayed.set(child, new Set([region]))
+    else relayed.add(region)
+    try {
+      replica.onPlainMessage(child, envelope, payloads)
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      if (error.code !== 'protocol-error') throw error
+      // The node that relays is not to blame: its client is cut off from the region.
+      this.#environment.logger.log('warn', 'a client of another node said what makes no sense', {
+        node: site,
+        client,
+        reason: error.message,
+      })
+      this.#relayedLost(child)
+      this.#notify(from, descriptor, client, { kind: 'gone' })
+    }
+  }
+
+  /** Answers what is of an earlier era with the descriptor of this one. */
+  #isOfThisEra(
+    descriptor: RegionDescriptor,
+    from: Session,
+    { era }: RegionMessage,
+    client: SiteId | 0,
+  ): boolean {
+    const isChild = this.#isChildSession(descriptor, from)
+    if (era === descriptor.era) {
+      if (isChild) this.switches.onUse(from, descriptor.address)
+      return true
+    }
+    if (isChild && era < descriptor.era)
+      this.#notify(from, descriptor, client, { kind: 'resume', descriptor })
+    return false
+  }
+
+  #isChildSession(descriptor: RegionDescriptor, { peer }: Session): boolean {
+    const { self } = this.#options
+    return self !== undefined && (descriptor.home === self || !isNode(peer.site))
+  }
+
+  #childrenOf(descriptor: RegionDescriptor): Session[] {
+    return [...this.#sessions.values()].filter((session) => this.#isChildSession(descriptor, session))
+  }
+
+  #deliverNotice(from: Session, message: RegionNotice): void {
+    const { region, generation, client, notice } = message
+    const { site } = from.peer
+    // From the home, for a client here.
+    if (client !== 0 && notice.kind !== 'client-lost') {
+      if (notice.kind === 'resume') this.#learned(notice.descriptor)
+      this.#relay.noticeToClient(message)
+      return
+    }
+    const replica = this.#replicas.get(region)
+    const descriptor = replica?.descriptor ?? this.#options.describe(region)
+    const isParent = replica?.role.kind === 'copy' && replica.role.parent === site
+    switch (notice.kind) {
+      case 'client-lost':
+        if (isNode(site)) this.#relayedLost(relayedSite(site, notice.client))
+        return
+      case 'severed':
+        if (isParent) replica.parentLost()
+        return
+      case 'joined':
+        if (isParent) replica.parentReady(from, notice.link)
+        return
+      case 'suspend':
+        if (descriptor === undefined) this.#notifyAt(from, message, { kind: 'suspended', idle: true })
+        else if (!this.#isChildSession(descriptor, from)) this.switches.onSuspend(from, descriptor)
+        return
+      case 'suspended':
+        return this.switches.onSuspended(site, region)
+      case 'resume':
+        if (descriptor !== undefined && this.#isChildSession(descriptor, from)) return
+        this.#learned(notice.descriptor)
+        return this.switches.onResume(this.#replicas.get(region)?.descriptor ?? notice.descriptor)
+      case 'gone':
+        if (isParent && replica.descriptor.generation === generation)
+          this.#environment.gone(replica.descriptor)
+        return
+      default:
+        return unreachable(notice)
+    }
+  }
+
+  /** What is newer than what is known takes effect. */
+  #learned(descriptor: RegionDescriptor): void {
+    const replica = this.#replicas.get(descriptor.address)
+    const known = replica?.descriptor ?? this.#options.describe(descriptor.address)
+    if (known?.generation !== descriptor.generation || known.era >= descriptor.era) return
+    this.#options.learned(descriptor)
+    if (replica === undefined) return
+    try {
+      this.open(descriptor, replica.role)
+    } catch (reason) {
+      // Its protocol is not registered here.
+      this.close(replica, KhazanaError.from(reason))
+    }
+  }
+
+  #notify(
+    to: Session,
+    { address, generation, era }: RegionDescriptor,
+    client: SiteId | 0,
+    notice: Notice,
+  ): void {
+    this.#post.send(to, { kind: 'region-notice', region: address, generation, era, client, notice }, [])
+  }
+
+  #notifyAt(to: Session, { region, generation, era }: RegionNotice, notice: Notice): void {
+    this.#post.send(to, { kind: 'region-notice', region, generation, era, client: 0, notice }, [])
+  }
+
+  *#relayedBy(node: SiteId): Generator<SiteId> {
+    for (const child of [...this.#relayed.keys()])
+      if ((relayOf(child)?.node as SiteId | undefined) === node) yield child
+  }
+
+  /** Home: a client of another node is gone. */
+  #relayedLost(child: SiteId): void {
+    const regions = this.#relayed.get(child) ?? []
+    this.#relayed.delete(child)
+    for (const region of regions) this.#replicas.get(region)?.childLost(child)
   }
 
   /** Never rejects. */
@@ -184,10 +412,15 @@ export class ReplicaSet {
     }
     this.#held.delete(region)
     if (this.#isClosed) return
-    const replica = this.#replicas.get(region) ?? this.#options.find(region)
     for (const delivery of held) {
-      if (failure === undefined) this.#handOver(replica, delivery)
-      else refuse(delivery.from, delivery.envelope, failure)
+      try {
+        if (failure === undefined) this.#handOver(delivery)
+        else refuse(delivery.from, delivery.envelope, failure)
+      } catch (reason) {
+        // Nobody waits here for the session to judge: whoever spoke so is left without an answer.
+        const { message } = KhazanaError.from(reason)
+        this.#environment.logger.log('warn', 'a message was not understood', { reason: message })
+      }
     }
   }
 
@@ -201,11 +434,16 @@ export class ReplicaSet {
 }
 
 /** Answers what asks for an answer. */
-function refuse(
-  to: Session,
-  { region, generation, era, body }: CmEnvelope,
-  { code, message }: KhazanaError,
-): void {
+function refuse(to: Session, envelope: RegionMessage, { code, message }: KhazanaError): void {
+  const { region, generation, era } = envelope
+  if (envelope.kind === 'region-notice') return
+  if (envelope.kind === 'cm-plain') {
+    if (code !== 'no-such-region') return
+    const notice = { kind: 'gone' } as const
+    to.send({ kind: 'region-notice', region, generation, era, client: envelope.client, notice })
+    return
+  }
+  const { body } = envelope
   if (body.kind === 'acquire') {
     const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
     to.send({ kind: 'cm', region, generation, era, body: refusal })
@@ -220,6 +458,15 @@ export function unreserved(): KhazanaError {
     'no-such-region',
     'the region does not exist (any more): it was never reserved, or unreserved',
   )
+}
+
+/** The protocol changed while this site was not asked whether it was in the middle of something. */
+function anotherProtocol(): KhazanaError {
+  return new KhazanaError('context-broken', 'the protocol of the region was changed')
+}
+
+function isOf({ generation, era }: RegionDescriptor, message: RegionMessage): boolean {
+  return generation === message.generation && era === message.era
 }
 
 function isChildOf(replica: Replica, peer: SiteId): boolean {

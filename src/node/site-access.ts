@@ -2,6 +2,8 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import type { Call, Result } from '../wire/message.js'
 import type { WaitOptions } from './deadline.js'
 import type { Replica } from './replica/replica.js'
+import type { Watched } from './watch/own-watches.js'
+import type { Watch, WatchOptions } from './watch/watch.js'
 
 /** What the public API stands on: a node in this process, or a connection to one. The same to its users. */
 export interface SiteAccess {
@@ -11,6 +13,8 @@ export interface SiteAccess {
   call(call: Call, options: WaitOptions): Promise<Result>
   /** This site's replica of the region. */
   replica(descriptor: RegionDescriptor): Replica
+  /** The changes of a range, from the moment on in which this resolves. Throws as `call` does, and `busy`. */
+  watch(watched: Watched, options: WatchOptions): Promise<Watch>
   /** Ends all that is open here. Idempotent. */
   close(): Promise<void>
 }

@@ -51,3 +51,7 @@ export { ProtocolWorld, homeName, transcriptOf } from './protocol/protocol-world
 export type { LockSettings, SentMessage, WorldOptions } from './protocol/protocol-world.js'
 export { checkReleaseVisibility } from './protocol/release-visibility.js'
 export { checkStaleness } from './protocol/staleness-bound.js'
+export type { ClaimedLock, ProtocolClaims } from './protocol/protocol-claims.js'
+export { runProtocolSeed } from './protocol/protocol-run.js'
+export { runProtocolTests } from './protocol/run-protocol-tests.js'
+export type { ProtocolTestOptions, TestRunner } from './protocol/run-protocol-tests.js'

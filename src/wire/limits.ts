@@ -35,6 +35,8 @@ export const inlinePatchBytesMax = 1024
 export const labelsMax = 64
 export const membersMax = 4096
 export const groupMembersMax = 64
+/** Changes told to a watcher in one message. */
+export const changesMax = 256
 /** Sharers told of one page. */
 export const sharersMax = 65_536
 /** Byte ranges told of one region. */

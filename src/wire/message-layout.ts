@@ -136,10 +136,19 @@ const wireParcel = union<words.WireParcel, 'kind'>('kind', {
 const notice = union<words.Notice, 'kind'>('kind', {
   'client-lost': [0, { client: siteId }],
   severed: [1, empty],
-  joined: [2, empty],
+  joined: [2, { link: count }],
   suspend: [3, empty],
   suspended: [4, { idle: flag }],
   resume: [5, { descriptor }],
+  gone: [6, empty],
+})
+
+const pageChange = record<words.PageChange>({ page: pageIndex, version, by: siteId })
+
+const watchNews = union<words.WatchNews, 'kind'>('kind', {
+  changes: [0, { changes: list(pageChange, limits.changesMax) }],
+  dropped: [1, { count: optional(count) }],
+  ended: [2, { code: errorCode, message: errorMessage }],
 })
 
 const call = union<words.Call, 'op'>('op', {
@@ -154,6 +163,8 @@ const call = union<words.Call, 'op'>('op', {
   'node-status': [8, empty],
   'grant-pool': [9, { size: count }],
   locate: [10, { address }],
+  watch: [11, { address, generation: count, offset: count, length: count, watch: count }],
+  unwatch: [12, { watch: count }],
 })
 
 const result = union<words.Result, 'op'>('op', {
@@ -168,6 +179,8 @@ const result = union<words.Result, 'op'>('op', {
   'node-status': [8, { status: nodeStatus }],
   'grant-pool': [9, { pool: poolEntry }],
   locate: [10, { pool: poolEntry }],
+  watch: [11, empty],
+  unwatch: [12, empty],
 })
 
 /** Read before all else of a first message: what follows may lie differently in another version. */
@@ -242,10 +255,12 @@ export const message = union<words.Message, 'kind'>('kind', {
       generation: count,
       era: count,
       client: noSiteId,
+      link: count,
       body: bytes(limits.cmBodyBytesMax),
       parcels: list(wireParcel, limits.cmParcelsMax),
     },
   ],
-  'region-notice': [22, { region: address, generation: count, era: count, notice }],
+  'region-notice': [22, { region: address, generation: count, era: count, client: noSiteId, notice }],
+  'watch-notice': [24, { watch: count, news: watchNews }],
   members: [20, { revision: count, members: list(member, limits.membersMax) }],
 })

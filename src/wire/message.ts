@@ -13,7 +13,7 @@ export type Message = SessionMessage | SequencedMessage
 
 /** Numbered: arrives exactly once, in the order of sending, also across connections. */
 export type SequencedMessage =
-  CmEnvelope | PlainCmEnvelope | RegionNotice | Request | Response | Failure | Members
+  CmEnvelope | PlainCmEnvelope | RegionNotice | WatchNotice | Request | Response | Failure | Members
 
 // ---- sessions -------------------------------------------------------------------------------------------------
 
@@ -106,6 +106,8 @@ export interface PlainCmEnvelope {
   readonly era: number
   /** Between the home and a node: which client of that node it is from or for; 0: the node itself. */
   readonly client: SiteId | 0
+  /** From a client: how often its node has told it `joined`, so that what it said before is known as void. */
+  readonly link: number
   /** In the protocol's own code. */
   readonly body: Uint8Array
   /** What goes along, in order. */
@@ -127,6 +129,8 @@ export interface RegionNotice {
   readonly region: Address
   readonly generation: number
   readonly era: number
+  /** Between the home and a node: which client of that node it is for; 0: the node itself. */
+  readonly client: SiteId | 0
   readonly notice: Notice
 }
 
@@ -135,13 +139,40 @@ export type Notice =
   | { readonly kind: 'client-lost'; readonly client: SiteId }
   /** Node to its client: nothing reaches the home any more (`severed`), or it can be reached anew (`joined`). */
   | { readonly kind: 'severed' }
-  | { readonly kind: 'joined' }
+  | { readonly kind: 'joined'; readonly link: number }
   /** Parent to child: grant no more locks, and say when none is open and nothing is on its way any more. */
   | { readonly kind: 'suspend' }
   /** Child to parent. `idle`: it keeps nothing of the region at all. */
   | { readonly kind: 'suspended'; readonly idle: boolean }
   /** Parent to child: go on, under this descriptor; also the answer to a message of another era. */
   | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
+  /** Parent to child: there is no such region (any more). */
+  | { readonly kind: 'gone' }
+
+// ---- watches ----------------------------------------------------------------------------------------------------
+
+/** To whoever asked for a `watch`, in the order in which it happened. */
+export interface WatchNotice {
+  readonly kind: 'watch-notice'
+  /** As the request named it. */
+  readonly watch: number
+  readonly news: WatchNews
+}
+
+export type WatchNews =
+  /** These became durable, in this order: of one page, versions rise. */
+  | { readonly kind: 'changes'; readonly changes: readonly PageChange[] }
+  /** So many changes at this place were not sent; undefined where nobody knows how many. */
+  | { readonly kind: 'dropped'; readonly count: number | undefined }
+  /** Nothing follows. */
+  | { readonly kind: 'ended'; readonly code: string; readonly message: string }
+
+export interface PageChange {
+  readonly page: PageIndex
+  readonly version: Version
+  /** Who wrote it, as the home knows it: the home itself, another node, or a client. */
+  readonly by: SiteId
+}
 
 // ---- requests ---------------------------------------------------------------------------------------------------
 
@@ -181,10 +212,24 @@ export type Call =
   | { readonly op: 'node-status' }
   | { readonly op: 'grant-pool'; readonly size: number }
   | { readonly op: 'locate'; readonly address: Address }
+  /**
+   * Asks for a `watch-notice` of each change of the range that becomes durable from now on. `watch` is a number that
+   * the asker has never used before in this session.
+   */
+  | {
+      readonly op: 'watch'
+      readonly address: Address
+      readonly generation: number
+      readonly offset: number
+      readonly length: number
+      readonly watch: number
+    }
+  /** Ends it. One that is not known has ended. */
+  | { readonly op: 'unwatch'; readonly watch: number }
 
 export type Result =
   | { readonly op: 'reserve' | 'describe' | 'set-attributes'; readonly descriptor: RegionDescriptor }
-  | { readonly op: 'unreserve' | 'allocate' | 'free' }
+  | { readonly op: 'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' }
   | { readonly op: 'stat'; readonly stat: RegionStat }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }

@@ -8,6 +8,7 @@ export function isSequenced(message: Message): message is SequencedMessage {
     case 'cm':
     case 'cm-plain':
     case 'region-notice':
+    case 'watch-notice':
     case 'request':
     case 'response':
     case 'failure':

@@ -11,11 +11,19 @@ import {
   replicasMax,
   type AttributeSettings,
 } from '../../src/address/attributes.js'
+import { presets } from '../../src/address/consistency-vector.js'
 import type { RegionAttributes } from '../../src/address/descriptor.js'
 
 describe('the attributes of a region', () => {
-  test('are crew, one replica and no labels by default', () => {
-    assert.deepEqual(defaultAttributes, { protocol: 'crew', minReplicas: 1, labels: {} })
+  test('are strict, with one replica and no labels, by default', () => {
+    assert.deepEqual(defaultAttributes, {
+      protocol: 'crew',
+      consistency: presets.strict,
+      conflicts: '',
+      merge: '',
+      minReplicas: 1,
+      labels: {},
+    })
     assert.deepEqual(checkAttributes({}), defaultAttributes)
     assert.deepEqual(checkAttributes({ minReplicas: 2, labels: { gone: '' } }), {
       ...defaultAttributes,
@@ -26,9 +34,17 @@ describe('the attributes of a region', () => {
   test('keep what a change does not name', () => {
     const before = applyChanges(defaultAttributes, { minReplicas: 2, labels: { owner: 'mail', tier: 'hot' } })
     const after = applyChanges(before, { protocol: 'release' })
-    assert.deepEqual(after, { protocol: 'release', minReplicas: 2, labels: { owner: 'mail', tier: 'hot' } })
+    assert.deepEqual(after, { ...before, protocol: 'release', consistency: presets.release })
+    assert.deepEqual(after.labels, { owner: 'mail', tier: 'hot' })
     assert.deepEqual(
-      applyChanges(before, { protocol: undefined, minReplicas: undefined, labels: undefined }),
+      applyChanges(before, {
+        protocol: undefined,
+        consistency: undefined,
+        conflicts: undefined,
+        merge: undefined,
+        minReplicas: undefined,
+        labels: undefined,
+      }),
       before,
     )
   })

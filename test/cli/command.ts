@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly at?: string
   readonly input?: Uint8Array | string
   readonly env?: Readonly<Record<string, string>>
+  /** Where it runs; in the checkout unless told. */
+  readonly cwd?: string
 }
 
 /** Runs `khazana` with these arguments to its end. */
@@ -27,7 +29,8 @@ export async function khazana(args: readonly string[], options: RunOptions = {})
     ...(options.at === undefined ? {} : { KHAZANA_AT: options.at }),
     ...options.env,
   }
-  const child = spawn(process.execPath, [bin, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
+  const cwd = options.cwd ?? process.cwd()
+  const child = spawn(process.execPath, [bin, ...args], { cwd, env, stdio: ['pipe', 'pipe', 'pipe'] })
   const stdout: Buffer[] = []
   const stderr: Buffer[] = []
   child.stdout.on('data', (bytes: Buffer) => stdout.push(bytes))

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { presets } from '../../src/address/consistency-vector.js'
 import type { ReadyNode } from '../../src/cli/ready.js'
 import { bin, bytesOf, khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
@@ -63,7 +64,15 @@ test('every --json is one document on stdout', async () => {
     { page: 1, version: 1, sharers: [], damaged: false, owner: null },
   ])
   const attributes = await json(`attributes ${address} --set label.a=1 label.b=x=y`)
-  assert.deepEqual(attributes, { address, protocol: 'crew', minReplicas: 1, labels: { a: '1', b: 'x=y' } })
+  assert.deepEqual(attributes, {
+    address,
+    protocol: 'crew',
+    consistency: presets.strict,
+    conflicts: '',
+    merge: '',
+    minReplicas: 1,
+    labels: { a: '1', b: 'x=y' },
+  })
   assert.deepEqual((await json(`attributes ${address} --set label.a=`))['labels'], { b: 'x=y' })
   assert.deepEqual(await json(`free ${address} --offset 8KiB`), { address, offset: 8192, length: 16_384 })
   assert.deepEqual(await json(`unreserve ${address}`), { address, size: 24_576 })

@@ -4,7 +4,7 @@ import fc, { type Arbitrary } from 'fast-check'
 import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
 import type { RegionAttributes, RegionDescriptor } from '../../src/address/descriptor.js'
 import {
-  clientSiteMax,
+  siteIdMax,
   clusterId,
   nodeId,
   nodeIdMax,
@@ -22,6 +22,7 @@ import {
   type NodeStatus,
   type RegionStat,
   type Result,
+  type WatchNews,
   type WireParcel,
 } from '../../src/wire/message.js'
 
@@ -42,7 +43,7 @@ const count = whole(0, Number.MAX_SAFE_INTEGER)
 const milliseconds = fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }).map((value) => value + 0)
 const short = fc.string({ unit: 'grapheme', maxLength: 20 })
 const code = fc.constantFrom('busy', 'no-space', '')
-const site = whole(1, clientSiteMax).map((value) => value as SiteId)
+const site = whole(1, siteIdMax).map((value) => value as SiteId)
 const node: Arbitrary<NodeId> = whole(1, nodeIdMax).map(nodeId)
 const page = whole(0, pagesPerRegionMax - 1).map(pageIndex)
 const version = count.map((value) => value as Version)
@@ -165,6 +166,8 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'node-status', {}),
   tagged('op', 'grant-pool', { size: count }),
   tagged('op', 'locate', { address }),
+  tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
+  tagged('op', 'unwatch', { watch: count }),
 )
 const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
@@ -180,6 +183,8 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'node-status', { status }),
   tagged('op', 'grant-pool', { pool }),
   tagged('op', 'locate', { pool }),
+  tagged('op', 'watch', {}),
+  tagged('op', 'unwatch', {}),
 )
 
 const parcel: Arbitrary<WireParcel> = fc.oneof(
@@ -190,10 +195,21 @@ const parcel: Arbitrary<WireParcel> = fc.oneof(
 const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'client-lost', { client: site }),
   tagged('kind', 'severed', {}),
-  tagged('kind', 'joined', {}),
+  tagged('kind', 'joined', { link: count }),
   tagged('kind', 'suspend', {}),
   tagged('kind', 'suspended', { idle: fc.boolean() }),
   tagged('kind', 'resume', { descriptor }),
+  tagged('kind', 'gone', {}),
+)
+
+const news: Arbitrary<WatchNews> = fc.oneof(
+  tagged('kind', 'changes', {
+    changes: fc.array(plain({ page, version, by: whole(1, siteIdMax).map((value) => value as SiteId) }), {
+      maxLength: 5,
+    }),
+  }),
+  tagged('kind', 'dropped', { count: fc.option(count, { nil: undefined }) }),
+  tagged('kind', 'ended', { code, message: short }),
 )
 
 const cluster = fc.stringMatching(/^[0-9a-f]{32}$/).map(clusterId)
@@ -233,11 +249,13 @@ export const messages: Arbitrary<Message> = fc.oneof(
       generation: count,
       era: count,
       client: fc.oneof(fc.constant(0 as const), site),
+      link: count,
       body: fc.uint8Array({ maxLength: 50 }),
       parcels: fc.array(parcel, { maxLength: 3 }),
     }),
   },
-  tagged('kind', 'region-notice', { region: address, generation: count, era: count, notice }),
+  tagged('kind', 'region-notice', { region: address, generation: count, era: count, client: site, notice }),
+  { weight: 2, arbitrary: tagged('kind', 'watch-notice', { watch: count, news }) },
   { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),

@@ -5,6 +5,7 @@ import { KhazanaError } from '../../stdx/errors.js'
 import { sizeArgument, wholeNumber } from '../arguments.js'
 import { startChildNode } from '../child-node.js'
 import type { ChildNode } from '../child-node.js'
+import { loadPlugins, pluginOption } from '../plugin-modules.js'
 import { formatReady } from '../ready.js'
 import { writeLine } from '../standard-output.js'
 import { StopRequest } from '../stop-request.js'
@@ -17,6 +18,7 @@ interface Options {
   readonly memory?: number
   readonly disk?: number
   readonly lease?: number
+  readonly plugin?: readonly string[]
   readonly logLevel: string
 }
 
@@ -36,6 +38,7 @@ export function addCluster(program: Command): void {
     .requiredOption('--dir <dir>', 'where they keep everything; made where it is missing')
     .option('--memory <size>', 'RAM for pages, each (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk, each (default: 8GiB)', sizeArgument)
+    .addOption(pluginOption())
     .option('--lease <ms>', 'how long a silent peer keeps its rights (default: 3000)', leaseArgument)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged, on stderr')
@@ -46,6 +49,8 @@ export function addCluster(program: Command): void {
 }
 
 async function runCluster(options: Options): Promise<void> {
+  // Each node loads them for itself; what is wrong with them is better told once, before anything runs.
+  await loadPlugins(options.plugin, 'node')
   using stop = StopRequest.listen()
   const children: ChildNode[] = []
   try {
@@ -71,7 +76,7 @@ async function runCluster(options: Options): Promise<void> {
 }
 
 function startMember(options: Options, number: number, founding: ChildNode | undefined): Promise<ChildNode> {
-  const { dir, memory, disk, lease, logLevel } = options
+  const { dir, memory, disk, lease, logLevel, plugin = [] } = options
   const name = `node-${number}`
   const args = [
     ...['--dir', resolve(join(dir, name)), '--name', name, '--log-level', logLevel],
@@ -79,6 +84,7 @@ function startMember(options: Options, number: number, founding: ChildNode | und
     ...(memory === undefined ? [] : ['--memory', String(memory)]),
     ...(disk === undefined ? [] : ['--disk', String(disk)]),
     ...(lease === undefined ? [] : ['--lease', String(lease)]),
+    ...plugin.flatMap((module) => ['--plugin', module]),
   ]
   return startChildNode(args, (line) => process.stderr.write(`${name}: ${line}\n`))
 }

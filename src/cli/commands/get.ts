@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Address } from '../../address/address.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
+import { pluginOption } from '../plugin-modules.js'
 import { contentBytes } from '../content-labels.js'
 import { copyOut } from '../copy-out.js'
 
@@ -13,6 +14,7 @@ const examples = `  khazana get ::1:0:0 > photo.jpg
 export function addGet(program: Command): void {
   const command = clientCommand(program, 'get', description, examples)
     .argument('<address>', 'of the file: what put has printed', addressArgument)
+    .addOption(pluginOption())
     .action((address: Address) =>
       withClient(command, async ({ khazana, wait }) => {
         const region = await khazana.region(address, wait)

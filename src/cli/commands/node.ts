@@ -10,6 +10,7 @@ import { Node } from '../../node/node.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sizeArgument, wholeNumber } from '../arguments.js'
 import { hostAndPortArgument } from '../endpoint-argument.js'
+import { loadPlugins, pluginOption } from '../plugin-modules.js'
 import { formatReady } from '../ready.js'
 import { writeLine } from '../standard-output.js'
 import { StopRequest } from '../stop-request.js'
@@ -25,6 +26,7 @@ interface Options {
   readonly coordinator: string
   readonly insecure?: true
   readonly acceptDamage?: true
+  readonly plugin?: readonly string[]
   readonly lease?: number
   readonly logLevel: LogLevel
   readonly logJson?: true
@@ -44,7 +46,8 @@ SIGINT; a second signal stops it at once, and what was acknowledged is safe even
 
 const examples = `  khazana node --dir ./a --listen 127.0.0.1:7400
   khazana node --dir ./b --join 127.0.0.1:7400
-  khazana node --dir ./c --join 127.0.0.1:7400 --memory 1GiB --disk 100GiB`
+  khazana node --dir ./c --join 127.0.0.1:7400 --memory 1GiB --disk 100GiB
+  khazana node --dir ./d --plugin ./my-protocol.mjs`
 
 export function addNode(program: Command): void {
   describedCommand(program, 'node', description, examples)
@@ -66,6 +69,7 @@ export function addNode(program: Command): void {
     )
     .option('--insecure', 'listen where other machines can reach it, without TLS')
     .option('--accept-damage', 'start although the log is damaged, with what of it is intact')
+    .addOption(pluginOption())
     .option('--lease <ms>', 'how long a silent peer keeps its rights (default: 3000)', leaseArgument)
     .addOption(
       new Option('--log-level <level>', 'the least that is logged, on stderr')
@@ -82,6 +86,7 @@ const storageFailedStatus = 74
 async function serve(options: Options): Promise<void> {
   if (options.coordinator !== 'embedded') throw noEtcd(options.coordinator)
   const logger = lineLogger({ level: options.logLevel, format: options.logJson === true ? 'json' : 'text' })
+  const plugins = await loadPlugins(options.plugin, 'node')
   stopOnBugs(logger)
   using stop = StopRequest.listen()
   const { socketPath, socket } = socketOf(options.dir)
@@ -89,6 +94,7 @@ async function serve(options: Options): Promise<void> {
   const node = await Node.start({
     world: nodeWorld(logger),
     directory: options.dir,
+    ...plugins,
     socketPath,
     listen: parseEndpoint(options.listen),
     ...(name === undefined ? {} : { name }),

@@ -5,6 +5,7 @@ import type { ReserveOptions } from '../../client/khazana.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { replicasArgument, sizeArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
+import { pluginOption } from '../plugin-modules.js'
 import type { Client } from '../client-command.js'
 import { contentLabels } from '../content-labels.js'
 import { openInput } from '../input-file.js'
@@ -41,6 +42,7 @@ export function addPut(program: Command): void {
       sizeArgument,
     )
     .option('--min-replicas <n>', 'on how many nodes it is durable (default: 1)', replicasArgument)
+    .addOption(pluginOption())
     .option('--json', 'print the descriptor of its region as JSON')
     .action((path: string, options: Options) =>
       withClient(command, async (client) => {

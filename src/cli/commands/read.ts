@@ -3,6 +3,7 @@ import type { Address } from '../../address/address.js'
 import { checkRange } from '../../address/range.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
+import { pluginOption } from '../plugin-modules.js'
 import { rangeIn, withRangeOptions } from '../range-options.js'
 import type { RangeOptions } from '../range-options.js'
 import { copyOut } from '../copy-out.js'
@@ -22,12 +23,14 @@ export function addRead(program: Command): void {
       'of the region',
       addressArgument,
     ),
-  ).action((address: Address, options: RangeOptions) =>
-    withClient(command, async ({ khazana, wait }) => {
-      const region = await khazana.region(address, wait)
-      const range = rangeIn(region, options)
-      checkRange(range, region.size)
-      await copyOut(region, range, wait)
-    }),
   )
+    .addOption(pluginOption())
+    .action((address: Address, options: RangeOptions) =>
+      withClient(command, async ({ khazana, wait }) => {
+        const region = await khazana.region(address, wait)
+        const range = rangeIn(region, options)
+        checkRange(range, region.size)
+        await copyOut(region, range, wait)
+      }),
+    )
 }

@@ -10,6 +10,7 @@ import type { WaitOptions } from '../../node/deadline.js'
 import type { PageStat, RegionStat } from '../../wire/message.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
+import { consistencyLines } from '../consistency-options.js'
 import { describeRegion } from '../region-document.js'
 import { writeJson, writeLine } from '../standard-output.js'
 
@@ -103,6 +104,7 @@ function textOf(
   const labels = Object.entries(attributes.labels).map(([name, text]) => `  label.${name}=${text}`)
   const lines = [
     `region ${formatAddress(address)}: ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
+    consistencyLines(attributes).join(' ').replaceAll('=', ' '),
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
     `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,

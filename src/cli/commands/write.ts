@@ -4,6 +4,7 @@ import type { Address } from '../../address/address.js'
 import { checkRange } from '../../address/range.js'
 import { addressArgument, sizeArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
+import { pluginOption } from '../plugin-modules.js'
 import { Progress } from '../progress.js'
 import { interruptible } from '../source.js'
 import { writeJson } from '../standard-output.js'
@@ -26,6 +27,7 @@ export function addWrite(program: Command): void {
   const command = clientCommand(program, 'write', description, examples)
     .argument('<address>', 'of the region', addressArgument)
     .option('--offset <n>', 'bytes from the start of the region (default: 0)', sizeArgument)
+    .addOption(pluginOption())
     .option('--json', 'print as JSON what was written')
     .action((address: Address, { offset = 0, json }: Options) =>
       withClient(command, async ({ khazana, wait }) => {

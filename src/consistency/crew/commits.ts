@@ -12,10 +12,11 @@ import type { PageState } from './page-state.js'
 /** Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. */
 export function startCommit(crew: CrewState, origin: Commit['origin'], pages: readonly PageIndex[]): void {
   const commit = crew.nextCommit()
+  const by = origin.kind === 'child' ? origin.child : undefined
   const committed = pages.map((page) => {
     const state = crew.page(page)
     state.unsettled += 1
-    return { page, version: state.version as Version }
+    return { page, version: state.version as Version, by }
   })
   crew.commits.set(commit, { origin, pages })
   crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin) })

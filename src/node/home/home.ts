@@ -4,9 +4,10 @@ import type { RegionAttributes, RegionDescriptor } from '../../address/descripto
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
-import { checkRange } from '../../address/range.js'
+import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
+import type { Plugins } from '../../consistency/plugins.js'
 import { AddressPool } from '../../location/address-pool.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -17,6 +18,7 @@ import type { WaitOptions } from '../deadline.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../replica-set.js'
 import type { Replica } from '../replica/replica.js'
+import type { Subscription, WatchSink, WatchTarget } from '../watch/watch-sink.js'
 import { HomedRegion } from './homed-region.js'
 import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
 
@@ -39,8 +41,8 @@ export interface HomeOptions {
   readonly inGrace: () => boolean
   /** A write to the disk failed for good. */
   readonly storageFailed: (error: KhazanaError) => void
-  /** Whether regions may name the protocol. */
-  readonly isProtocol: (name: string) => boolean
+  /** What regions may name. */
+  readonly plugins: Pick<Plugins, 'check'>
 }
 
 /**
@@ -106,7 +108,7 @@ export class Home {
     return this.#options.replicas.open(region.descriptor, {
       kind: 'home',
       backing: region,
-      grace: this.#options.inGrace() ? 'until-ended' : 'none',
+      inGrace: this.#options.inGrace,
     })
   }
 
@@ -262,26 +264,64 @@ export class Home {
       this.#directory.forget(descriptor.address)
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
+      region.watchers.end(unreserved())
       this.#pool.give(descriptor.address, BigInt(descriptor.size))
     })
   }
 
-  setAttributes(address: Address, changes: AttributeChanges): Promise<RegionDescriptor> {
+  /**
+   * Where it changes how the region is kept consistent, the region comes to rest first, and goes on under a new era. Throws
+   * `timeout` where locks are held too long, and nothing has changed then.
+   */
+  setAttributes(
+    address: Address,
+    changes: AttributeChanges,
+    options: WaitOptions,
+  ): Promise<RegionDescriptor> {
     const region = this.#region(address)
     return region.exclusively(async () => {
       this.#checkCurrent(region)
       const before = region.descriptor
       const attributes = applyChanges(before.attributes, changes)
       this.#checkSupported(attributes)
-      region.descriptor = { ...before, attributes, revision: before.revision + 1 }
-      try {
-        await this.#save(region, {})
-      } catch (error) {
-        region.descriptor = before
-        throw error
-      }
-      return region.descriptor
+      const isSwitch = !isKeptAlike(before.attributes, attributes)
+      const era = isSwitch ? before.era + 1 : before.era
+      const after = { ...before, attributes, revision: before.revision + 1, era }
+      if (isSwitch) await this.#switch(region, after, options)
+      else await this.#saveAs(region, after)
+      return after
     })
+  }
+
+  async #switch(region: HomedRegion, after: RegionDescriptor, options: WaitOptions): Promise<void> {
+    const before = region.descriptor
+    const { switches } = this.#options.replicas
+    this.replica(before.address)
+    await switches.suspend(before, options)
+    try {
+      await this.#saveAs(region, after)
+    } catch (error) {
+      switches.resume(before)
+      throw error
+    }
+    this.replica(after.address)
+    switches.resume(after)
+  }
+
+  /** Nobody hears of it before it is durable. */
+  async #saveAs(region: HomedRegion, after: RegionDescriptor): Promise<void> {
+    await this.#save(region, {}, after)
+    region.descriptor = after
+  }
+
+  /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
+  watch({ address, generation, range }: WatchTarget, sink: WatchSink): Subscription {
+    const region = this.#region(address)
+    const { descriptor } = region
+    if (descriptor.address !== address || descriptor.generation !== generation) throw unreserved()
+    checkRange(range, descriptor.size)
+    const stop = region.watchers.add(pagesOf(range, descriptor.pageSize), sink)
+    return { ready: Promise.resolve(), stop }
   }
 
   stat(address: Address, range: PageRange): RegionStat {
@@ -311,19 +351,15 @@ export class Home {
     }
   }
 
-  async #save(region: HomedRegion, group: CommitGroup): Promise<void> {
-    const { descriptor, allocated, floor } = region
+  async #save(region: HomedRegion, group: CommitGroup, descriptor = region.descriptor): Promise<void> {
+    const { allocated, floor } = region
     const value = encodeRegion({ descriptor, allocated, floor })
     await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
   }
 
-  #checkSupported({ protocol, minReplicas }: RegionAttributes): void {
-    if (!this.#options.isProtocol(protocol)) {
-      throw new KhazanaError(
-        'unsupported',
-        `no protocol "${protocol}" is registered on this node; "crew" always is`,
-      )
-    }
+  #checkSupported(attributes: RegionAttributes): void {
+    this.#options.plugins.check(attributes)
+    const { minReplicas } = attributes
     if (minReplicas > 1) {
       const limit = 'homes have no backups in this version'
       throw new KhazanaError('unsupported', `minReplicas ${minReplicas} cannot be kept, as ${limit}: use 1`)
@@ -341,6 +377,15 @@ export class Home {
   #checkCurrent(region: HomedRegion): void {
     if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
   }
+}
+
+/** Whether regions with these attributes are kept consistent in the same way. */
+function isKeptAlike(a: RegionAttributes, b: RegionAttributes): boolean {
+  const how = ({ protocol, consistency, conflicts, merge }: RegionAttributes): string => {
+    const { ms, versions } = consistency.staleness
+    return JSON.stringify([protocol, consistency, String(ms), String(versions), conflicts, merge])
+  }
+  return how(a) === how(b)
 }
 
 /** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */

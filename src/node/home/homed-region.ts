@@ -4,9 +4,10 @@ import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
-import type { CommitDone, PageWrite, Store } from '../../store/store.js'
+import type { CommitDone, Store } from '../../store/store.js'
 import { withResolvers } from '../deadline.js'
-import type { HomeBacking } from '../replica/home-backing.js'
+import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
+import { RegionWatchers } from '../watch/region-watchers.js'
 import type { RegionRecord } from './region-record.js'
 
 /** Share of the store's bound on undurable bytes at which writers begin to wait. */
@@ -15,7 +16,7 @@ const backlogShare = 0.25
 const deferShare = 0.5
 
 interface Deferred {
-  readonly writes: readonly PageWrite[]
+  readonly pages: readonly HomeWrite[]
   readonly done: CommitDone
 }
 
@@ -25,6 +26,8 @@ export class HomedRegion implements HomeBacking {
   readonly allocated: RangeSet
   readonly space: SpaceId
   floor: number
+  /** Who is told of what becomes durable. */
+  readonly watchers = new RegionWatchers()
   /** Ends of changes to the region's storage: one at a time. */
   #changes: Promise<void> = Promise.resolve()
   /** Groups that the store has no room for in its queue yet, in order. */
@@ -59,12 +62,8 @@ export class HomedRegion implements HomeBacking {
     return this.#store.read(this.space, page)
   }
 
-  persist(
-    pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
-    done: (failure: KhazanaError | undefined) => void,
-  ): void {
-    const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
-    this.#deferred.push({ writes, done })
+  persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void {
+    this.#deferred.push({ pages, done })
     this.#submit()
   }
 
@@ -73,11 +72,14 @@ export class HomedRegion implements HomeBacking {
     const { pendingBytes, pendingBytesMax } = this.#store
     if (pendingBytes > pendingBytesMax * deferShare) return
     for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
-      const { writes, done } = next
+      const { pages, done } = next
+      const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
       this.#store.submit({ pages: writes }, (failure) => {
         done(failure)
-        if (failure === undefined) this.#submit()
-        else this.#failDeferred(failure)
+        if (failure === undefined) {
+          this.watchers.committed(pages, this.descriptor.home)
+          this.#submit()
+        } else this.#failDeferred(failure)
         if (failure?.code === 'storage-failed') this.#storageFailed(failure)
       })
       if (this.#store.pendingBytes > pendingBytesMax * deferShare) return

@@ -1,8 +1,8 @@
 import type { CommitId } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { ErrorCode } from '../../stdx/errors.js'
 import { withResolvers } from '../deadline.js'
 import type { Resolvers } from '../deadline.js'
+import type { CommitBook, CommitFailure } from './commit-book.js'
 
 interface Witness {
   readonly until: number
@@ -14,7 +14,7 @@ interface Witness {
  * bytes that are not durable yet waits for all commits that had started when it ended: commits end in the order they
  * started, so one number says which.
  */
-export class Durability {
+export class Durability implements CommitBook {
   readonly #sections = new Map<number, Resolvers<void>>()
   #witnesses: Witness[] = []
   #started = 0
@@ -25,7 +25,6 @@ export class Durability {
     return this.#open
   }
 
-  /** The promise of a section that wrote, and the ticket its commit will carry. */
   newSection(): { readonly ticket: number; readonly promise: Promise<void> } {
     const ticket = ++this.#ticket
     const resolvers = withResolvers<void>()
@@ -33,7 +32,6 @@ export class Durability {
     return { ticket, promise: resolvers.promise }
   }
 
-  /** Resolves when all that has started is durable; rejects if any of it fails. */
   whenDurable(): Promise<void> {
     if (this.#open === 0) return Promise.resolve()
     const resolvers = withResolvers<void>()
@@ -46,11 +44,7 @@ export class Durability {
     this.#open += 1
   }
 
-  ended(
-    commit: CommitId,
-    ticket: number | undefined,
-    failure: { readonly code: ErrorCode; readonly message: string } | undefined,
-  ): void {
+  ended(commit: CommitId, ticket: number | undefined, failure: CommitFailure | undefined): void {
     this.#open -= 1
     const section = ticket === undefined ? undefined : this.#sections.get(ticket)
     if (ticket !== undefined) this.#sections.delete(ticket)
@@ -63,7 +57,6 @@ export class Durability {
     if (this.#witnesses.length > 0) this.#endWitnesses(({ until }) => until <= commit, undefined)
   }
 
-  /** Nobody will say any more what became of open commits. */
   close(error: KhazanaError): void {
     for (const section of this.#sections.values()) {
       section.reject(

@@ -51,6 +51,13 @@ export class FrameTable implements FrameOwner {
     return frame
   }
 
+  /** As `set`, for bytes that others may hold for as long as they like, as they may the old ones. */
+  setShared(page: PageIndex, bytes: Uint8Array): void {
+    const existing = this.#frames.get(page)
+    if (existing !== undefined) existing.isEscaped = true
+    this.set(page, bytes).isEscaped = true
+  }
+
   /** Gives the frame new bytes, and the old ones away if they are nobody else's. */
   replace(frame: RegionFrame, bytes: Uint8Array): void {
     this.#recycle(frame)
@@ -69,6 +76,8 @@ export class FrameTable implements FrameOwner {
     const frame = this.#frames.get(page)
     if (frame === undefined) return
     this.#frames.delete(page)
+    // Open locks go on seeing what they saw.
+    if (frame.pins > 0) frame.isEscaped = true
     this.#recycle(frame)
     this.#options.memory.remove(frame)
   }

@@ -1,5 +1,14 @@
+import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
+
+export interface HomeWrite {
+  readonly page: PageIndex
+  readonly version: Version
+  readonly bytes: Uint8Array
+  /** Who wrote it, for those who watch; undefined: the home itself. */
+  readonly by?: SiteId | undefined
+}
 
 /** What stands behind the root replica of a region: the home's disk and the region's allocation. */
 export interface HomeBacking {
@@ -14,10 +23,7 @@ export interface HomeBacking {
    * Makes the group durable. Calls `done` when it is, or with the error, in the order of the groups. Where a group fails,
    * so do those behind it, all in one turn: `Store.submit`.
    */
-  persist(
-    pages: readonly { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array }[],
-    done: (failure: KhazanaError | undefined) => void,
-  ): void
+  persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void
   /** Whether so much waits to become durable that writers should wait. */
   readonly isBacklogged: boolean
   /** Resolves when it is not. */

@@ -1,5 +1,7 @@
 import type { LockMode } from '../../address/lock-mode.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import type { PageIndex } from '../../address/page.js'
+import type { ByteRange } from '../../address/range.js'
 import { checkBytes } from '../../stdx/checks.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { RegionFrame } from '../page-memory.js'
@@ -7,8 +9,8 @@ import type { RegionFrame } from '../page-memory.js'
 /** What a lock context needs of the replica it was granted on. */
 export interface ContextOwner {
   readonly pageSize: number
-  /** Whether the rights behind locks may be used at this moment. */
-  isValid(): boolean
+  /** Whether the rights behind locks of this mode may be used at this moment. */
+  isValid(mode: LockMode): boolean
   takeBuffer(): Uint8Array
   giveBuffer(buffer: Uint8Array): void
   /** Puts the frames of a range next to each other in memory and returns that memory. */
@@ -16,6 +18,22 @@ export interface ContextOwner {
   release(context: LockContext): Promise<void>
   /** The lock ends, what was written is dropped. */
   abandon(context: LockContext): void
+  /** How old, in milliseconds, what the page's bytes say may be. */
+  ageMs(page: PageIndex): number
+}
+
+/** What a lock was granted on. */
+export interface LockedPages {
+  readonly first: PageIndex
+  /** In page order; pinned in memory. */
+  readonly frames: readonly RegionFrame[]
+  /**
+   * `frames`: nobody changes them while the lock is held, or what they become is to be seen. `snapshot`: the bytes as they
+   * are now are what the lock sees.
+   */
+  readonly view: 'frames' | 'snapshot'
+  /** Whether the pages that a written one began as are needed at the end, to tell what was written. */
+  readonly bases: 'kept' | 'not-kept'
 }
 
 const settledAlready = Promise.resolve()
@@ -37,6 +55,12 @@ export class LockContext {
   readonly count: number
   /** In page order; pinned in memory. */
   readonly frames: readonly RegionFrame[]
+  readonly terms: LockTerms
+  /** Where the lock sees bytes as they were when it was granted: those, by their place in `frames`. */
+  readonly #snapshot: Uint8Array[] | undefined
+  /** The bytes that shadows began as, where they are needed at the end. */
+  bases: (Uint8Array | undefined)[] | undefined
+  readonly #keepsBases: boolean
   /** New bytes of pages written so far, by their place in `frames`. Not visible to anybody else. */
   shadows: (Uint8Array | undefined)[] | undefined
   /** Whether the user was given views of the shadows, which it may use after the end. */
@@ -47,12 +71,7 @@ export class LockContext {
   /** What the end of the context has come to. */
   #ending: Promise<void> = settledAlready
 
-  constructor(
-    owner: ContextOwner,
-    mode: LockMode,
-    range: { readonly offset: number; readonly length: number },
-    pages: { readonly first: PageIndex; readonly frames: readonly RegionFrame[] },
-  ) {
+  constructor(owner: ContextOwner, mode: LockMode, range: ByteRange, terms: LockTerms, pages: LockedPages) {
     this.#owner = owner
     this.#pageSize = owner.pageSize
     this.mode = mode
@@ -61,6 +80,9 @@ export class LockContext {
     this.first = pages.first
     this.count = pages.frames.length
     this.frames = pages.frames
+    this.terms = terms
+    this.#keepsBases = pages.bases === 'kept'
+    if (pages.view === 'snapshot') this.#snapshot = pages.frames.map((frame) => frame.bytes)
   }
 
   get isOpen(): boolean {
@@ -101,7 +123,7 @@ export class LockContext {
   write(offset: number, bytes: Uint8Array): void {
     checkBytes(bytes, 'what to write')
     this.#check(offset, bytes.length)
-    if (this.mode !== 'write') throw wrongMode()
+    if (this.mode === 'read') throw wrongMode()
     const size = this.#pageSize
     let done = 0
     while (done < bytes.length) {
@@ -130,10 +152,20 @@ export class LockContext {
     const lastSlot = length === 0 ? firstSlot : Math.floor((offset + length - 1) / size) - this.first
     const start = offset - (this.first + firstSlot) * size
     const memory =
-      this.mode === 'write'
-        ? this.#mapShadows(firstSlot, lastSlot)
-        : this.#owner.makeContiguous((this.first + firstSlot) as PageIndex, lastSlot - firstSlot + 1)
+      this.mode === 'read' ? this.#mapFrames(firstSlot, lastSlot) : this.#mapShadows(firstSlot, lastSlot)
     return memory.subarray(start, start + length)
+  }
+
+  /**
+   * How old, in milliseconds, what is read here may be: 0 where it is certainly the newest. More only in regions whose
+   * synchronization is `bounded` or `background`, or while a `read-only` region cannot reach its home.
+   */
+  get ageMs(): number {
+    let age = 0
+    for (let page = this.first; page < this.first + this.count; page++) {
+      age = Math.max(age, this.#owner.ageMs(page))
+    }
+    return age
   }
 
   /**
@@ -147,7 +179,7 @@ export class LockContext {
   unlock(): Promise<void> {
     if (this.#state === 'closed') return this.#ending
     if (this.#state === 'broken') return Promise.reject(broken())
-    if (!this.#owner.isValid()) {
+    if (!this.#owner.isValid(this.mode)) {
       this.discard()
       return Promise.reject(broken())
     }
@@ -178,7 +210,7 @@ export class LockContext {
         ? broken()
         : new KhazanaError('context-closed', 'the lock was released already')
     }
-    if (!this.#owner.isValid()) throw broken()
+    if (!this.#owner.isValid(this.mode)) throw broken()
     // Written so that NaN fails.
     if (!(offset >= this.offset && length >= 0 && offset + length <= this.offset + this.length)) {
       throw outOfRange(
@@ -193,9 +225,9 @@ export class LockContext {
   #bytesOf(slot: number): Uint8Array {
     const shadow = this.shadows?.[slot]
     if (shadow !== undefined) return shadow
-    const frame = this.frames[slot]
-    if (frame === undefined) throw outOfRange('no such page under this lock')
-    return frame.bytes
+    const bytes = this.#snapshot?.[slot] ?? this.frames[slot]?.bytes
+    if (bytes === undefined) throw outOfRange('no such page under this lock')
+    return bytes
   }
 
   #shadowOf(slot: number, isWhole: boolean): Uint8Array {
@@ -203,9 +235,33 @@ export class LockContext {
     const existing = shadows[slot]
     if (existing !== undefined) return existing
     const made = this.#owner.takeBuffer()
+    if (this.#keepsBases) this.#keepBase(slot)
     if (!isWhole) made.set(this.#bytesOf(slot))
     shadows[slot] = made
     return made
+  }
+
+  /** What a shadow begins as, unless there is one already. */
+  #keepBase(slot: number): void {
+    const bases = (this.bases ??= [])
+    bases[slot] ??= this.#bytesOf(slot)
+  }
+
+  #mapFrames(firstSlot: number, lastSlot: number): Uint8Array {
+    const count = lastSlot - firstSlot + 1
+    const snapshot = this.#snapshot
+    if (snapshot === undefined)
+      return this.#owner.makeContiguous((this.first + firstSlot) as PageIndex, count)
+    const size = this.#pageSize
+    const found = contiguous(snapshot.slice(firstSlot, lastSlot + 1), count, size)
+    if (found !== undefined) return found
+    const memory = new Uint8Array(count * size)
+    for (let slot = firstSlot; slot <= lastSlot; slot++) {
+      const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)
+      part.set(this.#bytesOf(slot))
+      snapshot[slot] = part
+    }
+    return memory
   }
 
   #mapShadows(firstSlot: number, lastSlot: number): Uint8Array {
@@ -222,6 +278,7 @@ export class LockContext {
     const shadows = (this.shadows ??= [])
     for (let slot = firstSlot; slot <= lastSlot; slot++) {
       const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)
+      if (this.#keepsBases) this.#keepBase(slot)
       part.set(this.#bytesOf(slot))
       shadows[slot] = part
     }
@@ -253,7 +310,10 @@ function broken(): KhazanaError {
 }
 
 function wrongMode(): KhazanaError {
-  return new KhazanaError('wrong-mode', "a read lock allows no writing: take the lock in mode 'write'")
+  return new KhazanaError(
+    'wrong-mode',
+    "a read lock allows no writing: take the lock in mode 'write' or 'write-shared'",
+  )
 }
 
 function outOfRange(message: string): KhazanaError {

@@ -1,5 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
-import { plainTerms } from '../../address/lock-terms.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
@@ -23,17 +23,35 @@ export interface LockDeskOptions {
   /** Tells the manager, and performs what it answers. */
   readonly step: (event: CmEvent) => void
   /** Ends a lock that the manager has granted. */
-  readonly release: (pages: PageRange, mode: LockMode) => void
+  readonly release: (pages: PageRange, mode: LockMode, terms: LockTerms) => void
   /** Resolves when rights may be used: at once, or when the lease is renewed. Rejects where they are lost. */
-  readonly whenUsable: () => Promise<void>
+  readonly whenUsable: (mode: LockMode) => Promise<void>
   /** Undefined where a lock of this mode need not wait for the disk. */
   readonly whenCaughtUp: (mode: LockMode) => Promise<void> | undefined
   readonly makeContext: (
     mode: LockMode,
     range: ByteRange,
+    terms: LockTerms,
     first: PageIndex,
     frames: readonly RegionFrame[],
   ) => LockContext
+}
+
+/** Whether the manager that granted the lock is no more. */
+function isVoid(waiting: WaitingLock): boolean {
+  return waiting.isVoid
+}
+
+/** A lock for taking storage away. */
+interface Seizure extends Omit<LockWish, 'mode'> {
+  readonly outcome: Resolvers<void>
+}
+
+/** What is asked of the manager. */
+interface LockWish {
+  readonly pages: PageRange
+  readonly mode: LockMode
+  readonly terms: LockTerms
 }
 
 /** Pages that one lock loads from the disk at a time. */
@@ -47,24 +65,29 @@ export class LockDesk {
   readonly #options: LockDeskOptions
   readonly #waiting = new Map<LockId, WaitingLock>()
   /** Locks for taking storage away, which need no frames. */
-  readonly #seizures = new Map<LockId, Resolvers<void>>()
+  readonly #seizures = new Map<LockId, Seizure>()
+  /** Locks that the manager has not been asked for, or not any more, as its protocol is about to change; else undefined. */
+  #parked: Map<LockId, LockWish> | undefined
   #lockId = 0
 
   constructor(options: LockDeskOptions) {
     this.#options = options
   }
 
-  async lock(mode: LockMode, range: ByteRange, options: WaitOptions): Promise<LockContext> {
+  async lock(mode: LockMode, range: ByteRange, terms: LockTerms, options: WaitOptions): Promise<LockContext> {
     const { clock, pageSize } = this.#options
     const pages = pagesOf(range, pageSize)
     const id = this.#nextId()
     const waiting: WaitingLock = {
       mode,
       range,
+      terms,
       pages,
       outcome: withResolvers<LockContext>(),
       deadline: undefined,
       state: 'asked',
+      isWithManager: false,
+      isVoid: false,
       failure: undefined,
     }
     const what = `${mode} lock on ${range.length} bytes at offset ${range.offset}`
@@ -84,17 +107,17 @@ export class LockDesk {
   }
 
   /** Resolves when the write lock on the pages is had, for `release` to end it. */
-  async seize(pages: PageRange, options: WaitOptions): Promise<void> {
+  async seize(pages: PageRange, terms: LockTerms, options: WaitOptions): Promise<void> {
     const { clock, step } = this.#options
     const id = this.#nextId()
     const outcome = withResolvers<void>()
     const deadline = Deadline.start(clock, 'free', options, (error) => {
       if (!this.#seizures.delete(id)) return
-      step({ kind: 'cancel', lock: id })
+      if (this.#parked?.delete(id) !== true) step({ kind: 'cancel', lock: id })
       outcome.reject(error)
     })
-    this.#seizures.set(id, outcome)
-    step({ kind: 'lock', lock: id, range: pages, mode: 'write', terms: plainTerms })
+    this.#seizures.set(id, { pages, terms, outcome })
+    this.#askOrPark(id, { pages, mode: 'write', terms })
     try {
       await outcome.promise
     } finally {
@@ -107,7 +130,7 @@ export class LockDesk {
     const seizure = this.#seizures.get(id)
     if (seizure !== undefined) {
       this.#seizures.delete(id)
-      seizure.resolve()
+      seizure.outcome.resolve()
       return
     }
     void this.#complete(id, present(this.#waiting.get(id), 'a granted lock is waited for'))
@@ -115,7 +138,7 @@ export class LockDesk {
 
   /** The manager has refused the lock. */
   refused(id: LockId, error: KhazanaError): void {
-    this.#seizures.get(id)?.reject(error)
+    this.#seizures.get(id)?.outcome.reject(error)
     this.#seizures.delete(id)
     const waiting = this.#waiting.get(id)
     if (waiting !== undefined) this.#end(id, waiting, error)
@@ -133,13 +156,65 @@ export class LockDesk {
     }
   }
 
+  /** All rights are lost, with the manager that gave them: see `broken`. */
+  breakAll(): void {
+    for (const waiting of this.#waiting.values()) {
+      this.broken(waiting.pages.first)
+      waiting.isVoid = true
+    }
+  }
+
   close(error: KhazanaError): void {
     for (const [id, waiting] of [...this.#waiting]) {
       if (waiting.state === 'asked') this.#end(id, waiting, error)
       else waiting.failure ??= error
     }
-    for (const seizure of this.#seizures.values()) seizure.reject(error)
+    for (const { outcome } of this.#seizures.values()) outcome.reject(error)
     this.#seizures.clear()
+  }
+
+  /**
+   * From now on no lock is asked for; those that the manager has not granted are taken back, and wait here. Their time
+   * goes on.
+   */
+  park(): void {
+    if (this.#parked !== undefined) return
+    const parked = (this.#parked = new Map<LockId, LockWish>())
+    for (const [id, waiting] of this.#waiting) if (waiting.isWithManager) parked.set(id, waiting)
+    for (const [id, { pages, terms }] of this.#seizures) parked.set(id, { pages, mode: 'write', terms })
+    for (const id of [...parked.keys()]) {
+      const waiting = this.#waiting.get(id)
+      if (waiting !== undefined) waiting.isWithManager = false
+      this.#options.step({ kind: 'cancel', lock: id })
+    }
+  }
+
+  /** The manager, or its successor, may be asked again. */
+  unpark(): void {
+    const parked = this.#parked
+    this.#parked = undefined
+    for (const [id, wish] of parked ?? []) this.#askOrPark(id, wish)
+  }
+
+  get isParked(): boolean {
+    return this.#parked !== undefined
+  }
+
+  /** Whether a lock is granted and not handed out yet. */
+  get isHandingOut(): boolean {
+    for (const { state } of this.#waiting.values()) if (state === 'granted') return true
+    return false
+  }
+
+  #askOrPark(id: LockId, wish: LockWish): void {
+    if (this.#parked !== undefined) {
+      this.#parked.set(id, wish)
+      return
+    }
+    const waiting = this.#waiting.get(id)
+    if (waiting !== undefined) waiting.isWithManager = true
+    const { pages, mode, terms } = wish
+    this.#options.step({ kind: 'lock', lock: id, range: pages, mode, terms })
   }
 
   #nextId(): LockId {
@@ -163,7 +238,7 @@ export class LockDesk {
 
   /** Hands the request to the manager, once the disk has caught up with writers before it. Never rejects. */
   async #ask(id: LockId, waiting: WaitingLock): Promise<void> {
-    const { whenCaughtUp, step } = this.#options
+    const { whenCaughtUp } = this.#options
     try {
       for (let wait = whenCaughtUp(waiting.mode); wait !== undefined; wait = whenCaughtUp(waiting.mode)) {
         await wait
@@ -173,13 +248,13 @@ export class LockDesk {
       this.#end(id, waiting, KhazanaError.from(error))
       return
     }
-    step({ kind: 'lock', lock: id, range: waiting.pages, mode: waiting.mode, terms: plainTerms })
+    this.#askOrPark(id, waiting)
   }
 
   #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
     if (waiting.state === 'asked') {
       this.#end(id, waiting, error)
-      this.#options.step({ kind: 'cancel', lock: id })
+      if (this.#parked?.delete(id) !== true) this.#options.step({ kind: 'cancel', lock: id })
     } else if (waiting.state === 'granted') {
       waiting.failure ??= error
       waiting.outcome.reject(error)
@@ -200,22 +275,26 @@ export class LockDesk {
   async #complete(id: LockId, waiting: WaitingLock): Promise<void> {
     const { whenUsable, release, makeContext } = this.#options
     waiting.state = 'granted'
+    waiting.isVoid = false
+    waiting.isWithManager = false
     const frames: RegionFrame[] = []
     try {
       await this.#pin(waiting, frames)
-      await whenUsable()
+      await whenUsable(waiting.mode)
       if (waiting.failure !== undefined) throw waiting.failure
     } catch (error) {
       for (const frame of frames) frame.pins -= 1
       this.#end(id, waiting, KhazanaError.from(error))
-      release(waiting.pages, waiting.mode)
+      if (!isVoid(waiting)) release(waiting.pages, waiting.mode, waiting.terms)
       return
     }
     waiting.state = 'over'
     waiting.deadline?.stop()
     this.#waiting.delete(id)
     for (const frame of frames) frame.uses += 1
-    waiting.outcome.resolve(makeContext(waiting.mode, waiting.range, waiting.pages.first, frames))
+    waiting.outcome.resolve(
+      makeContext(waiting.mode, waiting.range, waiting.terms, waiting.pages.first, frames),
+    )
   }
 
   /** Adds the lock's frames, each pinned, in page order; some at a time where the disk has them. */

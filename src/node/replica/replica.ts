@@ -1,106 +1,93 @@
 import type { LockMode } from '../../address/lock-mode.js'
+import { plainTerms } from '../../address/lock-terms.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { SiteId } from '../../address/identity.js'
-import type { PageIndex, PageRange, Version } from '../../address/page.js'
-import { plainTerms } from '../../address/lock-terms.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
-import type {
-  CmEffect,
-  CmMessage,
-  CmSite,
-  CommitId,
-  CommittedPage,
-  ConsistencyManager,
-  PageView,
-  ProtocolDefinition,
-} from '../../consistency/contract.js'
-import { assert, present, unreachable } from '../../stdx/assert.js'
+import type { AnyProtocol, CmMessage, PageView } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
-import type { RegionFrame } from '../page-memory.js'
-import type { PageStamp } from '../../wire/crew-message.js'
+import type { PlainCmEnvelope } from '../../wire/message.js'
+import { makePatch } from '../../wire/patch.js'
+import { Deadline, withResolvers } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
+import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
-import { Durability } from './durability.js'
+import { Engine } from './engine.js'
 import { FrameTable } from './frame-table.js'
-import type { HomeBacking } from './home-backing.js'
 import { LockContext } from './lock-context.js'
-import { LockDesk } from './lock-desk.js'
 import type { ContextOwner } from './lock-context.js'
-import { Outgoing } from './outgoing.js'
+import { LockDesk } from './lock-desk.js'
+import type { Parcel } from './parcel-table.js'
+import type { ReplicaRole } from './role.js'
 import type { SiteEnvironment } from './site-environment.js'
 
-/** Where a replica stands in the tree of sites. */
-export type ReplicaRole =
-  | { readonly kind: 'home'; readonly backing: HomeBacking; readonly grace: 'none' | 'until-ended' }
-  | { readonly kind: 'copy'; readonly parent: SiteId }
-
 /**
- * One region at one site: the driver of its consistency manager (DESIGN 5). It owns the page frames, the lock contexts
- * and the waiting locks, feeds the manager and performs its effects. It knows nothing of the protocol's rules.
+ * One region at one site (DESIGN 5). It owns the page frames, the lock contexts and the waiting locks, and has an engine that
+ * runs the region's consistency manager. It knows nothing of the protocol's rules, and outlives the protocol: when that is changed,
+ * it gets another engine.
  */
 export class Replica implements ContextOwner {
-  readonly descriptor: RegionDescriptor
   readonly pageSize: number
   readonly role: ReplicaRole
   readonly #env: SiteEnvironment
-  readonly #manager: ConsistencyManager
   readonly #frames: FrameTable
-  readonly #outgoing: Outgoing
-  readonly #durability = new Durability()
   readonly #contexts = new Set<LockContext>()
   readonly #desk: LockDesk
-  /** Parts of large sections of children, until the last is there. */
-  readonly #parts = new Map<SiteId, { readonly pages: PageStamp[]; readonly payloads: Uint8Array[] }>()
-  /** Effects not performed yet, while others are: performing never nests. */
-  readonly #pending: { readonly effects: readonly CmEffect[]; readonly payloads: readonly Uint8Array[] }[] =
-    []
-  #isPerforming = false
+  #descriptor: RegionDescriptor
+  #engine: Engine
   #uplink: Session | undefined
+  /** How often the way to the home was found anew in the session with a node that relays. */
+  #link = 0
   #closed: KhazanaError | undefined
+  /** Those for whom this replica is to come to rest, each with what it hears of every step. */
+  readonly #suspensions = new Map<object, () => void>()
+  /** Whether the manager has been told to. */
+  #isTold = false
 
-  constructor(
-    env: SiteEnvironment,
-    descriptor: RegionDescriptor,
-    role: ReplicaRole,
-    protocol: ProtocolDefinition,
-  ) {
+  constructor(env: SiteEnvironment, descriptor: RegionDescriptor, role: ReplicaRole, protocol: AnyProtocol) {
     this.#env = env
-    this.descriptor = descriptor
+    this.#descriptor = descriptor
     this.pageSize = descriptor.pageSize
     this.role = role
-    const backing = role.kind === 'home' ? role.backing : undefined
-    this.#manager = protocol.create(this.#siteOf(role), {
-      grace: role.kind === 'home' ? role.grace : 'none',
-      pageSize: descriptor.pageSize,
-      attributes: descriptor.attributes,
-      conflicts: undefined,
-      merges: false,
-    })
     this.#frames = new FrameTable({
       pageSize: descriptor.pageSize,
       memory: env.frames,
       key: descriptor.generation * 0x1_0000_0000,
-      backing,
+      backing: role.kind === 'home' ? role.backing : undefined,
       give: (buffer) => {
         env.buffers.give(buffer)
       },
-      isUnsettled: (page) => this.#manager.isUnsettled(page),
+      isUnsettled: (page) => this.#engine.manager.isUnsettled(page),
       mayEvict: (page) => this.#mayEvict(page),
     })
-    this.#outgoing = new Outgoing({
-      region: descriptor.address,
-      generation: descriptor.generation,
-      era: descriptor.era,
-      pageSize: descriptor.pageSize,
+    this.#engine = this.#makeEngine(protocol)
+    this.#desk = this.#makeDesk()
+  }
+
+  #makeEngine(protocol: AnyProtocol): Engine {
+    return new Engine({
+      env: this.#env,
+      descriptor: this.#descriptor,
+      role: this.role,
+      protocol,
       frames: this.#frames,
-      session: (peer) => env.session(peer),
-      unreadable: (to, message, page, error) => {
-        this.#onUnreadable(to, message, page, error)
+      uplink: () => this.#uplink,
+      granted: (lock) => {
+        this.#desk.granted(lock)
+      },
+      refused: (lock, error) => {
+        this.#desk.refused(lock, error)
+      },
+      broken: (page) => {
+        this.#break(page)
+      },
+      stepped: () => {
+        this.#onStepped()
       },
     })
-    this.#desk = this.#makeDesk()
   }
 
   #makeDesk(): LockDesk {
@@ -110,53 +97,46 @@ export class Replica implements ContextOwner {
       pageSize: this.pageSize,
       frames: this.#frames,
       step: (event) => {
-        this.#perform(this.#manager.step(event), [])
+        this.#engine.step(event)
       },
-      release: (pages, mode) => {
-        this.#perform(this.#manager.release(pages.first, pages.count, mode, plainTerms), [])
+      release: (pages, mode, terms) => {
+        this.#engine.release(pages, mode, terms)
+        this.#onStepped()
       },
-      whenUsable: async () => {
-        if (!this.isValid()) await this.#uplink?.whenValid()
+      whenUsable: async (mode) => {
+        if (!this.isValid(mode)) await this.#uplink?.whenValid()
       },
       whenCaughtUp: (mode) => this.#whenCaughtUp(mode),
-      makeContext: (mode, range, first, frames) => this.#newContext(mode, range, first, frames),
+      makeContext: (mode, range, terms, first, frames) => this.#newContext(mode, range, terms, first, frames),
     })
   }
 
-  #siteOf(role: ReplicaRole): CmSite {
-    const env = this.#env
-    const backing = role.kind === 'home' ? role.backing : undefined
-    const uplink = (): Session | undefined => this.#uplink
-    return {
-      parent: role.kind === 'copy' ? role.parent : undefined,
-      get now(): number {
-        return env.clock.now()
-      },
-      get wallTime(): number {
-        return env.clock.wallTime()
-      },
-      versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
-      isAllocated: (range) => backing?.isAllocated(range) ?? true,
-      siblingSession: (child) => env.session(child)?.id,
-      get parentSession(): number {
-        return uplink()?.id ?? -1
-      },
-      canReach: (sibling) => env.session(sibling)?.connected ?? false,
-    }
+  /** As last heard of. */
+  get descriptor(): RegionDescriptor {
+    return this.#descriptor
   }
 
   // ---- locks ----------------------------------------------------------------------------------------------------
 
-  /** The lock if this site holds all it needs at this moment, without any waiting; else undefined. */
-  tryLock(mode: LockMode, range: ByteRange): LockContext | undefined {
+  /**
+   * The lock if this site holds all it needs at this moment, without any waiting; else undefined. `terms` where the caller
+   * asks for more than pages and a mode.
+   */
+  tryLock(mode: LockMode, range: ByteRange, terms?: LockTerms): LockContext | undefined {
     if (this.#closed !== undefined) throw this.#closed
     checkRange(range, this.descriptor.size)
-    return this.#tryLock(mode, range, pagesOf(range, this.pageSize))
+    return this.#tryLock(mode, range, pagesOf(range, this.pageSize), this.#termsOf(range, terms))
   }
 
-  #tryLock(mode: LockMode, range: ByteRange, pages: PageRange): LockContext | undefined {
-    if (!this.isValid()) return undefined
-    if (mode === 'write' && this.#isBacklogged) return undefined
+  /** `crew` needs no terms; any other protocol tells locks apart by them. */
+  #termsOf({ offset, length }: ByteRange, terms: LockTerms | undefined): LockTerms {
+    if (terms !== undefined || this.#engine.writes === undefined) return terms ?? plainTerms
+    return { ...plainTerms, offset, length }
+  }
+
+  #tryLock(mode: LockMode, range: ByteRange, pages: PageRange, terms: LockTerms): LockContext | undefined {
+    if (!this.isValid(mode) || this.#desk.isParked) return undefined
+    if (mode !== 'read' && this.#isBacklogged) return undefined
     const { first, count } = pages
     const frames: RegionFrame[] = []
     for (let page = first; page < first + count; page++) {
@@ -165,7 +145,7 @@ export class Replica implements ContextOwner {
       frames.push(frame)
     }
     if (!this.#env.lockMemory.take(count * this.pageSize)) return undefined
-    if (!this.#manager.tryAcquire(first, count, mode, plainTerms)) {
+    if (!this.#engine.manager.tryAcquire(first, count, mode, terms)) {
       this.#env.lockMemory.give(count * this.pageSize)
       return undefined
     }
@@ -173,69 +153,91 @@ export class Replica implements ContextOwner {
       frame.pins += 1
       frame.uses += 1
     }
-    return this.#newContext(mode, range, first, frames)
+    return this.#newContext(mode, range, terms, first, frames)
   }
 
   /**
    * The lock, as soon as it can be had. Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `no-memory`,
    * `damaged`, `unreachable`, and leaves nothing behind then.
    */
-  async lock(mode: LockMode, range: ByteRange, options: WaitOptions): Promise<LockContext> {
-    const hit = this.tryLock(mode, range)
+  async lock(
+    mode: LockMode,
+    range: ByteRange,
+    terms: LockTerms | undefined,
+    options: WaitOptions,
+  ): Promise<LockContext> {
+    const hit = this.tryLock(mode, range, terms)
     if (hit !== undefined) {
       if (options.signal?.aborted !== true) return hit
       hit.discard()
     }
-    return this.#desk.lock(mode, range, options)
+    return this.#desk.lock(mode, range, this.#termsOf(range, terms), options)
   }
 
   /**
-   * Takes the write lock on pages without bringing them to memory, to take their storage away. Resolves with what ends
+   * Takes the pages from everybody, without bringing them to memory, to take their storage away. Resolves with what ends
    * it. Throws as `lock` does.
    */
   async seize(pages: PageRange, options: WaitOptions): Promise<() => void> {
     if (this.#closed !== undefined) throw this.#closed
-    await this.#desk.seize(pages, options)
+    const bytes = { offset: pages.first * this.pageSize, length: pages.count * this.pageSize }
+    const terms: LockTerms = { ...plainTerms, ...bytes, seize: true }
+    await this.#desk.seize(pages, terms, options)
     return () => {
-      this.#perform(this.#manager.release(pages.first, pages.count, 'write', plainTerms), [])
+      this.#engine.release(pages, 'write', terms)
     }
   }
 
   /** Resolves when all that was unlocked here is durable; rejects if any of it fails. */
   whenDurable(): Promise<void> {
-    return this.#durability.whenDurable()
+    return this.#engine.commits.whenDurable()
   }
 
   /** Whether writers run so far ahead of the disk that they must wait. */
   get #isBacklogged(): boolean {
     const isDiskBehind = this.role.kind === 'home' && this.role.backing.isBacklogged
-    return isDiskBehind || this.#durability.openCommits >= openCommitsMax
+    return isDiskBehind || this.#engine.commits.openCommits >= openCommitsMax
   }
 
   /** Undefined where a lock of this mode need not wait for the disk. */
   #whenCaughtUp(mode: LockMode): Promise<void> | undefined {
     if (mode === 'read' || !this.#isBacklogged) return undefined
-    if (this.#durability.openCommits >= openCommitsMax) return this.#durability.whenDurable()
+    const { commits } = this.#engine
+    if (commits.openCommits >= openCommitsMax) return commits.whenDurable()
     return this.role.kind === 'home' ? this.role.backing.whenCaughtUp() : undefined
   }
 
   #newContext(
     mode: LockMode,
     range: ByteRange,
+    terms: LockTerms,
     first: PageIndex,
     frames: readonly RegionFrame[],
   ): LockContext {
-    const context = new LockContext(this, mode, range, { first, frames })
+    const { writes } = this.#engine
+    const { isolation } = this.descriptor.attributes.consistency
+    const context = new LockContext(this, mode, range, terms, {
+      first,
+      frames,
+      view: writes === undefined || isolation === 'live' ? 'frames' : 'snapshot',
+      bases: writes === 'patches' ? 'kept' : 'not-kept',
+    })
     this.#contexts.add(context)
     return context
   }
 
   // ---- what lock contexts ask -------------------------------------------------------------------------------------
 
-  isValid(): boolean {
+  isValid(mode: LockMode = 'write'): boolean {
     if (this.#closed !== undefined) return false
     if (this.role.kind === 'home') return true
-    return this.#uplink !== undefined && this.#env.clock.now() < this.#uplink.validUntil
+    if (this.#uplink !== undefined && this.#env.clock.now() < this.#uplink.validUntil) return true
+    return !this.#engine.manager.needsLease(mode)
+  }
+
+  ageMs(page: PageIndex): number {
+    const { freshAt } = this.#engine.manager.inspect(page)
+    return freshAt === undefined ? 0 : Math.max(0, this.#env.clock.now() - freshAt)
   }
 
   takeBuffer(): Uint8Array {
@@ -251,13 +253,25 @@ export class Replica implements ContextOwner {
   }
 
   release(context: LockContext): Promise<void> {
-    const { first, count, mode, shadows } = context
-    if (shadows === undefined) {
-      const sawUnsettled = this.#durability.openCommits > 0 && this.#isUnsettled(first, count)
-      this.#letGo(context)
-      this.#perform(this.#manager.release(first, count, mode, plainTerms), [])
-      return sawUnsettled ? this.#durability.whenDurable() : done
-    }
+    const { writes } = this.#engine
+    if (context.shadows === undefined) return this.#releaseUnwritten(context)
+    if (writes === undefined) return this.#releaseFrames(context)
+    return this.#releaseParcels(context, writes)
+  }
+
+  #releaseUnwritten(context: LockContext): Promise<void> {
+    const { first, count, mode, terms } = context
+    const { commits } = this.#engine
+    const sawUnsettled = commits.openCommits > 0 && this.#isUnsettled(first, count)
+    this.#letGo(context)
+    this.#engine.release(context, mode, terms)
+    this.#onStepped()
+    return sawUnsettled ? commits.whenDurable() : done
+  }
+
+  /** In `crew`: what was written takes the place of the frames, at once. */
+  #releaseFrames(context: LockContext): Promise<void> {
+    const { first, count, mode, terms, shadows = [] } = context
     const written: PageIndex[] = []
     shadows.forEach((bytes, slot) => {
       const frame = context.frames[slot]
@@ -266,20 +280,30 @@ export class Replica implements ContextOwner {
       frame.isEscaped = context.hasViews
       written.push((first + slot) as PageIndex)
     })
-    const { ticket, promise } = this.#durability.newSection()
+    const { ticket, promise } = this.#engine.commits.newSection()
     this.#letGo(context)
-    this.#perform(
-      this.#manager.step({
-        kind: 'unlock',
-        range: { first, count },
-        mode,
-        terms: plainTerms,
-        written,
-        parcels: [],
-        ticket,
-      }),
-      [],
-    )
+    this.#engine.unlock({ range: { first, count }, mode, terms, written, ticket }, [])
+    return promise
+  }
+
+  /** Elsewhere: what was written is for the manager to place. A page that was written to and not changed was not written. */
+  #releaseParcels(context: LockContext, writes: 'patches' | 'pages'): Promise<void> {
+    const { first, count, mode, terms, shadows = [], bases = [] } = context
+    const written: PageIndex[] = []
+    const parcels: Parcel[] = []
+    shadows.forEach((bytes, slot) => {
+      if (bytes === undefined) return
+      const base = bases[slot]
+      const patch = writes === 'patches' && base !== undefined ? makePatch(base, bytes) : undefined
+      if (writes === 'patches' && !context.hasViews) this.giveBuffer(bytes)
+      if (writes === 'patches' && patch === undefined) return
+      written.push((first + slot) as PageIndex)
+      parcels.push(patch === undefined ? { kind: 'page', bytes } : { kind: 'patch', bytes: patch })
+    })
+    if (written.length === 0) return this.#releaseUnwritten(context)
+    const { ticket, promise } = this.#engine.commits.newSection()
+    this.#letGo(context)
+    this.#engine.unlock({ range: { first, count }, mode, terms, written, ticket }, parcels)
     return promise
   }
 
@@ -288,7 +312,8 @@ export class Replica implements ContextOwner {
       for (const shadow of context.shadows ?? []) if (shadow !== undefined) this.giveBuffer(shadow)
     }
     this.#letGo(context)
-    this.#perform(this.#manager.release(context.first, context.count, context.mode, plainTerms), [])
+    this.#engine.release(context, context.mode, context.terms)
+    this.#onStepped()
   }
 
   #letGo(context: LockContext): void {
@@ -298,69 +323,58 @@ export class Replica implements ContextOwner {
   }
 
   #isUnsettled(first: PageIndex, count: number): boolean {
-    for (let page = first; page < first + count; page++) if (this.#manager.isUnsettled(page)) return true
+    const { manager } = this.#engine
+    for (let page = first; page < first + count; page++) if (manager.isUnsettled(page)) return true
     return false
   }
 
   // ---- peers ------------------------------------------------------------------------------------------------------
 
-  /** A manager of the same region, at a peer. `payloads` belong to this replica. */
+  /** A manager of `crew` at a peer. `payloads` belong to this replica. */
   onMessage(from: SiteId, message: CmMessage, payloads: readonly Uint8Array[]): void {
     if (this.#closed !== undefined) return
-    if (message.kind !== 'commit') {
-      this.#perform(this.#manager.step({ kind: 'message', from, message, parcels: [] }), payloads)
-      const isGone = message.kind === 'refuse' && message.code === 'no-such-region'
-      if (isGone && this.role.kind === 'copy' && from === this.role.parent) this.#env.gone(this.descriptor)
-      return
-    }
-    const parts = this.#parts.get(from)
-    if (message.final && parts === undefined) {
-      this.#perform(this.#manager.step({ kind: 'message', from, message, parcels: [] }), payloads)
-      return
-    }
-    const whole = parts ?? { pages: [], payloads: [] }
-    whole.pages.push(...message.pages)
-    whole.payloads.push(...payloads)
-    this.#parts.set(from, whole)
-    if (!message.final) return
-    this.#parts.delete(from)
-    this.#perform(
-      this.#manager.step({ kind: 'message', from, message: { ...message, pages: whole.pages }, parcels: [] }),
-      whole.payloads,
-    )
+    this.#engine.onMessage(from, message, payloads)
+    const isGone = message.kind === 'refuse' && message.code === 'no-such-region'
+    if (isGone && this.role.kind === 'copy' && from === this.role.parent) this.#env.gone(this.descriptor)
   }
 
-  parentReady(session: Session): void {
+  /** A manager of any other protocol at a peer. Throws `protocol-error`. `payloads` belong to this replica. */
+  onPlainMessage(from: SiteId, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
+    if (this.#closed === undefined) this.#engine.onPlainMessage(from, envelope, payloads)
+  }
+
+  /** The home can be reached, and knows nothing of this site. `link` counts how often in one session. */
+  parentReady(session: Session, link = 0): void {
     this.#uplink = session
-    this.#perform(this.#manager.step({ kind: 'parent-ready' }), [])
+    this.#link = link
+    this.#engine.parentReady(link)
   }
 
   parentLost(): void {
     if (this.#uplink === undefined) return
-    this.#outgoing.forget(this.#uplink.peer.site)
+    this.#engine.forget(this.#uplink.peer.site)
     this.#uplink = undefined
-    this.#perform(this.#manager.step({ kind: 'parent-lost' }), [])
+    this.#engine.step({ kind: 'parent-lost' })
   }
 
   childLost(child: SiteId): void {
-    this.#outgoing.forget(child)
-    this.#parts.delete(child)
-    this.#perform(this.#manager.step({ kind: 'child-lost', child }), [])
+    this.#engine.forget(child)
+    this.#engine.step({ kind: 'child-lost', child })
   }
 
   siblingLost(sibling: SiteId): void {
-    this.#outgoing.forget(sibling)
-    this.#perform(this.#manager.step({ kind: 'sibling-lost' }), [])
+    this.#engine.forget(sibling)
+    this.#engine.step({ kind: 'sibling-lost' })
   }
 
   graceEnded(): void {
-    this.#perform(this.#manager.step({ kind: 'grace-ended' }), [])
+    this.#engine.step({ kind: 'grace-ended' })
   }
 
-  /** Home: the range, which the caller has a write lock on, has lost its storage. */
+  /** Home: the range, which the caller has seized, has lost its storage. */
   freed(range: PageRange, code: ErrorCode, message: string): void {
     for (let page = range.first; page < range.first + range.count; page++) this.#frames.drop(page)
-    this.#perform(this.#manager.step({ kind: 'freed', range, code, message }), [])
+    this.#engine.step({ kind: 'freed', range, code, message })
   }
 
   /** Ends everything here: contexts break, waiting locks fail with the error, memory is given back. */
@@ -372,89 +386,122 @@ export class Replica implements ContextOwner {
       context.break()
       this.#letGo(context)
     }
-    this.#durability.close(error)
+    this.#engine.close(error)
     this.#frames.clear()
+    this.#onStepped()
   }
 
+  // ---- a change of protocol ---------------------------------------------------------------------------------------
+
+  /**
+   * Grants no more locks until `resume` with the same `who`, or `switchTo`. `stepped` is called whenever `isQuiet` may have
+   * changed.
+   */
+  suspend(who: object, stepped: () => void): void {
+    this.#suspensions.set(who, stepped)
+    this.#desk.park()
+    this.#onStepped()
+  }
+
+  /** While suspended: whether no lock is open and nothing is on its way. */
+  get isQuiet(): boolean {
+    if (this.#closed !== undefined) return true
+    const { manager, commits } = this.#engine
+    return this.#isTold && commits.openCommits === 0 && manager.isQuiet()
+  }
+
+  /** All goes on as it was. */
+  resume(who: object): void {
+    this.#suspensions.delete(who)
+    if (this.#closed !== undefined || this.#suspensions.size > 0) return
+    if (this.#isTold) this.#engine.step({ kind: 'resume' })
+    this.#isTold = false
+    this.#desk.unpark()
+  }
+
+  /**
+   * Resolves when all that was unlocked at this site is durable at the home, with no lock granted meanwhile. Throws
+   * `timeout`, `aborted`, `closed`.
+   */
+  async sync(options: WaitOptions): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed
+    const outcome = withResolvers<void>()
+    const deadline = Deadline.start(this.#env.clock, 'sync', options, outcome.reject)
+    const who = {}
+    try {
+      this.suspend(who, () => {
+        if (this.#closed !== undefined) outcome.reject(this.#closed)
+        else if (this.isQuiet) outcome.resolve()
+      })
+      await outcome.promise
+    } finally {
+      deadline.stop()
+      this.resume(who)
+    }
+  }
+
+  /** Breaks all locks, and resolves when what was unlocked here is durable. Throws as `sync`, and `unreachable`. */
+  async finish(options: WaitOptions): Promise<void> {
+    for (const context of [...this.#contexts]) {
+      context.break()
+      this.abandon(context)
+    }
+    if (this.role.kind === 'home' || this.#engine.writes === undefined) {
+      await this.whenDurable()
+      if (this.#engine.writes === undefined) return
+    }
+    if (this.role.kind === 'copy' && this.#uplink === undefined) {
+      if (this.#engine.manager.isQuiet()) return
+      throw new KhazanaError('unreachable', 'the home cannot be reached: what only this site knows is lost')
+    }
+    await this.sync(options)
+  }
+
+  /**
+   * Goes on under another descriptor of the same reservation, with a manager that knows nothing. Whatever the one before had
+   * under way is over; locks that are still open break.
+   */
+  switchTo(descriptor: RegionDescriptor, protocol: AnyProtocol, error: KhazanaError): void {
+    if (this.#closed !== undefined) return
+    this.#suspensions.clear()
+    this.#isTold = false
+    this.#desk.park()
+    for (const context of [...this.#contexts]) {
+      context.break()
+      this.#letGo(context)
+    }
+    this.#desk.breakAll()
+    this.#engine.close(error)
+    if (this.role.kind === 'copy') this.#frames.clear()
+    this.#descriptor = descriptor
+    this.#engine = this.#makeEngine(protocol)
+    if (this.#uplink !== undefined) this.#engine.parentReady(this.#link)
+    this.#desk.unpark()
+  }
+
+  #onStepped(): void {
+    if (this.#suspensions.size === 0) return
+    const isAtRest = this.#contexts.size === 0 && !this.#desk.isHandingOut
+    if (!this.#isTold && isAtRest && this.#closed === undefined) {
+      this.#isTold = true
+      this.#engine.step({ kind: 'quiesce' })
+    }
+    for (const stepped of [...this.#suspensions.values()]) stepped()
+  }
+
+  // ---- for others to look at --------------------------------------------------------------------------------------
+
   inspect(page: PageIndex): PageView {
-    return this.#manager.inspect(page)
+    return this.#engine.manager.inspect(page)
   }
 
   pages(): Iterable<PageIndex> {
-    return this.#manager.pages()
+    return this.#engine.manager.pages()
   }
 
   /** The bytes in memory, for checkers; not to be changed. */
   frameBytes(page: PageIndex): Uint8Array | undefined {
     return this.#frames.get(page)?.bytes
-  }
-
-  // ---- effects ----------------------------------------------------------------------------------------------------
-
-  #perform(effects: readonly CmEffect[], payloads: readonly Uint8Array[]): void {
-    if (effects.length === 0 || this.#closed !== undefined) return
-    this.#pending.push({ effects, payloads })
-    if (this.#isPerforming) return
-    this.#isPerforming = true
-    try {
-      for (let batch = this.#pending.shift(); batch !== undefined; batch = this.#pending.shift()) {
-        for (const effect of batch.effects) this.#performOne(effect, batch.payloads)
-      }
-    } finally {
-      this.#isPerforming = false
-    }
-  }
-
-  #performOne(effect: CmEffect, payloads: readonly Uint8Array[]): void {
-    switch (effect.kind) {
-      case 'send':
-        return this.#outgoing.send(effect.to, effect.message)
-      case 'grant':
-        return this.#desk.granted(effect.lock)
-      case 'refuse':
-        return this.#desk.refused(effect.lock, new KhazanaError(effect.code, effect.message))
-      case 'install': {
-        const bytes = present(payloads[effect.payload], 'a page that is installed came with its bytes')
-        assert(bytes.length === this.pageSize, 'a page has the size of a page')
-        this.#frames.set(effect.page, bytes)
-        return
-      }
-      case 'drop':
-        return this.#frames.drop(effect.page)
-      case 'break':
-        return this.#break(effect.page)
-      case 'persist':
-        return this.#persist(effect.commit, effect.pages)
-      case 'started':
-        return this.#durability.started(effect.commit)
-      case 'ended':
-        return this.#durability.ended(effect.commit, effect.ticket, effect.failure)
-      case 'apply':
-      case 'merge':
-      case 'keep':
-      case 'forget':
-      case 'load':
-      case 'alarm':
-        return
-      default:
-        return unreachable(effect)
-    }
-  }
-
-  #persist(commit: CommitId, pages: readonly CommittedPage[]): void {
-    assert(this.role.kind === 'home', 'only the home has a log')
-    const writes = pages.map(({ page, version }) => {
-      const frame = present(this.#frames.get(page), 'a written page is in memory')
-      return { page, version, bytes: frame.bytes }
-    })
-    this.role.backing.persist(writes, (failure) => {
-      if (this.#closed !== undefined) return
-      const event =
-        failure === undefined
-          ? ({ kind: 'durable', commit } as const)
-          : ({ kind: 'not-durable', commit, code: failure.code, message: failure.message } as const)
-      this.#perform(this.#manager.step(event), [])
-    })
   }
 
   #break(page: PageIndex): void {
@@ -467,26 +514,9 @@ export class Replica implements ContextOwner {
   }
 
   #mayEvict(page: PageIndex): boolean {
-    const answer = this.#manager.evict(page)
-    this.#perform(answer.effects, [])
+    const answer = this.#engine.manager.evict(page)
+    this.#engine.perform(answer.effects)
     return answer.kind === 'allowed'
-  }
-
-  /** A page that a child was granted cannot be read: it gets the reason instead, and no right. */
-  #onUnreadable(to: SiteId, message: CmMessage, page: PageIndex, error: KhazanaError): void {
-    this.#env.logger.log('error', 'a page cannot be served', {
-      page,
-      to,
-      code: error.code,
-      reason: error.message,
-    })
-    if (message.kind !== 'grant') return
-    // The child had no right to a page whose bytes it needs, and does not hear of the one it was to get.
-    const range: PageRange = { first: page, count: 1 }
-    const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
-    this.#perform(this.#manager.step({ kind: 'message', from: to, message: taken, parcels: [] }), [])
-    const { serial } = message
-    this.#outgoing.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message })
   }
 }
 

@@ -1,8 +1,10 @@
 import type { SiteId } from '../../address/identity.js'
-import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { RegionAttributes, RegionDescriptor } from '../../address/descriptor.js'
+import type { ConflictTest, MergeFunction } from '../../consistency/contract.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { PageMemory } from '../page-memory.js'
+import type { SessionPost } from './session-post.js'
 import type { Session } from '../session/session.js'
 
 /** What all replicas of one site share. */
@@ -13,10 +15,19 @@ export interface SiteEnvironment {
   readonly buffers: { take(bytes: number): Uint8Array; give(buffer: Uint8Array): void }
   /** Bytes that all locks together may hold in memory. */
   readonly lockMemory: LockMemory
+  /** To peers, in order and at their pace. */
+  readonly post: SessionPost
+  readonly plugins: RegisteredFunctions
   /** The live session with a peer. */
-  session(peer: SiteId): Session | undefined
+  readonly session: (peer: SiteId) => Session | undefined
   /** The home says that the region is no more. */
   gone(descriptor: RegionDescriptor): void
+}
+
+/** What applications have registered. Undefined where the region names none; both throw `unsupported`. */
+export interface RegisteredFunctions {
+  conflictTestOf(attributes: RegionAttributes): ConflictTest | undefined
+  mergeFunctionOf(attributes: RegionAttributes): MergeFunction | undefined
 }
 
 /** Counts the memory that locks hold, so that they never need more than there is. */

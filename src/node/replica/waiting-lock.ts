@@ -1,4 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import type { ByteRange } from '../../address/range.js'
 import type { PageRange } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
@@ -11,7 +12,12 @@ export interface WaitingLock {
   readonly range: ByteRange
   readonly pages: PageRange
   readonly outcome: Resolvers<LockContext>
+  readonly terms: LockTerms
   deadline: Deadline | undefined
+  /** Whether the manager has been asked, and has not answered. */
+  isWithManager: boolean
+  /** Whether the manager that granted it is no more. */
+  isVoid: boolean
   /**
    * `asked`: the manager has it. `granted`: the manager has given it and the frames are on their way to memory.
    * `over`: the caller has its answer.

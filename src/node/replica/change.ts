@@ -1,0 +1,33 @@
+import type { PageIndex } from '../../address/page.js'
+import type { MergeFunction } from '../../consistency/contract.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { applyPatch } from '../../wire/patch.js'
+import type { Parcel } from './parcel-table.js'
+
+/** The page as the parcel changes it, in an array that is nobody else's to write. Throws `protocol-error`. */
+export function changed(before: Uint8Array, parcel: Parcel): Uint8Array {
+  if (parcel.kind === 'page') return parcel.bytes
+  const after = before.slice()
+  applyPatch(after, parcel.bytes)
+  return after
+}
+
+/** What the region's merge function makes of the two. Throws `unsupported` where it fails, or makes no page. */
+export function merged(
+  merge: MergeFunction,
+  mine: Uint8Array,
+  theirs: Uint8Array,
+  page: PageIndex,
+): Uint8Array {
+  let result: unknown
+  try {
+    result = merge(mine, theirs, page)
+  } catch (cause) {
+    throw new KhazanaError('unsupported', `the region's merge function failed: ${String(cause)}`, { cause })
+  }
+  if (result instanceof Uint8Array && result.length === mine.length) return result.slice()
+  throw new KhazanaError(
+    'unsupported',
+    `the region's merge function must return a page of ${mine.length} bytes`,
+  )
+}

@@ -1,0 +1,363 @@
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { SiteId } from '../../address/identity.js'
+import { plainTerms } from '../../address/lock-terms.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type {
+  AnyProtocol,
+  CmEffect,
+  CmEvent,
+  CmMessage,
+  CmSite,
+  CommitId,
+  ConsistencyManager,
+  LockId,
+  MergeFunction,
+  ParcelId,
+} from '../../consistency/contract.js'
+import type { Timer } from '../../io/clock.js'
+import { assert, present, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { PlainCmEnvelope } from '../../wire/message.js'
+import type { RegionFrame } from '../page-memory.js'
+import type { Session } from '../session/session.js'
+import { changed, merged } from './change.js'
+import type { CommitBook } from './commit-book.js'
+import { CrewLink } from './crew-link.js'
+import { Durability } from './durability.js'
+import type { FrameTable } from './frame-table.js'
+import type { ManagerLink } from './manager-link.js'
+import { Outgoing } from './outgoing.js'
+import { ParcelTable } from './parcel-table.js'
+import type { Parcel } from './parcel-table.js'
+import { Persister } from './persister.js'
+import type { ReplicaRole } from './role.js'
+import { SectionBook } from './section-book.js'
+import type { SiteEnvironment } from './site-environment.js'
+import { StarLink } from './star-link.js'
+
+export interface EngineOptions {
+  readonly env: SiteEnvironment
+  readonly descriptor: RegionDescriptor
+  readonly role: ReplicaRole
+  readonly protocol: AnyProtocol
+  readonly frames: FrameTable
+  readonly uplink: () => Session | undefined
+  readonly granted: (lock: LockId) => void
+  readonly refused: (lock: LockId, error: KhazanaError) => void
+  readonly broken: (page: PageIndex) => void
+  /** After every step: something may have come to rest. */
+  readonly stepped: () => void
+}
+
+/** Effects that wait while others are performed: performing never nests. */
+interface Batch {
+  readonly effects: readonly CmEffect<unknown>[]
+  /** Of the message that was handled, in `crew`. */
+  readonly payloads: readonly Uint8Array[]
+  readonly after: () => void
+}
+
+const nothing = (): void => undefined
+const laterWins: MergeFunction = (_mine, theirs) => theirs
+const noPayloads: readonly Uint8Array[] = []
+const noAttachments = [] as const
+
+/**
+ * One consistency manager at work: it is fed events, and its effects are performed, in order. The engine knows nothing of
+ * the protocol's rules, and dies with its era: another protocol, another engine.
+ */
+export class Engine {
+  readonly manager: ConsistencyManager<unknown>
+  readonly commits: CommitBook
+  /** Undefined in `crew`, whose sections hand in whole frames. */
+  readonly writes: 'patches' | 'pages' | undefined
+  readonly #options: EngineOptions
+  readonly #link: ManagerLink
+  readonly #crewLink: CrewLink | undefined
+  readonly #starLink: StarLink | undefined
+  readonly #parcels = new ParcelTable()
+  readonly #persister: Persister | undefined
+  readonly #merges: MergeFunction
+  readonly #pending: Batch[] = []
+  #isPerforming = false
+  #isClosed = false
+  #alarm: Timer | undefined
+
+  constructor(options: EngineOptions) {
+    const { env, descriptor, role, protocol, frames } = options
+    const { attributes, pageSize, address: region, generation, era } = descriptor
+    this.#options = options
+    const isCrew = protocol.codec === undefined
+    this.writes = isCrew ? undefined : (protocol.writes ?? 'patches')
+    this.commits = isCrew ? new Durability() : new SectionBook()
+    const where = { region, generation, era, pageSize, frames, session: env.session }
+    if (protocol.codec === undefined) {
+      const outgoing = new Outgoing({
+        ...where,
+        unreadable: (to, message, page, error) => {
+          this.#onUnreadable(to, message, page, error)
+        },
+      })
+      this.#crewLink = new CrewLink(outgoing)
+      this.#link = this.#crewLink
+    } else {
+      this.#starLink = new StarLink({
+        ...where,
+        codec: protocol.codec,
+        parcels: this.#parcels,
+        post: env.post,
+      })
+      this.#link = this.#starLink
+    }
+    if (role.kind === 'home') {
+      this.#persister = new Persister({
+        backing: role.backing,
+        frames,
+        parcels: this.#parcels,
+        merge: (mine, theirs, page) => merged(this.#merges, mine, theirs, page),
+        done: (commit, failure) => {
+          this.#onPersisted(commit, failure)
+        },
+      })
+    }
+    this.#merges = env.plugins.mergeFunctionOf(attributes) ?? laterWins
+    this.manager = protocol.create(this.#site(), {
+      grace: role.kind === 'home' && role.inGrace() ? 'until-ended' : 'none',
+      pageSize,
+      attributes,
+      conflicts: env.plugins.conflictTestOf(attributes),
+      merges: attributes.merge !== '',
+    }) as ConsistencyManager<unknown>
+  }
+
+  #site(): CmSite {
+    const { env, role, uplink } = this.#options
+    const backing = role.kind === 'home' ? role.backing : undefined
+    return {
+      parent: role.kind === 'copy' ? role.parent : undefined,
+      get now(): number {
+        return env.clock.now()
+      },
+      get wallTime(): number {
+        return env.clock.wallTime()
+      },
+      versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
+      isAllocated: (range) => backing?.isAllocated(range) ?? true,
+      siblingSession: (child) => env.session(child)?.id,
+      get parentSession(): number {
+        return uplink()?.id ?? -1
+      },
+      canReach: (sibling) => env.session(sibling)?.connected ?? false,
+    }
+  }
+
+  /** Tells the manager, and performs what it answers. */
+  step(event: CmEvent<unknown>): void {
+    if (!this.#isClosed) this.perform(this.manager.step(event))
+  }
+
+  /** The event of a section's end: its written pages, with what was written in them. */
+  unlock(
+    event: Omit<Extract<CmEvent, { kind: 'unlock' }>, 'kind' | 'parcels'>,
+    written: readonly Parcel[],
+  ): void {
+    const parcels = written.map((parcel) => this.#parcels.add(parcel))
+    this.#stepWith(parcels, { kind: 'unlock', ...event, parcels })
+  }
+
+  perform(effects: readonly CmEffect<unknown>[]): void {
+    if (effects.length > 0) this.#perform({ effects, payloads: noPayloads, after: nothing })
+  }
+
+  /** A message of `crew`. `payloads` belong to this replica. */
+  onMessage(from: SiteId, message: CmMessage, payloads: readonly Uint8Array[]): void {
+    const whole = this.#crewLink?.assemble(from, message, payloads)
+    if (whole === undefined || this.#isClosed) return
+    const effects = this.manager.step({ kind: 'message', from, message: whole.message, parcels: [] })
+    if (effects.length > 0) this.#perform({ effects, payloads: whole.payloads, after: nothing })
+    else this.#options.stepped()
+  }
+
+  /** A message of any other protocol. Throws `protocol-error`. */
+  onPlainMessage(from: SiteId, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
+    const link = this.#starLink
+    if (link === undefined || this.#isClosed) return
+    const message = link.decode(envelope)
+    const parcels = link.unpack(envelope, payloads).map((parcel) => this.#parcels.add(parcel))
+    this.#stepWith(parcels, { kind: 'message', from, message, parcels })
+  }
+
+  /** The way to the home begins anew for the manager; `link` counts how often, in one session. */
+  parentReady(link: number): void {
+    if (this.#starLink !== undefined) this.#starLink.link = link
+    this.step({ kind: 'parent-ready' })
+  }
+
+  forget(peer: SiteId): void {
+    this.#link.forget(peer)
+  }
+
+  close(error: KhazanaError): void {
+    this.#isClosed = true
+    this.#alarm?.cancel()
+    this.commits.close(error)
+    this.#parcels.clear()
+  }
+
+  #stepWith(parcels: readonly ParcelId[], event: CmEvent<unknown>): void {
+    const effects = this.manager.step(event)
+    const after = (): void => {
+      this.#parcels.sweep(parcels)
+    }
+    this.#perform({ effects, payloads: noPayloads, after })
+  }
+
+  // ---- effects ----------------------------------------------------------------------------------------------------
+
+  #perform(batch: Batch): void {
+    if (this.#isClosed) return
+    this.#pending.push(batch)
+    if (this.#isPerforming) return
+    this.#isPerforming = true
+    try {
+      for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
+        for (const effect of next.effects) {
+          // The protocol may be changed by what an effect brought about.
+          if (this.#isOver()) return
+          this.#performOne(effect, next.payloads)
+        }
+        next.after()
+      }
+    } finally {
+      this.#isPerforming = false
+    }
+    this.#options.stepped()
+  }
+
+  #isOver(): boolean {
+    return this.#isClosed
+  }
+
+  #performOne(effect: CmEffect<unknown>, payloads: readonly Uint8Array[]): void {
+    const { frames } = this.#options
+    switch (effect.kind) {
+      case 'send':
+        return this.#link.send(effect.to, effect.message, effect.attach ?? noAttachments)
+      case 'grant':
+        return this.#options.granted(effect.lock)
+      case 'refuse':
+        return this.#options.refused(effect.lock, new KhazanaError(effect.code, effect.message))
+      case 'install': {
+        const bytes = present(payloads[effect.payload], 'a page that is installed came with its bytes')
+        assert(bytes.length === this.#options.descriptor.pageSize, 'a page has the size of a page')
+        frames.set(effect.page, bytes)
+        return
+      }
+      case 'apply':
+        return this.#apply(effect.page, effect.parcel)
+      case 'merge':
+        return this.#merge(effect.page, effect.parcel)
+      case 'keep':
+        return this.#parcels.keep(effect.parcel)
+      case 'forget':
+        return this.#parcels.forget(effect.parcel)
+      case 'drop':
+        return frames.drop(effect.page)
+      case 'break':
+        return this.#options.broken(effect.page)
+      case 'load':
+        return void this.#load(effect.load, effect.range)
+      case 'persist':
+        return present(this.#persister, 'only the home has a log').persist(effect.commit, effect.pages)
+      case 'started':
+        return this.commits.started(effect.commit)
+      case 'ended':
+        return this.commits.ended(effect.commit, effect.ticket, effect.failure)
+      case 'alarm':
+        return this.#setAlarm(effect.at)
+      default:
+        return unreachable(effect)
+    }
+  }
+
+  #apply(page: PageIndex, id: ParcelId): void {
+    const { frames } = this.#options
+    const parcel = this.#parcels.get(id)
+    const frame = frames.get(page)
+    if (parcel.kind === 'page') frames.setShared(page, parcel.bytes)
+    else if (frame !== undefined) frames.setShared(page, changed(frame.bytes, parcel))
+  }
+
+  #merge(page: PageIndex, id: ParcelId): void {
+    const { env, frames } = this.#options
+    const { bytes } = this.#parcels.get(id)
+    const frame = present(frames.get(page), 'a page that is merged is in memory')
+    let result: Uint8Array
+    try {
+      result = merged(this.#merges, frame.bytes, bytes, page)
+    } catch (reason) {
+      env.logger.log('error', 'a page could not be merged: the later write stands', {
+        page,
+        reason: KhazanaError.from(reason).message,
+      })
+      result = bytes
+    }
+    frames.setShared(page, result)
+  }
+
+  /** Never rejects. */
+  async #load(load: number, range: PageRange): Promise<void> {
+    const { frames } = this.#options
+    const pinned: RegionFrame[] = []
+    let failure: KhazanaError | undefined
+    for (let page = range.first; page < range.first + range.count && failure === undefined; page++) {
+      try {
+        pinned.push(await frames.load(page))
+      } catch (reason) {
+        failure = KhazanaError.from(reason)
+      }
+    }
+    const after = (): void => {
+      for (const frame of pinned) frame.pins -= 1
+    }
+    if (this.#isClosed) after()
+    else {
+      const event = { kind: 'loaded', load, failure } as const
+      this.#perform({ effects: this.manager.step(event), payloads: noPayloads, after })
+    }
+  }
+
+  #onPersisted(commit: CommitId, failure: KhazanaError | undefined): void {
+    if (failure === undefined) this.step({ kind: 'durable', commit })
+    else this.step({ kind: 'not-durable', commit, code: failure.code, message: failure.message })
+  }
+
+  #setAlarm(at: number): void {
+    const { clock } = this.#options.env
+    this.#alarm?.cancel()
+    this.#alarm = undefined
+    if (at === Infinity) return
+    this.#alarm = clock.after(Math.max(0, at - clock.now()), () => {
+      this.#alarm = undefined
+      this.step({ kind: 'alarm' })
+    })
+  }
+
+  /** A page that a child was granted cannot be read: it gets the reason instead, and no right. */
+  #onUnreadable(to: SiteId, message: CmMessage, page: PageIndex, error: KhazanaError): void {
+    const { logger } = this.#options.env
+    logger.log('error', 'a page cannot be served', { page, to, code: error.code, reason: error.message })
+    if (message.kind !== 'grant') return
+    // The child had no right to a page whose bytes it needs, and does not hear of the one it was to get.
+    const range: PageRange = { first: page, count: 1 }
+    const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
+    this.step({ kind: 'message', from: to, message: taken, parcels: [] })
+    const { serial } = message
+    this.#link.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message }, [])
+  }
+
+  /** Ends a lock under which nothing was written. */
+  release(pages: PageRange, mode: Parameters<ConsistencyManager['release']>[2], terms = plainTerms): void {
+    this.perform(this.manager.release(pages.first, pages.count, mode, terms))
+  }
+}
