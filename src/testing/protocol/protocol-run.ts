@@ -56,7 +56,9 @@ export class ProtocolRun<M> {
 
   constructor(protocol: ProtocolDefinition<M>, claims: ProtocolClaims, seed: number) {
     const prng = Prng.fromSeed(seed)
-    const plan = drawPlan(prng.fork('plan'))
+    const drawn = drawPlan(prng.fork('plan'))
+    // What was freed is not in what all is merged to.
+    const plan = claims.merge === true ? { ...drawn, frees: false } : drawn
     const clocks = prng.fork('clocks')
     this.#claims = claims
     this.#prng = prng.fork('steps')
