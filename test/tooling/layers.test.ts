@@ -203,7 +203,7 @@ async function violationsOf(root: string, name: string, files: Record<string, st
     await writeFile(join(baseDir, path), text)
   }
   const { forbidden, options } = projectRules()
-  const folders = ['src', 'test', 'bench'].filter((folder) =>
+  const folders = ['src', 'test', 'bench', 'examples'].filter((folder) =>
     Object.keys(files).some((path) => path.startsWith(`${folder}/`)),
   )
   const cruiseOptions: ICruiseOptions = {
