@@ -20,7 +20,7 @@ import type {
 } from '../contract.js'
 import { Backoff } from './backoff.js'
 import { HomeOutbox } from './home-outbox.js'
-import { holderOf, isIdle, isUpToDate, newHomePage } from './home-page.js'
+import { disown, holderOf, isIdle, isUpToDate, newHomePage } from './home-page.js'
 import type { Holder, HomePage, Write } from './home-page.js'
 import { HybridClock, isFarAhead } from './hybrid-clock.js'
 import type { Stamp } from './hybrid-clock.js'
@@ -259,7 +259,10 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
         missing.push(page)
         continue
       }
-      holderOf(this.#page(page), from).sent = stamp
+      const state = this.#page(page)
+      // What it has pushed before was from a copy that it has no more: the answer would not be understood.
+      disown(state, from)
+      holderOf(state, from).sent = stamp
       this.#marked.add(page)
     }
     this.#outbox.gone(this.#effects, from, missing, notAllocated)
@@ -325,9 +328,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     this.#crowded.delete(child)
     this.#underWay.delete(child)
     for (const state of this.#pages.values()) {
-      for (const write of [...state.queue, state.commit?.write]) {
-        if (write?.by === child) write.isAwaited = false
-      }
+      disown(state, child)
       if (state.holders.delete(child)) this.#marked.add(state.page)
     }
   }
