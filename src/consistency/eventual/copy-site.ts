@@ -3,6 +3,7 @@ import type { LockTerms } from '../../address/lock-terms.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { present, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type {
   CmEffect,
@@ -22,7 +23,7 @@ import { CopyOutbox } from './copy-outbox.js'
 import { HybridClock, never } from './hybrid-clock.js'
 import type { Stamp } from './hybrid-clock.js'
 import { LocalLocks } from './local-locks.js'
-import { isForHome, pagesPerMessageMax } from './message.js'
+import { checkAttached, isForHome, pagesPerMessageMax } from './message.js'
 import type { EventualMessage, PushAnswer, StampedPage } from './message.js'
 import type { EventualBug } from './planted-bug.js'
 
@@ -107,8 +108,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
         this.#locks.add(event)
         return this.#askFor(event.range)
       case 'cancel':
-        this.#locks.cancel(event.lock)
-        return
+        return this.#locks.cancel(event.lock)
       case 'unlock':
         return this.#onUnlock(event)
       case 'message':
@@ -192,7 +192,10 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
   // ---- what the home says -----------------------------------------------------------------------------------------
 
   #onMessage(from: SiteId, message: EventualMessage, parcels: readonly ParcelId[]): void {
-    if (from !== this.#site.parent || isForHome(message)) return
+    if (from !== this.#site.parent || isForHome(message)) {
+      throw new KhazanaError('protocol-error', `"${message.kind}" is not for a copy, or not from its home`)
+    }
+    checkAttached(message, parcels.length)
     switch (message.kind) {
       case 'update':
         message.pages.forEach((stamped, index) => this.#onUpdate(stamped, parcels[index]))
@@ -266,7 +269,6 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
     const { page, stamp, result } = answer
     const copy = this.#copies.get(page)
     if (copy?.pushing !== answer.pushed) return
-    if (result === 'replaced' && parcel === undefined) return
     this.#endPush(copy)
     if (result === 'failed') {
       copy.isWritten = true

@@ -300,9 +300,11 @@ export class ProtocolRun<M> {
     const before = this.#look(homeName)
     world.quiesce()
     const end = world.now + healMsMax
-    for (world.settle(); !world.isQuiet(); world.settleFor(healStepMs)) {
+    world.settle()
+    while (!world.isQuiet()) {
       const loud = world.sites.filter(({ manager }) => !manager.isQuiet()).map(({ name }) => name)
       demand(world.now < end, `after quiesce, ${loud.join(', ')} never comes to rest`)
+      world.settleFor(healStepMs)
     }
     const stored = new Map<PageIndex, Uint8Array>()
     for (let page = 0 as PageIndex; page < world.pages; page++) stored.set(page, world.storage.bytesOf(page))
@@ -388,12 +390,8 @@ export class ProtocolRun<M> {
       return [{ name: section.name, claim, from: section.openOrder, until: section.closeOrder ?? Infinity }]
     })
     const found = findConflict(held, excludes(this.#claims, test))
-    if (found === undefined) return
-    const [one, other] = found.map(({ name, claim }) => `${name} (${claim.mode})`)
-    demand(
-      false,
-      `${one ?? ''} and ${other ?? ''} were open at once, where writes are ${this.#claims.writes}`,
-    )
+    const names = found?.map(({ name, claim }) => `${name} (${claim.mode})`).join(' and ') ?? ''
+    demand(names === '', `${names} were open at once, where writes are ${this.#claims.writes}`)
   }
 }
 
