@@ -40,15 +40,15 @@ export function protocolWith(bug: PlantedBug): AnyProtocol {
   const [preset, name] = partsOf(bug)
   switch (preset) {
     case 'strict':
-      return crewWith(name as CrewBug)
+      return crewWith(name)
     case 'release':
-      return releaseWith(name as CopiesBug)
+      return releaseWith(name)
     case 'bounded':
-      return boundedWith(name as CopiesBug)
+      return boundedWith(name)
     case 'objects':
-      return crewObjectsWith(name as CopiesBug)
+      return crewObjectsWith(name)
     case 'eventual':
-      return eventualWith(name as EventualBug)
+      return eventualWith(name)
     default:
       return unreachable(preset)
   }
