@@ -41,22 +41,45 @@ export type Khazana = KhazanaClient
 
 export { formatAddress, parseAddress } from './address/address.js'
 export type { Address } from './address/address.js'
+export { nextVersion } from './address/page.js'
+export type { PageIndex, PageRange, Version } from './address/page.js'
 export type { AttributeSettings } from './address/attributes.js'
 export type { ConsistencySettings } from './address/consistency-settings.js'
 export type { ConsistencyPreset, ConsistencyVector } from './address/consistency-vector.js'
 export type { RegionAttributes, RegionDescriptor } from './address/descriptor.js'
+export type { SiteId } from './address/identity.js'
 export type { LockDemands } from './address/lock-demands.js'
 export type { LockMode } from './address/lock-mode.js'
-export type { Staleness } from './address/lock-terms.js'
+export type { LockTerms, Staleness } from './address/lock-terms.js'
 export type { ByteRange } from './address/range.js'
 export type { ReserveOptions } from './client/khazana.js'
 export type { LockOptions, Region } from './client/region.js'
-export type { AnyProtocol, ConflictTest, LockClaim, MergeFunction } from './consistency/contract.js'
+export type {
+  AnyProtocol,
+  Attachment,
+  CmEffect,
+  CmEvent,
+  CmOptions,
+  CmSite,
+  CommitId,
+  CommittedPage,
+  ConflictTest,
+  ConsistencyManager,
+  EvictAnswer,
+  LockClaim,
+  LockId,
+  MergeFunction,
+  MessageCodec,
+  PageView,
+  ParcelId,
+  ProtocolDefinition,
+} from './consistency/contract.js'
+export { jsonCodec } from './consistency/json-codec.js'
 export type { PluginOptions } from './consistency/plugins.js'
 export type { Logger, LogLevel } from './io/logger.js'
 export type { WaitOptions } from './node/deadline.js'
 export type { LockContext } from './node/replica/lock-context.js'
 export type { Change, Dropped, Watch, WatchEvent, WatchOptions, Writer } from './node/watch/watch.js'
-export { errorCodes, KhazanaError } from './stdx/errors.js'
+export { errorCodes, isErrorCode, KhazanaError } from './stdx/errors.js'
 export type { ErrorCode } from './stdx/errors.js'
 export type { NodeEntry, NodeStatus, RegionStat } from './wire/message.js'

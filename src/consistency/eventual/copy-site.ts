@@ -3,6 +3,7 @@ import type { LockTerms } from '../../address/lock-terms.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { present, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type {
   CmEffect,
@@ -22,7 +23,7 @@ import { CopyOutbox } from './copy-outbox.js'
 import { HybridClock, never } from './hybrid-clock.js'
 import type { Stamp } from './hybrid-clock.js'
 import { LocalLocks } from './local-locks.js'
-import { isForHome, pagesPerMessageMax } from './message.js'
+import { checkAttached, isForHome, pagesPerMessageMax } from './message.js'
 import type { EventualMessage, PushAnswer, StampedPage } from './message.js'
 import type { EventualBug } from './planted-bug.js'
 
@@ -107,8 +108,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
         this.#locks.add(event)
         return this.#askFor(event.range)
       case 'cancel':
-        this.#locks.cancel(event.lock)
-        return
+        return this.#locks.cancel(event.lock)
       case 'unlock':
         return this.#onUnlock(event)
       case 'message':
@@ -191,8 +191,16 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
 
   // ---- what the home says -----------------------------------------------------------------------------------------
 
+  /*
+   * What is said of a page that is not here, and that nobody asked for, has crossed a word of either side that there is no
+   * copy. The home may count on one all the same, where a push was on its way: it is told again.
+   */
+
   #onMessage(from: SiteId, message: EventualMessage, parcels: readonly ParcelId[]): void {
-    if (from !== this.#site.parent || isForHome(message)) return
+    if (from !== this.#site.parent || isForHome(message)) {
+      throw new KhazanaError('protocol-error', `"${message.kind}" is not for a copy, or not from its home`)
+    }
+    checkAttached(message, parcels.length)
     switch (message.kind) {
       case 'update':
         message.pages.forEach((stamped, index) => this.#onUpdate(stamped, parcels[index]))
@@ -218,8 +226,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
     const { now } = this.#site
     const known = this.#copies.get(page)
     const asked = this.#asked.get(page)
-    // It crossed a word that this site has the page no more.
-    if (known === undefined && asked === undefined) return
+    if (known === undefined && asked === undefined) return this.#outbox.drop(page)
     this.#outbox.ack({ page, stamp })
     if (known !== undefined) {
       known.freshAt = known.toldAt
@@ -265,8 +272,8 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
   #onPushed(answer: PushAnswer, parcel: ParcelId | undefined): void {
     const { page, stamp, result } = answer
     const copy = this.#copies.get(page)
+    if (copy === undefined && !this.#asked.has(page)) return this.#outbox.drop(page)
     if (copy?.pushing !== answer.pushed) return
-    if (result === 'replaced' && parcel === undefined) return
     this.#endPush(copy)
     if (result === 'failed') {
       copy.isWritten = true

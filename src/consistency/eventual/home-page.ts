@@ -82,3 +82,12 @@ export function holderOf(state: HomePage, child: SiteId): Holder {
 export function isUpToDate(state: HomePage, holder: Holder): boolean {
   return holder.overruled === undefined && holder.sent === state.stamp
 }
+
+/** What the child has pushed stands, but the child does not wait for the answer. */
+export function disown(state: HomePage, child: SiteId): void {
+  for (const write of [...state.queue, state.commit?.write]) {
+    if (write?.by === child) write.isAwaited = false
+  }
+  const holder = state.holders.get(child)
+  if (holder !== undefined) holder.overruled = undefined
+}

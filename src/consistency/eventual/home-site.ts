@@ -4,6 +4,7 @@ import type { LockTerms } from '../../address/lock-terms.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { present, unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type {
   CmEffect,
@@ -19,12 +20,12 @@ import type {
 } from '../contract.js'
 import { Backoff } from './backoff.js'
 import { HomeOutbox } from './home-outbox.js'
-import { holderOf, isIdle, isUpToDate, newHomePage } from './home-page.js'
+import { disown, holderOf, isIdle, isUpToDate, newHomePage } from './home-page.js'
 import type { Holder, HomePage, Write } from './home-page.js'
 import { HybridClock, isFarAhead } from './hybrid-clock.js'
 import type { Stamp } from './hybrid-clock.js'
 import { LocalLocks } from './local-locks.js'
-import { isForHome, pagesPerMessageMax } from './message.js'
+import { checkAttached, isForHome, pagesPerMessageMax } from './message.js'
 import type { EventualMessage, HeldPage, PushedPage } from './message.js'
 import type { EventualBug } from './planted-bug.js'
 
@@ -121,6 +122,8 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   }
 
   #finish(): readonly CmEffect<EventualMessage>[] {
+    // Whoever takes a page's storage away comes before what would be written to it next.
+    this.#locks.serve(this.#effects)
     for (const page of this.#marked) this.#pump(page)
     this.#marked.clear()
     this.#persistStarting()
@@ -137,7 +140,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       case 'lock':
         return this.#onLock(event)
       case 'cancel':
-        return this.#onCancel(event.lock)
+        return this.#locks.cancel(event.lock)
       case 'unlock':
         return this.#onUnlock(event)
       case 'message':
@@ -198,12 +201,6 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     else this.#effects.push({ kind: 'refuse', lock, ...notAllocated })
   }
 
-  #onCancel(lock: Extract<CmEvent, { kind: 'cancel' }>['lock']): void {
-    const range = this.#locks.cancel(lock)
-    // It may have been to have the pages alone, and pushes waited for that.
-    if (range !== undefined) this.#markRange(range)
-  }
-
   #onUnlock(event: Extract<CmEvent<EventualMessage>, { kind: 'unlock' }>): void {
     const { range, mode, terms, written, parcels, ticket } = event
     written.forEach((page, index) => this.#accept(page, parcels[index]))
@@ -235,7 +232,10 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   // ---- what children say ------------------------------------------------------------------------------------------
 
   #onMessage(from: SiteId, message: EventualMessage, parcels: readonly ParcelId[]): void {
-    if (!isForHome(message)) return
+    if (!isForHome(message)) {
+      throw new KhazanaError('protocol-error', `"${message.kind}" is only for the home to say`)
+    }
+    checkAttached(message, parcels.length)
     switch (message.kind) {
       case 'hold':
         return this.#onHold(from, message.pages)
@@ -259,7 +259,10 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
         missing.push(page)
         continue
       }
-      holderOf(this.#page(page), from).sent = stamp
+      const state = this.#page(page)
+      // What it has pushed before was from a copy that it has no more: the answer would not be understood.
+      disown(state, from)
+      holderOf(state, from).sent = stamp
       this.#marked.add(page)
     }
     this.#outbox.gone(this.#effects, from, missing, notAllocated)
@@ -325,9 +328,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     this.#crowded.delete(child)
     this.#underWay.delete(child)
     for (const state of this.#pages.values()) {
-      for (const write of [...state.queue, state.commit?.write]) {
-        if (write?.by === child) write.isAwaited = false
-      }
+      disown(state, child)
       if (state.holders.delete(child)) this.#marked.add(state.page)
     }
   }
@@ -344,7 +345,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
 
   #startCommit(state: HomePage): void {
     const { page } = state
-    if (this.#locks.pins(page)?.seized === true || this.#locks.isSeizeWanted(page)) return
+    if (this.#locks.pins(page)?.seized === true) return
     while (state.commit === undefined) {
       const write = this.#takeNext(state)
       if (write === undefined) return
@@ -475,14 +476,12 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     this.#outbox.answer(write.by, { page, pushed: write.stamp, stamp, result: 'kept' })
   }
 
-  /** Nothing of it happened, nor of what was handed to storage later. Who pushed it has it still, and so has the home. */
+  /** Nothing of it happened. Who pushed it has it still, and so has the home. Those behind it are told of, too. */
   #onNotDurable(commit: CommitId): void {
-    if (!this.#commits.has(commit)) return
-    for (const [open, states] of this.#commits) {
-      if (open < commit) continue
-      this.#commits.delete(open)
-      for (const state of states) this.#unsettle(state)
-    }
+    const states = this.#commits.get(commit)
+    if (states === undefined) return
+    this.#commits.delete(commit)
+    for (const state of states) this.#unsettle(state)
     this.#storing.failed(this.#site.now)
     this.#setAlarm()
   }

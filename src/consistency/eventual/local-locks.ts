@@ -72,11 +72,8 @@ export class LocalLocks {
     this.#waiting.set(request.lock, request)
   }
 
-  /** Answers what the lock was on, if it waited. */
-  cancel(lock: LockId): PageRange | undefined {
-    const range = this.#waiting.get(lock)?.range
+  cancel(lock: LockId): void {
     this.#waiting.delete(lock)
-    return range
   }
 
   /** Grants what can be granted. */
@@ -118,14 +115,6 @@ export class LocalLocks {
     for (const { range } of this.#waiting.values()) {
       for (let page = range.first; page < range.first + range.count; page++) yield page
     }
-  }
-
-  /** Whether a lock waits that is to have the page alone. */
-  isSeizeWanted(page: PageIndex): boolean {
-    for (const { range, terms } of this.#waiting.values()) {
-      if (terms.seize && page >= range.first && page < range.first + range.count) return true
-    }
-    return false
   }
 
   waitingAt(page: PageIndex): number {

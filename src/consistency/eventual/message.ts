@@ -1,4 +1,5 @@
 import type { PageIndex } from '../../address/page.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Stamp } from './hybrid-clock.js'
 
@@ -66,4 +67,17 @@ export function isForHome(message: EventualMessage): message is ToHome {
   return (
     message.kind === 'hold' || message.kind === 'push' || message.kind === 'ack' || message.kind === 'drop'
   )
+}
+
+/** How many whole pages go along. */
+function attachedCount(message: EventualMessage): number {
+  if (message.kind === 'push' || message.kind === 'update') return message.pages.length
+  return message.kind === 'pushed' ? message.pages.filter(({ result }) => result === 'replaced').length : 0
+}
+
+/** Throws `protocol-error` unless the message came with as many pages as it says. */
+export function checkAttached(message: EventualMessage, attached: number): void {
+  const wanted = attachedCount(message)
+  if (attached === wanted) return
+  throw new KhazanaError('protocol-error', `"${message.kind}" with ${attached} pages attached, not ${wanted}`)
 }

@@ -289,7 +289,7 @@ export class ProtocolWorld<M> {
         const { first, count } = seizure.range
         const isMeeting =
           section.range.first < first + count && first < section.range.first + section.range.count
-        const isBound = site.isValid && site.manager.needsLease(section.mode)
+        const isBound = site.isValid && site.manager.needsLease(section.mode, section.request.terms)
         demand(
           !isMeeting || !isBound,
           `the home grants ${seizure.name}, to free ${wordsOfRange(seizure.range)}, while ${section.name} is open`,
@@ -566,7 +566,7 @@ export class ProtocolWorld<M> {
   /** Sections that need a lease cannot be used from here on. */
   #lapse(site: ProtocolSite<M>): void {
     for (const section of site.sections) {
-      if (section.state === 'open' && site.manager.needsLease(section.mode))
+      if (section.state === 'open' && site.manager.needsLease(section.mode, section.request.terms))
         section.closeOrder ??= this.nextOrder()
     }
   }

@@ -1,3 +1,4 @@
+import { plainTerms } from '../../../address/lock-terms.js'
 import type { LockMode } from '../../../address/lock-mode.js'
 import type { LockTerms } from '../../../address/lock-terms.js'
 import type { ProtocolDefinition } from '../../../consistency/contract.js'
@@ -42,7 +43,7 @@ export class Stage<M> {
 
   /** Whether a lock of the mode can be had, and used, while the home cannot be reached. */
   isFree(mode: LockMode): boolean {
-    return !this.world.site('A').manager.needsLease(mode)
+    return !this.world.site('A').manager.needsLease(mode, plainTerms)
   }
 
   /** Asks for a lock and waits for it. */
