@@ -1,7 +1,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { plantedBugs } from '../src/consistency/crew/planted-bug.js'
-import type { PlantedBug } from '../src/consistency/crew/planted-bug.js'
 import { KhazanaError } from '../src/stdx/errors.js'
+import { plantedBugs } from '../src/testing/khazana/planted-bugs.js'
+import type { PlantedBug } from '../src/testing/khazana/planted-bugs.js'
+import { simPresets } from '../src/testing/khazana/sim-preset.js'
+import type { SimPreset } from '../src/testing/khazana/sim-preset.js'
 import { LineFile } from './line-file.js'
 import { runSeed } from './run-seed.js'
 import { describeSeed, explainFailure } from './seed-text.js'
@@ -12,6 +14,7 @@ import { Summary } from './summary.js'
 interface Options {
   readonly seed: SeedRange
   readonly ops: number
+  readonly preset?: SimPreset
   readonly history?: string
   readonly plantedBug?: PlantedBug
   readonly trace?: string
@@ -24,14 +27,16 @@ const operationsDefault = 500
 
 const help = `
 Each seed is a whole cluster in one process: real nodes, clients and stores on simulated clocks, disks and links. It says
-what goes wrong and when; the same seed does the same again. At the end, what clients saw is judged: every read is
-explained by one order of all writes, nothing acknowledged is lost, all directories agree, and all clients got on.
+what goes wrong and when; the same seed does the same again. At the end, what clients saw is judged by what each region
+promises: of a strict one, that every read is explained by one order of all writes. Nothing acknowledged is lost, all
+directories agree, all copies are the same at rest, and all clients got on.
 
 Examples:
   npm run sim -- --seed 7
   npm run sim -- --seed 1..200 --ops 1000
   npm run sim -- --seed 7 --history seed-7.jsonl        # what clients did, for another checker
-  npm run sim -- --seed 1..50 --planted-bug forget-a-sharer
+  npm run sim -- --seed 1..100 --preset switch          # regions whose consistency is changed while they are used
+  npm run sim -- --seed 1..50 --planted-bug strict:forget-a-sharer
 
 Exit status: 0 all seeds passed, 1 one failed, 2 not understood.`
 
@@ -60,6 +65,11 @@ function makeProgram(): Command {
     .description('Run simulated clusters under faults, and judge what their clients saw.')
     .option('--seed <n|a..b>', 'one seed, or all from A to B', asSeeds, { first: 1, last: 20 })
     .option('--ops <m>', 'client operations for each seed', operationsArgument, operationsDefault)
+    .addOption(
+      new Option('--preset <name>', 'what regions there are; drawn from the seed unless told').choices(
+        simPresets,
+      ),
+    )
     .option('--history <file>', 'write what clients did: one JSON object a line for each operation')
     .addOption(
       new Option(
@@ -78,14 +88,14 @@ function makeProgram(): Command {
 }
 
 /** The exit status. */
-async function runAll({ seed: seeds, ops, plantedBug, json, ...options }: Options): Promise<number> {
+async function runAll({ seed: seeds, ops, preset, plantedBug, json, ...options }: Options): Promise<number> {
   const summary = new Summary()
   const say = (text: string): void =>
     void (json === true ? process.stderr : process.stdout).write(`${text}\n`)
   const reports: unknown[] = []
   for (const seed of seedsOf(seeds)) {
     using trace = options.trace === undefined ? undefined : LineFile.create(options.trace)
-    const { report, realMs } = await runSeed({ seed, operations: ops, plantedBug, trace: trace?.add })
+    const { report, realMs } = await runSeed({ seed, operations: ops, preset, plantedBug, trace: trace?.add })
     summary.add(report)
     const { history, ...rest } = report
     if (json === true) reports.push(rest)
@@ -95,7 +105,7 @@ async function runAll({ seed: seeds, ops, plantedBug, json, ...options }: Option
       for (const operation of history) file.add(JSON.stringify(operation))
     }
     if (report.failure !== undefined) {
-      say(explainFailure(report.seed, report.failure, { operations: ops, plantedBug }))
+      say(explainFailure(report.seed, report.failure, { operations: ops, preset, plantedBug }))
       if (options.keepGoing !== true) break
     }
   }

@@ -1,4 +1,5 @@
-import type { PlantedBug } from '../src/consistency/crew/planted-bug.js'
+import type { PlantedBug } from '../src/testing/khazana/planted-bugs.js'
+import type { SimPreset } from '../src/testing/khazana/sim-preset.js'
 import { simulateKhazana } from '../src/testing/khazana/simulate-khazana.js'
 import type { SimReport } from '../src/testing/sim-runner.js'
 import type { TraceSink } from '../src/testing/trace.js'
@@ -6,6 +7,7 @@ import type { TraceSink } from '../src/testing/trace.js'
 export interface SeedOptions {
   readonly seed: number
   readonly operations: number
+  readonly preset: SimPreset | undefined
   readonly plantedBug: PlantedBug | undefined
   readonly trace: TraceSink | undefined
 }
@@ -14,11 +16,12 @@ export interface SeedOptions {
 export async function runSeed(
   options: SeedOptions,
 ): Promise<{ readonly report: SimReport; readonly realMs: number }> {
-  const { seed, operations, plantedBug, trace } = options
+  const { seed, operations, preset, plantedBug, trace } = options
   const started = performance.now()
   const report = await simulateKhazana({
     seed,
     operations,
+    ...(preset === undefined ? {} : { preset }),
     ...(plantedBug === undefined ? {} : { plantedBug }),
     ...(trace === undefined ? {} : { traceSink: trace }),
   })

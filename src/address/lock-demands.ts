@@ -1,4 +1,4 @@
-import { checkObject, checkText } from '../stdx/checks.js'
+import { checkObject, checkOneOf, checkText } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { stalenessOver } from './consistency-settings.js'
 import type { StalenessSettings } from './consistency-settings.js'
@@ -15,6 +15,10 @@ export interface LockDemands {
    * says. `fresh`: not at all, which a region with `bounded` consistency asks its home for.
    */
   readonly staleness?: StalenessSettings | 'fresh' | undefined
+  /** `live`: to see changes that arrive while the lock is open. */
+  readonly isolation?: 'snapshot' | 'live' | undefined
+  /** `read-only`: where the region is `bounded`, to read what is here, whatever its age, while the home cannot be reached. */
+  readonly failure?: ConsistencyVector['failure'] | undefined
 }
 
 export const lockTagCharsMax = 256
@@ -33,8 +37,12 @@ export function termsOf(
   const tag = demands?.tag === undefined ? '' : checkTag(demands.tag)
   const staleness =
     demands?.staleness === undefined ? undefined : checkOverride(demands.staleness, consistency)
-  if (tag === '' && staleness === undefined) return undefined
-  return { offset: range.offset, length: range.length, tag, staleness, seize: false }
+  const isolation =
+    demands?.isolation === undefined ? undefined : checkIsolation(demands.isolation, consistency)
+  const failure = demands?.failure === undefined ? undefined : checkFailure(demands.failure, consistency)
+  const isPlain = tag === '' && staleness === undefined && isolation === undefined && failure === undefined
+  if (isPlain) return undefined
+  return { offset: range.offset, length: range.length, tag, staleness, isolation, failure, seize: false }
 }
 
 /**
@@ -60,6 +68,37 @@ export function checkOverride(
       if (isTighter(wanted, staleness)) throw nobodyKnows()
       return undefined
   }
+}
+
+/** Undefined: as the region says. A `strict` region serves more than is asked. */
+function checkIsolation(wanted: 'snapshot' | 'live', { isolation }: ConsistencyVector): 'live' | undefined {
+  checkOneOf(wanted, ['snapshot', 'live'], 'the isolation of a lock')
+  if (wanted === 'snapshot' && isolation === 'live') {
+    throw new KhazanaError(
+      'invalid-argument',
+      "a lock may only be content with less isolation than its region's, which is 'live' already: change the region's consistency",
+    )
+  }
+  return wanted === 'live' ? 'live' : undefined
+}
+
+/** Undefined: as the region says. */
+function checkFailure(
+  wanted: ConsistencyVector['failure'],
+  { failure, synchronization }: ConsistencyVector,
+): 'read-only' | undefined {
+  checkOneOf(
+    wanted,
+    ['refuse', 'read-only', 'available'],
+    'what a lock does while the home cannot be reached',
+  )
+  if (wanted === failure) return undefined
+  if (wanted === 'read-only' && synchronization === 'bounded') return 'read-only'
+  const region = `in a region with failure '${failure}' and synchronization '${synchronization}'`
+  throw new KhazanaError(
+    'invalid-argument',
+    `a lock cannot have failure '${wanted}' ${region}: only 'bounded' regions can read on, with 'read-only'`,
+  )
 }
 
 function demandOver(base: Staleness, demand: StalenessSettings): Staleness {

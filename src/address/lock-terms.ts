@@ -10,6 +10,10 @@ export interface LockTerms {
   readonly tag: string
   /** How old what is read may be; undefined: as the region says. */
   readonly staleness: Staleness | undefined
+  /** Whether the lock goes on while the home cannot be reached, with what is here; undefined: as the region says. */
+  readonly failure?: 'read-only' | undefined
+  /** Whether the lock sees changes that arrive; undefined: as the region says. */
+  readonly isolation?: 'live' | undefined
   /** Whether storage is to be taken away: nobody may use the pages, nor a copy of them, until the lock ends. */
   readonly seize: boolean
 }

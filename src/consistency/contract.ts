@@ -52,10 +52,10 @@ export interface ConsistencyManager<M = CrewMessage> {
   /** Whether the page's frame holds bytes that are still on their way to stable storage. */
   isUnsettled(page: PageIndex): boolean
   /**
-   * Whether locks of this mode may be granted and used only under a valid lease. Where not, they go on while the home
-   * cannot be reached.
+   * Whether locks of this mode on these terms may be granted and used only under a valid lease. Where not, they go on while
+   * the home cannot be reached.
    */
-  needsLease(mode: LockMode): boolean
+  needsLease(mode: LockMode, terms: LockTerms): boolean
   /**
    * After a `quiesce`: whether nothing of this site's is on its way to the home any more, nor, at the home, to stable
    * storage or to a child.

@@ -11,7 +11,10 @@ import { KhazanaError } from '../stdx/errors.js'
  * - `complete: null` (and `completeOrder: null`): the outcome is unknown. A write may take effect at any time after its
  *   invocation, once, or never. Reads of unknown outcome say nothing and are recorded as `ok: false`.
  * - `ok: false`: known not to have happened; to be ignored. All others are `ok: true`, unknown writes too.
- * - A write with `old` read that value first and wrote `value` in the same critical section: nothing came between.
+ * - A write with `old` read that value first and wrote `value` in the same critical section: nothing came between, unless
+ *   its lock kept nobody out.
+ * - A key may be a set instead, if its region merges: then each write adds its value, and a read is of all values that are
+ *   there, with a blank between them.
  */
 export interface Operation {
   /** Who asked; its operations may overlap. */
@@ -25,14 +28,22 @@ export interface Operation {
   readonly invoke: number
   readonly complete: number | null
   readonly ok: boolean
+  /** Only for a read that might be behind: how far it allowed that. */
+  readonly bound?: ReadBound
   readonly invokeOrder: number
   readonly completeOrder: number | null
 }
 
+/** Milliseconds of true time, and versions of the page; null is no bound. */
+export interface ReadBound {
+  readonly ms: number | null
+  readonly versions: number | null
+}
+
 /** An operation in progress. It ends once; one that never ends is unknown. */
 export interface OpenOperation {
-  /** A read with what it saw. */
-  read(value: string | null): void
+  /** A read with what it saw; `bound` where that might be behind. */
+  read(value: string | null, bound?: ReadBound): void
   /** A write that was acknowledged; `old` where it read first. */
   wrote(old?: string | null): void
   /** It is known not to have happened. */
@@ -101,9 +112,10 @@ export class HistoryRecorder {
       if (old !== undefined) draft.old = old
     }
     return {
-      read: (value) =>
+      read: (value, bound) =>
         once(() => {
           draft.value = value
+          if (bound !== undefined) draft.bound = bound
           draft.ok = true
           complete()
         }),
@@ -161,10 +173,17 @@ function isOperation(parsed: unknown): parsed is Operation {
     typeof one.invoke === 'number' &&
     isNumberOrNull(one.complete) &&
     typeof one.ok === 'boolean' &&
+    (one.bound === undefined || isBound(one.bound)) &&
     typeof one.invokeOrder === 'number' &&
     isNumberOrNull(one.completeOrder) &&
     (one.complete === null) === (one.completeOrder === null)
   )
+}
+
+function isBound(parsed: unknown): boolean {
+  if (typeof parsed !== 'object' || parsed === null) return false
+  const { ms, versions } = parsed as Readonly<Record<keyof ReadBound, unknown>>
+  return (ms === null || typeof ms === 'number') && (versions === null || typeof versions === 'number')
 }
 
 /** One operation in words. */

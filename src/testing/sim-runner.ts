@@ -38,8 +38,9 @@ export interface SimOptions {
 }
 
 export interface SimFailure {
-  /** `check`: the workload's own. `undecided`: a history that the checker cannot judge counts as a failure. */
-  readonly kind: SimulationErrorKind | 'linearizability' | 'undecided' | 'check' | 'workload-failed'
+  /** `consistency`: by the workload's own judgement. `check`: what else it found wrong. `undecided`: a history that the checker cannot judge counts as a failure. */
+  readonly kind:
+    SimulationErrorKind | 'linearizability' | 'consistency' | 'undecided' | 'check' | 'workload-failed'
   readonly message: string
 }
 
@@ -116,8 +117,9 @@ async function runWhilePending(world: SimWorld, done: Promise<void>, untilMs: nu
 }
 
 function judge(workload: Workload, stage: Stage): SimFailure | undefined {
-  const verdict = checkLinearizability(stage.history.operations())
-  if (verdict.kind === 'violation') return { kind: 'linearizability', message: verdict.explanation }
+  const verdict = workload.judge?.(stage) ?? checkLinearizability(stage.history.operations())
+  const kind = workload.judge === undefined ? 'linearizability' : 'consistency'
+  if (verdict.kind === 'violation') return { kind, message: verdict.explanation }
   const complaints = workload.check(stage)
   if (complaints.length > 0) return { kind: 'check', message: complaints.join('\n') }
   return verdict.kind === 'undecided' ? { kind: 'undecided', message: verdict.explanation } : undefined

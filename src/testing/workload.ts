@@ -1,6 +1,7 @@
 import type { Prng } from '../stdx/prng.js'
 import type { FaultTargets } from './fault-injector.js'
 import type { HistoryRecorder } from './history.js'
+import type { Verdict } from './linearizability.js'
 import type { SimWorld } from './sim-world.js'
 
 /** What a workload works with. */
@@ -29,6 +30,8 @@ export interface Workload {
   run(stage: Stage): Promise<void>
   /** Once clients are through and faults are healed: waits until nothing is on the way any more. */
   settle(stage: Stage): Promise<void>
-  /** What is wrong now, in words; empty when all is well. Linearizability is checked by the runner. */
+  /** What is wrong now, in words; empty when all is well. */
   check(stage: Stage): readonly string[]
+  /** Whether what clients saw is what was promised; that the history is linearizable, unless told. */
+  judge?(stage: Stage): Verdict
 }

@@ -6,7 +6,15 @@ import { resolveVector } from '../../src/address/consistency-settings.js'
 import { presets } from '../../src/address/consistency-vector.js'
 
 const range = { offset: 10, length: 20 }
-const plain = { offset: 10, length: 20, tag: '', staleness: undefined, seize: false }
+const plain = {
+  offset: 10,
+  length: 20,
+  tag: '',
+  staleness: undefined,
+  isolation: undefined,
+  failure: undefined,
+  seize: false,
+}
 const fresh = { ms: 0, versions: 0 }
 const bounded = resolveVector({ preset: 'bounded', staleness: { ms: 100, versions: 5 } })
 
@@ -51,6 +59,36 @@ describe('the terms of a lock', () => {
       )
     }
     refuses({ staleness: { ms: -1 } }, /^staleness\.ms/)
+  })
+})
+
+describe('what else one lock may be content with', () => {
+  test('is to see changes as they arrive, and to read on while cut off, where its region could do so', () => {
+    const live = termsOf(range, { isolation: 'live' }, presets.release)
+    assert.equal(live?.isolation, 'live')
+    const cutOff = termsOf(range, { failure: 'read-only' }, presets.bounded)
+    assert.equal(cutOff?.failure, 'read-only')
+    // What the region says already is nothing to say.
+    assert.equal(termsOf(range, { isolation: 'snapshot', failure: 'refuse' }, presets.bounded), undefined)
+  })
+
+  test('is never more than its region promises', () => {
+    const lively = resolveVector({ preset: 'release', isolation: 'live' })
+    assert.throws(
+      () => termsOf(range, { isolation: 'snapshot' }, lively),
+      /may only be content with less isolation/,
+    )
+    for (const [failure, vector] of [
+      ['read-only', presets.strict],
+      ['read-only', presets.release],
+      ['available', presets.bounded],
+      ['refuse', presets.eventual],
+      ['refuse', resolveVector({ preset: 'bounded', failure: 'read-only' })],
+    ] as const) {
+      assert.throws(() => termsOf(range, { failure }, vector), { code: 'invalid-argument' })
+    }
+    const wrong = { isolation: 'dirty' } as unknown as LockDemands
+    assert.throws(() => termsOf(range, wrong, presets.release), /the isolation of a lock must be/)
   })
 })
 

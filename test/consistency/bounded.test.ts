@@ -1,3 +1,4 @@
+import { plainTerms } from '../../src/address/lock-terms.js'
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { readCell, writeCell } from '../../src/testing/protocol/cells.js'
@@ -130,8 +131,8 @@ describe('bounded', () => {
 
   it('reads on without the home until the bound', () => {
     const world = boundedWorld()
-    assert.equal(world.site('A').manager.needsLease('read'), false)
-    assert.equal(world.site('A').manager.needsLease('write'), true)
+    assert.equal(world.site('A').manager.needsLease('read', plainTerms), false)
+    assert.equal(world.site('A').manager.needsLease('write', plainTerms), true)
     assert.equal(seenBy(world, 'A', 0, 0), 0)
     world.lose('A')
     const within = world.lock('A', 'read', 0)
@@ -150,7 +151,7 @@ describe('bounded', () => {
     const world = boundedWorld({
       vector: { failure: 'read-only', staleness: { ms: 1000, versions: 0 } },
     })
-    assert.equal(world.site('A').manager.needsLease('read'), false)
+    assert.equal(world.site('A').manager.needsLease('read', plainTerms), false)
     assert.equal(seenBy(world, 'A', 0, 0), 0)
     world.tick(5000)
     const waiting = world.lock('A', 'read', 0)

@@ -33,7 +33,7 @@ describe('a simulated cluster', () => {
     let acknowledged = 0
     const faults = new Set<string>()
     for (let seed = 1; seed <= seeds; seed++) {
-      const report = await simulateKhazana({ seed, operations })
+      const report = await simulateKhazana({ preset: 'strict', seed, operations })
       assert.ok(report.ok, explain(report))
       acknowledged += report.acknowledged
       for (const kind of Object.keys(report.faults)) faults.add(kind)
@@ -45,15 +45,15 @@ describe('a simulated cluster', () => {
 
   it('keeps them where they were once broken', async () => {
     for (const [seed, count] of regressions) {
-      const report = await simulateKhazana({ seed, operations: count })
+      const report = await simulateKhazana({ preset: 'strict', seed, operations: count })
       assert.ok(report.ok, explain(report))
     }
   })
 
   it('does the same again from the same seed, and something else from another', async () => {
-    const first = await simulateKhazana({ seed: 11, operations: 200 })
-    const again = await simulateKhazana({ seed: 11, operations: 200 })
-    const other = await simulateKhazana({ seed: 12, operations: 200 })
+    const first = await simulateKhazana({ preset: 'strict', seed: 11, operations: 200 })
+    const again = await simulateKhazana({ preset: 'strict', seed: 11, operations: 200 })
+    const other = await simulateKhazana({ preset: 'strict', seed: 12, operations: 200 })
     assert.equal(first.traceHash, again.traceHash)
     assert.deepEqual(first.history, again.history)
     assert.notEqual(first.traceHash, other.traceHash)

@@ -23,7 +23,7 @@ describe('a simulated cluster with a bug planted in its protocol', () => {
       for (let seed = 1; seed <= seedsMax; seed++) {
         for (const faults of [undefined, powerCuts]) {
           const plan = faults === undefined ? {} : { faults }
-          const report = await simulateKhazana({ seed, operations, plantedBug, ...plan })
+          const report = await simulateKhazana({ preset: 'strict', seed, operations, plantedBug, ...plan })
           if (report.ok) continue
           t.diagnostic(`caught at seed ${seed} as ${report.failure?.kind}`)
           return
@@ -35,7 +35,7 @@ describe('a simulated cluster with a bug planted in its protocol', () => {
 
   it('is found right with none, under the same power cuts', async () => {
     for (let seed = 1; seed <= 5; seed++) {
-      const report = await simulateKhazana({ seed, operations, faults: powerCuts })
+      const report = await simulateKhazana({ preset: 'strict', seed, operations, faults: powerCuts })
       assert.ok(report.ok, `seed ${seed}: ${report.failure?.message}`)
     }
   })

@@ -1,5 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
-import type { LockTerms } from '../../address/lock-terms.js'
+import type { LockTerms, Staleness } from '../../address/lock-terms.js'
 import type { PageRange } from '../../address/page.js'
 import type { CmOptions, ConflictTest, LockClaim } from '../contract.js'
 import { messagePagesMax, overlaps } from './message.js'
@@ -20,7 +20,7 @@ export interface CopiesPolicy {
    * that has no bytes, or lacks what was written here.
    */
   isUsable(copy: CopyView, terms: LockTerms, askedAt: number, link: 'connected' | 'cut-off'): boolean
-  needsLease(mode: LockMode): boolean
+  needsLease(mode: LockMode, terms: LockTerms): boolean
   /**
    * What the home does for the holders of copies before a commit is answered. `update`: it sends them the changes.
    * Otherwise `versionsMax`: a copy that would be further behind is invalidated first; Infinity: nothing is.
@@ -68,6 +68,8 @@ export const releasePolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
  */
 export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedBug) => {
   const { staleness, failure } = attributes.consistency
+  /** Whether what is here may be read while the home cannot be reached. */
+  const goesOn = (terms: LockTerms): boolean => (terms.failure ?? failure) === 'read-only'
   const test = guarded(conflicts, plantedBug)
   return {
     takesTurn: (mode, count) => mode !== 'read' || count > messagePagesMax,
@@ -78,16 +80,29 @@ export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
     isUsable: (copy, terms, askedAt, link) => {
       if (plantedBug === 'stale-past-bound') return true
       // What the lock itself demands stands even then.
-      if (link === 'cut-off' && failure === 'read-only' && terms.staleness === undefined) return true
-      const { ms, versions } = terms.staleness ?? staleness
+      if (link === 'cut-off' && goesOn(terms) && terms.staleness === undefined) return true
+      const { ms, versions } = boundOf(staleness, terms.staleness)
       const isYoung = ms === Infinity || (ms > 0 && copy.freshAt >= askedAt - ms)
       // How many versions it is behind only the home knows, which keeps tracked copies within the region's bound.
       const isNear = versions === Infinity || (copy.isTracked && staleness.versions <= versions)
       return isYoung && isNear
     },
-    needsLease: (mode) => mode !== 'read' || (failure === 'refuse' && staleness.versions < Infinity),
+    needsLease: (mode, terms) => mode !== 'read' || (!goesOn(terms) && staleness.versions < Infinity),
     holders: { kind: 'leave', versionsMax: staleness.versions },
     plantedBug,
+  }
+}
+
+/**
+ * What holds for a lock: what it demands, where that is less in both respects than what its region promises; else the
+ * tighter of both.
+ */
+function boundOf(region: Staleness, demanded: Staleness | undefined): Staleness {
+  if (demanded === undefined) return region
+  if (demanded.ms >= region.ms && demanded.versions >= region.versions) return demanded
+  return {
+    ms: Math.min(region.ms, demanded.ms),
+    versions: Math.min(region.versions, demanded.versions),
   }
 }
 

@@ -10,3 +10,10 @@ export type EventualBug =
   | 'drop-a-dirty-page'
   /** Copies from before a loss are taken for new when the home is back. */
   | 'no-sync-after-loss'
+
+export const eventualBugs: readonly EventualBug[] = [
+  'lower-stamp-wins',
+  'forget-a-holder',
+  'drop-a-dirty-page',
+  'no-sync-after-loss',
+]

@@ -10,7 +10,7 @@ import type { RegionFrame } from '../page-memory.js'
 export interface ContextOwner {
   readonly pageSize: number
   /** Whether the rights behind locks of this mode may be used at this moment. */
-  isValid(mode: LockMode): boolean
+  isValid(mode: LockMode, terms: LockTerms): boolean
   takeBuffer(): Uint8Array
   giveBuffer(buffer: Uint8Array): void
   /** Puts the frames of a range next to each other in memory and returns that memory. */
@@ -179,7 +179,7 @@ export class LockContext {
   unlock(): Promise<void> {
     if (this.#state === 'closed') return this.#ending
     if (this.#state === 'broken') return Promise.reject(broken())
-    if (!this.#owner.isValid(this.mode)) {
+    if (!this.#owner.isValid(this.mode, this.terms)) {
       this.discard()
       return Promise.reject(broken())
     }
@@ -210,7 +210,7 @@ export class LockContext {
         ? broken()
         : new KhazanaError('context-closed', 'the lock was released already')
     }
-    if (!this.#owner.isValid(this.mode)) throw broken()
+    if (!this.#owner.isValid(this.mode, this.terms)) throw broken()
     // Written so that NaN fails.
     if (!(offset >= this.offset && length >= 0 && offset + length <= this.offset + this.length)) {
       throw outOfRange(

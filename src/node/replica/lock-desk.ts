@@ -25,7 +25,7 @@ export interface LockDeskOptions {
   /** Ends a lock that the manager has granted. */
   readonly release: (pages: PageRange, mode: LockMode, terms: LockTerms) => void
   /** Resolves when rights may be used: at once, or when the lease is renewed. Rejects where they are lost. */
-  readonly whenUsable: (mode: LockMode) => Promise<void>
+  readonly whenUsable: (mode: LockMode, terms: LockTerms) => Promise<void>
   /** Undefined where a lock of this mode need not wait for the disk. */
   readonly whenCaughtUp: (mode: LockMode) => Promise<void> | undefined
   readonly makeContext: (
@@ -184,6 +184,11 @@ export class LockDesk {
     for (const [id, { pages, terms }] of this.#seizures) parked.set(id, { pages, mode: 'write', terms })
     for (const id of [...parked.keys()]) {
       const waiting = this.#waiting.get(id)
+      // To take one back may have brought another its grant, or its refusal.
+      if (!(waiting?.isWithManager ?? this.#seizures.has(id))) {
+        parked.delete(id)
+        continue
+      }
       if (waiting !== undefined) waiting.isWithManager = false
       this.#options.step({ kind: 'cancel', lock: id })
     }
@@ -280,7 +285,7 @@ export class LockDesk {
     const frames: RegionFrame[] = []
     try {
       await this.#pin(waiting, frames)
-      await whenUsable(waiting.mode)
+      await whenUsable(waiting.mode, waiting.terms)
       if (waiting.failure !== undefined) throw waiting.failure
     } catch (error) {
       for (const frame of frames) frame.pins -= 1

@@ -103,8 +103,8 @@ export class Replica implements ContextOwner {
         this.#engine.release(pages, mode, terms)
         this.#onStepped()
       },
-      whenUsable: async (mode) => {
-        if (!this.isValid(mode)) await this.#uplink?.whenValid()
+      whenUsable: async (mode, terms) => {
+        if (!this.isValid(mode, terms)) await this.#uplink?.whenValid()
       },
       whenCaughtUp: (mode) => this.#whenCaughtUp(mode),
       makeContext: (mode, range, terms, first, frames) => this.#newContext(mode, range, terms, first, frames),
@@ -135,7 +135,7 @@ export class Replica implements ContextOwner {
   }
 
   #tryLock(mode: LockMode, range: ByteRange, pages: PageRange, terms: LockTerms): LockContext | undefined {
-    if (!this.isValid(mode) || this.#desk.isParked) return undefined
+    if (!this.isValid(mode, terms) || this.#desk.isParked) return undefined
     if (mode !== 'read' && this.#isBacklogged) return undefined
     const { first, count } = pages
     const frames: RegionFrame[] = []
@@ -215,7 +215,7 @@ export class Replica implements ContextOwner {
     frames: readonly RegionFrame[],
   ): LockContext {
     const { writes } = this.#engine
-    const { isolation } = this.descriptor.attributes.consistency
+    const isolation = terms.isolation ?? this.descriptor.attributes.consistency.isolation
     const context = new LockContext(this, mode, range, terms, {
       first,
       frames,
@@ -228,11 +228,11 @@ export class Replica implements ContextOwner {
 
   // ---- what lock contexts ask -------------------------------------------------------------------------------------
 
-  isValid(mode: LockMode = 'write'): boolean {
+  isValid(mode: LockMode = 'write', terms: LockTerms = plainTerms): boolean {
     if (this.#closed !== undefined) return false
     if (this.role.kind === 'home') return true
     if (this.#uplink !== undefined && this.#env.clock.now() < this.#uplink.validUntil) return true
-    return !this.#engine.manager.needsLease(mode)
+    return !this.#engine.manager.needsLease(mode, terms)
   }
 
   ageMs(page: PageIndex): number {

@@ -1,20 +1,28 @@
-import type { Khazana } from '../../client/khazana.js'
-import type { Region } from '../../client/region.js'
 import type { Address } from '../../address/address.js'
-import type { ByteRange } from '../../address/range.js'
+import type { LockDemands } from '../../address/lock-demands.js'
+import type { LockMode } from '../../address/lock-mode.js'
+import { pagesOf } from '../../address/range.js'
+import type { Khazana } from '../../client/khazana.js'
 import type { Clock } from '../../io/clock.js'
-import { LockContext } from '../../node/replica/lock-context.js'
+import type { LockContext } from '../../node/replica/lock-context.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
-import type { HistoryRecorder } from '../history.js'
+import type { HistoryRecorder, ReadBound } from '../history.js'
 import { readCell, writeCell } from './cell.js'
 import type { Cell } from './cell.js'
+import { Locker } from './locker.js'
+import { pause } from './pause.js'
+import type { Pledge } from './pledge.js'
+import { floodMemory, useScratch } from './scratch.js'
+import type { OpenSection, SectionLog } from './section-log.js'
 
-/** A key, and the region that holds it. */
+/** A key, the region that holds it, and what may be relied on there. */
 export interface Place {
   readonly region: Address
+  readonly pageSize: number
   readonly cell: Cell
+  readonly pledge: Pledge
 }
 
 export interface ActorOptions {
@@ -24,7 +32,10 @@ export interface ActorOptions {
   readonly clock: Clock
   readonly random: Prng
   readonly history: HistoryRecorder
+  readonly sections: SectionLog
   readonly places: readonly Place[]
+  /** Whether this site holds copies of a region whose home it cannot reach. */
+  readonly isCutOff: (region: Address) => boolean
   /** Takes one operation from what is to be done; false when all is. */
   readonly take: () => boolean
   /** Something that must never happen. */
@@ -45,15 +56,30 @@ const harmless: ReadonlySet<ErrorCode> = new Set([
   'busy',
 ])
 
+/** What a lock asks for beside its bytes, and how far behind its bytes may be then. */
+interface Wish {
+  readonly demands: LockDemands | undefined
+  readonly bound: ReadBound | undefined
+}
+
+/** A granted lock on a place. */
+interface Section {
+  readonly lock: LockContext
+  readonly log: OpenSection
+}
+
+const fresh: ReadBound = { ms: 0, versions: 0 }
+
 /** A program that works on shared keys: reads, writes, and changes what it has read, one section after the other. */
 export class Actor {
   readonly #options: ActorOptions
-  readonly #regions = new Map<Address, Region>()
+  readonly #locker: Locker
   #written = 0
   #isStopped = false
 
   constructor(options: ActorOptions) {
     this.#options = options
+    this.#locker = new Locker(options)
   }
 
   /** Works until all is done. Rejects only for what no fault explains. */
@@ -70,57 +96,109 @@ export class Actor {
     this.#isStopped = true
   }
 
+  /** Reads every key until each has answered, within its time each. */
+  async readAll(): Promise<void> {
+    for (const place of this.#options.places) await this.#read(place)
+  }
+
   async #operate(): Promise<void> {
     const { random, places } = this.#options
     const place = random.pick(places)
     const kind = random.unit()
-    if (kind > 0.97) return this.#useScratch()
+    if (kind > 0.97) return this.#doRareThing(place)
     if (kind < 0.45) await this.#read(place)
     else if (kind < 0.6) await this.#write(place, 'blind')
     else if (kind < 0.9) await this.#write(place, 'read-first')
     else await this.#discard(place)
   }
 
+  async #doRareThing({ region, pledge }: Place): Promise<void> {
+    const { khazana, random, name, complain } = this.#options
+    const { changes, reads, attributes } = pledge
+    try {
+      if (changes.length > 0) await this.#changeConsistency(region, pledge)
+      else if (reads === 'eventual') await floodMemory(khazana)
+      else await useScratch({ khazana, random, name, attributes, complain })
+    } catch (error) {
+      this.#judge(error)
+    }
+  }
+
+  /** While others are at work in the region. */
+  async #changeConsistency(address: Address, { changes }: Pledge): Promise<void> {
+    const { random } = this.#options
+    const timeoutMs = random.logarithmic(100, 20_000)
+    const region = await this.#locker.region(address, timeoutMs)
+    await region.setAttributes({ consistency: random.pick(changes) }, { timeoutMs })
+  }
+
   /** Reads and records: also used for the last look at every key. */
   async #read(place: Place): Promise<void> {
-    const { history, name } = this.#options
-    const operation = history.read(name, place.cell.key)
+    const { history, name, temper, complain, isCutOff } = this.#options
+    const { cell, pledge, region } = place
+    const operation = history.read(name, cell.key)
+    const wish = this.#wishToRead(place)
     try {
-      const lock = await this.#lock(place, 'read')
+      const wasCutOff = isCutOff(region)
+      const { lock, log } = await this.#lock(place, 'read', wish.demands)
+      const mayBeOlder = pledge.whenCutOff === 'read-only' && wish.demands === undefined
+      const isWaived = mayBeOlder && (wasCutOff || isCutOff(region))
+      // Then only what the lock says of itself is promised.
+      const bound = isWaived ? boundOf(lock.ageMs, Infinity) : wish.bound
       let value: string | null
       try {
-        value = readCell(lock, place.cell)
+        value = readCell(lock, cell)
         await this.#linger()
-        if (lock.isOpen && readCell(lock, place.cell) !== value) {
-          this.#options.complain(`${name} saw ${place.cell.key} change under its read lock`)
+        if (pledge.isolation === 'snapshot' && lock.isOpen && readCell(lock, cell) !== value) {
+          complain(`${name} saw ${cell.key} change under its read lock`)
         }
+        noteUse(lock, log)
       } catch (error) {
         lock.discard()
         throw error
       }
       await lock.unlock()
-      operation.read(value)
+      operation.read(value, bound)
     } catch (error) {
       operation.failed()
       this.#judge(error)
-      if (this.#options.temper === 'patient') {
-        this.#options.complain(`${name} cannot read ${place.cell.key}: ${KhazanaError.from(error).message}`)
-      }
+      if (temper === 'patient')
+        complain(`${name} cannot read ${cell.key}: ${KhazanaError.from(error).message}`)
     }
+  }
+
+  /** In a `bounded` region also other bounds than the region's own. */
+  #wishToRead({ pledge }: Place): Wish {
+    const { random, temper } = this.#options
+    const { reads, staleness, changes } = pledge
+    if (reads !== 'bounded') return { demands: undefined, bound: undefined }
+    const { ms, versions } = staleness
+    // A handle from before a change would not know what to make of a demand.
+    const isPlain = changes.length > 0
+    const which = temper === 'patient' ? 0 : random.unit()
+    if (!isPlain && which < 0.2) return { demands: { staleness: 'fresh' }, bound: fresh }
+    if (isPlain || which < 0.7) return { demands: undefined, bound: boundOf(ms, versions) }
+    const loose = { ms: ms * 3, versions: versions * 2 }
+    return { demands: { staleness: loose }, bound: boundOf(loose.ms, loose.versions) }
   }
 
   async #write(place: Place, kind: 'blind' | 'read-first'): Promise<void> {
     const { history, name } = this.#options
+    const { cell } = place
+    if (cell.form.kind !== 'text' && cell.form.values.isFull) return this.#read(place)
     const value = `${name}:${++this.#written}`
-    const operation = history.write(name, place.cell.key, value)
+    if (cell.form.kind !== 'text') cell.form.values.add(value)
+    const operation = history.write(name, cell.key, value)
     let old: string | null | undefined
     let lock: LockContext
     try {
-      lock = await this.#lock(place, 'write')
+      const section = await this.#lock(place, this.#modeToWrite(place), undefined)
+      lock = section.lock
       try {
-        if (kind === 'read-first') old = readCell(lock, place.cell)
-        writeCell(lock, place.cell, value)
+        if (kind === 'read-first' && cell.form.kind !== 'set') old = readCell(lock, cell)
+        writeCell(lock, cell, value)
         await this.#linger()
+        noteUse(lock, section.log)
       } catch (error) {
         lock.discard()
         throw error
@@ -141,12 +219,19 @@ export class Actor {
     }
   }
 
+  #modeToWrite({ cell, pledge }: Place): LockMode {
+    return cell.form.kind === 'number' && pledge.writeShared === 'beside' ? 'write-shared' : 'write'
+  }
+
   /** Writes what nobody must ever see. */
   async #discard(place: Place): Promise<void> {
+    const { cell } = place
+    const value = `discarded by ${this.#options.name}`
     try {
-      const lock = await this.#lock(place, 'write')
+      const { lock } = await this.#lock(place, this.#modeToWrite(place), undefined)
       try {
-        writeCell(lock, place.cell, `discarded by ${this.#options.name}`)
+        if (cell.form.kind === 'text') writeCell(lock, cell, value)
+        else lock.write(cell.offset, new Uint8Array(cell.slots[0]?.length ?? 0).fill(0xff))
         await this.#linger()
       } finally {
         lock.discard()
@@ -156,68 +241,15 @@ export class Actor {
     }
   }
 
-  /** The life of a region that nobody else knows: what was freed is gone, and comes back as zeros. */
-  async #useScratch(): Promise<void> {
-    const { khazana, random, name, complain } = this.#options
-    const wait = { timeoutMs: 10_000 }
-    try {
-      const region = await khazana.reserve(3 * 4096, wait)
-      if ((await codeOf(region.lock('read', { offset: 0, length: 1 }, wait))) === 'none') {
-        complain(`${name} locked what has no storage`)
-      }
-      await region.allocate({ offset: 4096, length: 8192 }, wait)
-      const all = { offset: 4096, length: 8192 }
-      const lock = await region.lock('write', all, wait)
-      lock.map(4096, 8192).fill(7)
-      await lock.unlock()
-      await region.free({ offset: 4096, length: 4096 }, wait)
-      const code = await codeOf(region.lock('read', all, wait))
-      if (code === 'none') complain(`${name} locked what was freed`)
-      await region.allocate({ offset: 4096, length: 4096 }, wait)
-      const again = await region.lock('read', all, wait)
-      const [freed, kept] = [again.read(4096, 1)[0], again.read(8192, 1)[0]]
-      await again.unlock()
-      if (freed !== 0 || kept !== 7) complain(`${name} read ${freed} where it freed, ${kept} where it wrote`)
-      await region.setAttributes({ labels: { by: name } }, wait)
-      if (random.chance(0.5)) await region.unreserve(wait)
-      else return
-      // A stale descriptor may still be found, but nothing can be done with it; or the address is another region's by now.
-      if ((await codeOf(this.#lockAgain(region, all))) === 'none')
-        complain(`${name} locked what was unreserved`)
-    } catch (error) {
-      this.#judge(error)
-    }
-  }
-
-  async #lockAgain(region: Region, range: ByteRange): Promise<LockContext> {
-    const found = await this.#options.khazana.region(region.address, { timeoutMs: 10_000 })
-    if (found.descriptor.generation !== region.descriptor.generation) {
-      throw new KhazanaError('no-such-region', 'the address was given to another region')
-    }
-    return found.lock('read', range, { timeoutMs: 10_000 })
-  }
-
-  async #lock({ region: address, cell }: Place, mode: 'read' | 'write'): Promise<LockContext> {
-    const { khazana, random, temper } = this.#options
-    const isHasty = temper === 'hasty'
-    const timeoutMs = isHasty && random.chance(0.2) ? random.between(1, 50) : random.between(1000, 20_000)
-    let region = this.#regions.get(address)
-    if (region === undefined) {
-      region = await khazana.region(address, { timeoutMs })
-      this.#regions.set(address, region)
-    }
-    const range = { offset: cell.offset, length: cell.pages * cell.pageSize }
-    const hit = random.chance(0.5) ? region.tryLock(mode, range) : undefined
-    if (hit !== undefined) return hit
-    if (!isHasty || !random.chance(0.1)) return region.lock(mode, range, { timeoutMs })
-    const abort = new AbortController()
-    const cancel = this.#options.clock.after(random.exponential(20), () => {
-      abort.abort()
-    })
-    try {
-      return await region.lock(mode, range, { timeoutMs, signal: abort.signal })
-    } finally {
-      cancel.cancel()
+  async #lock(place: Place, mode: LockMode, demands: LockDemands | undefined): Promise<Section> {
+    const { cell, pledge, region, pageSize } = place
+    const { excludes } = pledge
+    const tag = excludes === 'by-tag' ? cell.key : ''
+    const lock = await this.#locker.lock(region, mode, cell, tag === '' ? demands : { ...demands, tag })
+    const pages = pagesOf(cell, pageSize)
+    return {
+      lock,
+      log: this.#options.sections.begin(this.#options.name, { region, pages, mode, tag, excludes }),
     }
   }
 
@@ -232,26 +264,19 @@ export class Actor {
       return
     this.#options.complain(`${this.#options.name}: ${error.code}: ${error.stack ?? error.message}`)
   }
-
-  /** Reads every key until each has answered, within `timeoutMs` each. */
-  async readAll(): Promise<void> {
-    for (const place of this.#options.places) await this.#read(place)
-  }
 }
 
-/** The code that the promise is rejected with; `none` where it is not. A lock that was granted is let go. */
-async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'none'> {
+function boundOf(ms: number, versions: number): ReadBound {
+  return { ms: ms === Infinity ? null : ms, versions: versions === Infinity ? null : versions }
+}
+
+/** Notes that the lock is in order, if it is. */
+function noteUse(lock: LockContext, log: OpenSection): void {
   try {
-    const result = await promise
-    if (result instanceof LockContext) result.discard()
-    return 'none'
-  } catch (error) {
-    return KhazanaError.from(error).code
+    lock.read(lock.offset, 1)
+  } catch {
+    // Its end will say so.
+    return
   }
-}
-
-export function pause(clock: Clock, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(ms, resolve)
-  })
+  log.used()
 }

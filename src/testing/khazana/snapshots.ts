@@ -17,7 +17,7 @@ export interface WatchedSite {
 }
 
 /**
- * What all live sites believe at this instant. Left out is a region whose home is down or waits for the leases of its
+ * What all live sites believe of their `crew` regions at this instant. Left out is a region whose home is down or waits for the leases of its
  * earlier life: what is believed of it then is void, but its holders need not have heard so yet. No write can become
  * part of such a region, and reads of it still see what is durable.
  */
@@ -40,6 +40,8 @@ function regionsOf(
   const regions = new Map<string, RegionBelief>()
   for (const replica of site.replicas.all()) {
     const { address, home } = replica.descriptor
+    // Only there is a right known to all above it.
+    if (!isCrew(replica)) continue
     // A site without a valid lease can use nothing: it has no say.
     if (!homes.has(`node-${home}`) || !replica.isValid()) continue
     const { role } = replica
@@ -49,6 +51,10 @@ function regionsOf(
     regions.set(formatAddress(address), { parent, pages })
   }
   return regions
+}
+
+function isCrew({ descriptor: { attributes } }: Replica): boolean {
+  return attributes.protocol === 'crew' && attributes.conflicts === ''
 }
 
 function beliefOf(

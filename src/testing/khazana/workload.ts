@@ -1,7 +1,9 @@
 import { nodeChecksum as checksumOf } from '../../io/node/checksum.js'
 import { Khazana } from '../../client/khazana.js'
-import { crewWith } from '../../consistency/crew/crew.js'
-import type { PlantedBug } from '../../consistency/crew/planted-bug.js'
+import type { Address } from '../../address/address.js'
+import type { AttributeSettings } from '../../address/attributes.js'
+import type { AnyProtocol } from '../../consistency/contract.js'
+import type { PluginOptions } from '../../consistency/plugins.js'
 import type { World } from '../../io/world.js'
 import { ConnectedSite } from '../../node/connected-site.js'
 import { Node } from '../../node/node.js'
@@ -10,13 +12,26 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
 import { lostWrites } from '../acknowledged-writes.js'
 import { disagreements, quiescentDisagreements } from '../directory-agreement.js'
+import type { Operation } from '../history.js'
+import type { Verdict } from '../linearizability.js'
 import type { FaultTargets } from '../fault-injector.js'
 import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
 import type { Stage, Workload } from '../workload.js'
-import { Actor, pause } from './actor.js'
+import { Actor } from './actor.js'
 import type { Place } from './actor.js'
+import { judge } from './judgement.js'
+import { pause } from './pause.js'
+import { protocolWith } from './planted-bugs.js'
+import type { PlantedBug } from './planted-bugs.js'
+import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
+import type { Pledge, SimulatedClaims } from './pledge.js'
+import { planRegion } from './region-plan.js'
+import { differentCopies, disagreementsAtRest } from './rest.js'
+import { SectionLog } from './section-log.js'
+import { kindOfRegion } from './sim-preset.js'
+import type { SimPreset } from './sim-preset.js'
 import { snapshotsOf } from './snapshots.js'
 import type { WatchedSite } from './snapshots.js'
 
@@ -38,8 +53,18 @@ const startsLater: ReadonlySet<ErrorCode> = new Set([
 ])
 
 export interface KhazanaWorkloadOptions {
-  /** A fault of the protocol, to see that it is found. */
-  readonly plantedBug?: PlantedBug
+  readonly preset: SimPreset
+  /** A fault of a protocol, to see that it is found. */
+  readonly plantedBug?: PlantedBug | undefined
+  /** Beside the built-in ones, at all sites. */
+  readonly protocols?: readonly AnyProtocol[] | undefined
+  /** All regions are made with these, and held to that, instead of what the preset says. */
+  readonly outside?: OutsideRegions | undefined
+}
+
+export interface OutsideRegions {
+  readonly attributes: AttributeSettings
+  readonly claims: SimulatedClaims
 }
 
 interface Shape {
@@ -57,26 +82,34 @@ interface Shape {
  * processes of their own, all working on a few keys that live in regions homed at different nodes.
  */
 export class KhazanaWorkload implements Workload {
-  readonly name = 'khazana'
+  readonly name: string
   readonly #options: KhazanaWorkloadOptions
   readonly #sites = new Map<SimProcess, WatchedSite>()
   readonly #khazanas = new Map<SimProcess, { readonly khazana: Khazana; readonly world: World }>()
   readonly #running = new Map<SimProcess, number>()
   readonly #acting = new Map<SimProcess, readonly Actor[]>()
+  /** Names of programs by the life of the process that they are part of, and of those whose life is over. */
+  readonly #living = new Map<SimProcess, string[]>()
+  readonly #dead = new Set<string>()
+  readonly #sections = new SectionLog()
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
   readonly #last = new Map<string, string | null>()
+  /** That work at each site at a time. */
+  #programs = 1
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
   #actors = 0
 
-  constructor(options: KhazanaWorkloadOptions = {}) {
+  constructor(options: KhazanaWorkloadOptions) {
     this.#options = options
+    this.name = options.outside === undefined ? `khazana ${options.preset}` : 'khazana outside'
   }
 
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random)
+    if (this.#options.preset !== 'strict') this.#programs = stage.random.fork('programs').int(1, 2)
     const machines: SimMachine[] = []
     const services: SimService[] = []
     for (let index = 1; index <= shape.nodes; index++) {
@@ -115,33 +148,32 @@ export class KhazanaWorkload implements Workload {
     }
   }
 
-  /** Regions of a few pages at different nodes; keys that may share a region, but not a page. */
-  async #reserve(stage: Stage, shape: Shape): Promise<void> {
+  /** Regions of a few pages at different nodes. */
+  async #reserve(stage: Stage, { keys, pageSize }: Shape): Promise<void> {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
-    const { pageSize } = shape
-    for (let key = 0; key < shape.keys;) {
+    for (let key = 0; key < keys;) {
       const { khazana } = random.pick(owners)
-      const cells = random.int(1, 3)
-      const pages = Array.from({ length: cells }, () => random.pick([1, 1, 2, 3]))
-      const total = pages.reduce((sum, count) => sum + count, 0)
-      const region = await khazana.reserve(total * pageSize, { pageSize })
+      const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
+      const { cells, pages } = planRegion({ pledge, firstKey: key, pageSize, random })
+      const region = await khazana.reserve(pages * pageSize, { ...pledge.attributes, pageSize })
       await region.allocate()
-      let offset = 0
-      for (const count of pages) {
-        const cell = { key: `key-${key}`, offset, pages: count, pageSize }
-        this.#places.push({ region: region.address, cell })
-        offset += count * pageSize
-        key += 1
-      }
+      for (const cell of cells) this.#places.push({ region: region.address, pageSize, cell, pledge })
+      key += cells.length
     }
+  }
+
+  #drawPledge(random: Prng): Pledge {
+    const { preset, outside } = this.#options
+    if (outside !== undefined) return pledgeOf(outside.claims, outside.attributes)
+    return drawPledge(kindOfRegion(preset, random), random)
   }
 
   async run(stage: Stage): Promise<void> {
     this.#left = stage.operations
     this.#isOpen = true
     this.#look(stage)
-    for (const [process, { khazana, world }] of this.#khazanas) this.#act(stage, khazana, world, process)
+    for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
       this.#done = resolve
     })
@@ -159,11 +191,17 @@ export class KhazanaWorkload implements Workload {
     }
     this.#noteLast(stage)
     await scheduler.delay(undefined, 20_000, 'come to rest')
+    const sites = [...this.#sites.values()]
     if (this.#complaints.length > before) {
-      this.#complaints.push(...describeSites([...this.#sites.values()]))
+      this.#complaints.push(...describeSites(sites))
       return
     }
-    for (const found of quiescentDisagreements(this.#snapshots())) this.#complain(`at rest: ${found}`)
+    const found = [
+      ...quiescentDisagreements(this.#snapshots()),
+      ...differentCopies(sites, this.#places),
+      ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
+    ]
+    for (const one of found) this.#complain(`at rest: ${one}`)
   }
 
   /** What the last reads found. A key that nobody could read is a failure to make progress. */
@@ -178,9 +216,34 @@ export class KhazanaWorkload implements Workload {
     }
   }
 
-  check({ history }: Stage): readonly string[] {
+  check(stage: Stage): readonly string[] {
+    const conflict = this.#sections.conflict()
+    if (conflict !== undefined) this.#complain(conflict)
     if (this.#complaints.length > 0) return this.#complaints
-    return lostWrites(history.operations(), this.#last).map((loss) => loss.explanation)
+    // Elsewhere which write stands is not a matter of time.
+    const timely = this.#places
+      .filter(({ pledge }) => pledge.reads !== 'eventual')
+      .map(({ cell }) => cell.key)
+    const history = stage.history.operations().filter(({ key }) => timely.includes(key))
+    return lostWrites(history, this.#last).map((loss) => loss.explanation)
+  }
+
+  judge(stage: Stage): Verdict {
+    return judge(this.#places, this.#historyOf(stage))
+  }
+
+  /**
+   * Where `unlock` means that a write is accepted, and no more, one whose site is gone may have gone with it: its outcome is
+   * unknown.
+   */
+  #historyOf({ history }: Stage): readonly Operation[] {
+    const accepted = this.#places
+      .filter(({ pledge }) => pledge.reads === 'eventual')
+      .map(({ cell }) => cell.key)
+    return history.operations().map((one) => {
+      const mayBeLost = one.op === 'write' && this.#dead.has(one.process) && accepted.includes(one.key)
+      return mayBeLost ? { ...one, complete: null, completeOrder: null } : one
+    })
   }
 
   // ---- programs -------------------------------------------------------------------------------------------------
@@ -206,7 +269,7 @@ export class KhazanaWorkload implements Workload {
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           ...(index === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
-          ...this.#protocols(),
+          ...this.#plugins(),
         })
         this.#enter(process, {
           name: `node-${index}`,
@@ -216,7 +279,7 @@ export class KhazanaWorkload implements Workload {
         })
         const khazana = new Khazana(node)
         this.#khazanas.set(process, { khazana, world })
-        if (this.#isOpen) this.#act(stage, khazana, world, process)
+        if (this.#isOpen) this.#actAll(stage, khazana, world, process)
         if (!(await this.#whenToStop(stage, shape, world))) return
         this.#leave(process)
         await node.close()
@@ -244,7 +307,7 @@ export class KhazanaWorkload implements Workload {
           endpoint,
           name: process.name,
           memoryBytesMax: 4 * KiB * KiB,
-          ...this.#protocols(),
+          ...this.#plugins(),
         })
         this.#enter(process, {
           name: process.name,
@@ -254,7 +317,7 @@ export class KhazanaWorkload implements Workload {
         })
         const khazana = new Khazana(site)
         this.#khazanas.set(process, { khazana, world })
-        if (this.#isOpen) this.#act(stage, khazana, world, process)
+        if (this.#isOpen) this.#actAll(stage, khazana, world, process)
         return
       } catch (reason) {
         const error = KhazanaError.from(reason)
@@ -278,22 +341,34 @@ export class KhazanaWorkload implements Workload {
   #leave(process: SimProcess): void {
     for (const actor of this.#acting.get(process) ?? []) actor.stop()
     this.#acting.delete(process)
+    this.#noteDeath(process)
     this.#sites.delete(process)
     this.#khazanas.delete(process)
   }
 
-  #protocols(): { readonly protocols?: readonly ReturnType<typeof crewWith>[] } {
-    const { plantedBug } = this.#options
-    return plantedBug === undefined ? {} : { protocols: [crewWith(plantedBug)] }
+  #plugins(): PluginOptions {
+    const { protocols = [], plantedBug } = this.#options
+    const faulty = plantedBug === undefined ? [] : [protocolWith(plantedBug)]
+    return { protocols: [...protocols, ...faulty], conflictTests, mergeFunctions }
   }
 
   #enter(process: SimProcess, site: WatchedSite): void {
     this.#sites.set(process, site)
     process.onDeath(() => {
+      this.#noteDeath(process)
       this.#sites.delete(process)
       this.#khazanas.delete(process)
       if (this.#running.delete(process)) this.#checkDone()
     })
+  }
+
+  #noteDeath(process: SimProcess): void {
+    for (const name of this.#living.get(process) ?? []) this.#dead.add(name)
+    this.#living.delete(process)
+  }
+
+  #actAll(stage: Stage, khazana: Khazana, world: World, process: SimProcess): void {
+    for (let program = 0; program < this.#programs; program++) this.#act(stage, khazana, world, process)
   }
 
   #act(stage: Stage, khazana: Khazana, world: World, process: SimProcess): void {
@@ -320,6 +395,7 @@ export class KhazanaWorkload implements Workload {
   ): Actor {
     this.#actors += 1
     const name = `${process.name}/${this.#actors}`
+    this.#living.set(process, [...(this.#living.get(process) ?? []), name])
     return new Actor({
       name,
       temper,
@@ -327,7 +403,9 @@ export class KhazanaWorkload implements Workload {
       clock: world.clock,
       random: stage.random.fork(name),
       history: stage.history,
+      sections: this.#sections,
       places: this.#places,
+      isCutOff: (region) => isCutOff(this.#sites.get(process), region),
       take: () => {
         if (this.#left === 0) return false
         this.#left -= 1
@@ -367,6 +445,12 @@ export class KhazanaWorkload implements Workload {
   #complain(what: string): void {
     if (this.#complaints.length < complaintsMax) this.#complaints.push(what)
   }
+}
+
+/** Whether the site has copies of the region, and none of its rights. */
+function isCutOff(site: WatchedSite | undefined, region: Address): boolean {
+  const replica = site?.replicas.get(region)
+  return replica?.role.kind === 'copy' && !replica.isValid('write')
 }
 
 /** All that is not idle, for whoever looks for the reason of a failure. */

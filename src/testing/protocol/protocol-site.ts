@@ -1,4 +1,5 @@
 import type { SiteId } from '../../address/identity.js'
+import type { LockTerms } from '../../address/lock-terms.js'
 import type { LockMode } from '../../address/lock-mode.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type {
@@ -164,8 +165,8 @@ export class ProtocolSite<M> implements CmSite {
     return this.isHome || (!this.isStopped && this.#world.isConnected(this))
   }
 
-  mayUse(mode: LockMode): boolean {
-    return this.isValid || !this.manager.needsLease(mode)
+  mayUse(mode: LockMode, terms: LockTerms): boolean {
+    return this.isValid || !this.manager.needsLease(mode, terms)
   }
 
   /** Parcels that the manager keeps. */
@@ -185,7 +186,11 @@ export class ProtocolSite<M> implements CmSite {
     const { range, mode } = section
     const { terms } = section.request
     const isInMemory = !terms.seize && [...section.pages()].every((page) => this.frames.has(page))
-    if (isInMemory && this.mayUse(mode) && this.manager.tryAcquire(range.first, range.count, mode, terms)) {
+    if (
+      isInMemory &&
+      this.mayUse(mode, terms) &&
+      this.manager.tryAcquire(range.first, range.count, mode, terms)
+    ) {
       this.#open(section)
       return true
     }
@@ -210,7 +215,7 @@ export class ProtocolSite<M> implements CmSite {
   /** Ends an open section: what it wrote becomes the region's. */
   unlock(section: ProtocolSection): void {
     if (section.state !== 'open') return
-    if (!this.mayUse(section.mode)) return this.abandon(section)
+    if (!this.mayUse(section.mode, section.request.terms)) return this.abandon(section)
     const changes = section.changes(this.#settings.protocol.writes ?? 'patches')
     if (changes.size === 0) {
       this.#close(section)
@@ -286,7 +291,7 @@ export class ProtocolSite<M> implements CmSite {
       })
       return this.#release(section)
     }
-    if (!this.mayUse(section.mode)) return
+    if (!this.mayUse(section.mode, section.request.terms)) return
     if (!section.request.terms.seize) {
       for (const page of section.pages()) {
         if (this.frames.has(page)) continue

@@ -85,6 +85,8 @@ export const homeName = 'H'
 /** Without it a manager that rings itself again and again would go unnoticed. */
 const alarmsAtOnceMax = 1000
 const deliveriesMax = 100_000
+/** What rounding may do to a time on the clock of a site: alarms that are nearer have come. */
+const clockGrainMs = 1e-6
 /** Before it all has happened that the wall clock of 2024 could be asked about. */
 const wallStartMs = 1_700_000_000_000
 
@@ -287,7 +289,7 @@ export class ProtocolWorld<M> {
         const { first, count } = seizure.range
         const isMeeting =
           section.range.first < first + count && first < section.range.first + section.range.count
-        const isBound = site.isValid && site.manager.needsLease(section.mode)
+        const isBound = site.isValid && site.manager.needsLease(section.mode, section.request.terms)
         demand(
           !isMeeting || !isBound,
           `the home grants ${seizure.name}, to free ${wordsOfRange(seizure.range)}, while ${section.name} is open`,
@@ -478,7 +480,7 @@ export class ProtocolWorld<M> {
     let least = Infinity
     for (const site of this.sites) {
       const inMs = site.alarmAt - site.now
-      if (inMs > until - this.now || inMs >= least) continue
+      if (inMs > until - this.now + clockGrainMs || inMs >= least) continue
       first = site
       least = inMs
     }
@@ -496,7 +498,7 @@ export class ProtocolWorld<M> {
       this.deliverAll()
       if (this.storage.waiting > 0) this.endCommit()
       else if (this.home.waitingLoads > 0) this.endLoad()
-      else if (this.nextAlarmAt() <= this.now) this.tick(0)
+      else if (this.nextAlarmAt() <= this.now + clockGrainMs) this.tick(0)
       else return
     }
     throw new ContractViolation('the managers never come to rest')
@@ -564,7 +566,7 @@ export class ProtocolWorld<M> {
   /** Sections that need a lease cannot be used from here on. */
   #lapse(site: ProtocolSite<M>): void {
     for (const section of site.sections) {
-      if (section.state === 'open' && site.manager.needsLease(section.mode))
+      if (section.state === 'open' && site.manager.needsLease(section.mode, section.request.terms))
         section.closeOrder ??= this.nextOrder()
     }
   }

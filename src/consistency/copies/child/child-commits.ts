@@ -21,25 +21,22 @@ export function onUnlock(child: ChildState, section: EndedSection): void {
   const { range, mode, terms, written, parcels, ticket } = section
   const turn = child.turns.take(terms, range.first, range.count, mode)
   const number = child.nextCommit()
-  if (turn?.serial === 0) {
-    unpin(child, range.first, range.count, mode, 'turn')
+  if (!child.isConnected || turn?.serial === 0) {
+    unpin(child, range.first, range.count, mode, turn === undefined ? 'no-turn' : 'turn')
     const failure = { code: 'context-broken', message: 'the lock was lost before it ended' } as const
     child.effects.push({ kind: 'ended', commit: number, ticket, failure })
     return
   }
   const lock = turn?.serial ?? 0
-  const commit: OwnCommit = { number, ticket, lock, pages: written, parcels, state: 'unsent', sentAt: 0 }
+  const commit: OwnCommit = { number, ticket, lock, pages: written, parcels, sentAt: child.site.now }
   child.commits.set(number, commit)
   for (const page of written) child.page(page).commits += 1
   for (const parcel of parcels) child.effects.push({ kind: 'keep', parcel })
   unpin(child, range.first, range.count, mode, turn === undefined ? 'no-turn' : 'turn')
-  if (child.isConnected) sendCommit(child, commit)
+  send(child, commit)
 }
 
-function sendCommit(child: ChildState, commit: OwnCommit): void {
-  const { number, lock, pages, parcels } = commit
-  commit.state = 'sent'
-  commit.sentAt = child.site.now
+function send(child: ChildState, { number, lock, pages, parcels }: OwnCommit): void {
   const kept = chunksOf(parcels)
   const chunks = chunksOf(pages)
   chunks.forEach((chunk, index) => {
@@ -73,17 +70,12 @@ export function sentAtOf(child: ChildState, numbers: readonly number[]): number 
   return numbers.length === 0 ? child.site.now : oldest
 }
 
-/** The home has gone, and with it the answers to what was sent. What was not sent waits for the home. */
+/** The home has gone, and with it the answers. */
 export function loseCommits(child: ChildState): void {
   const message = 'the connection to the home was lost before it confirmed the write'
-  for (const { number, state, pages } of [...child.commits.values()]) {
-    if (state === 'unsent') continue
+  for (const { number, pages } of [...child.commits.values()]) {
     // What others wrote together with these pages may have come already, and what these have become has not.
     for (const page of pages) child.page(page).moment = child.nextSerial()
     endCommit(child, number, { code: 'outcome-unknown', message })
   }
-}
-
-export function sendUnsent(child: ChildState): void {
-  for (const commit of child.commits.values()) if (commit.state === 'unsent') sendCommit(child, commit)
 }

@@ -129,7 +129,7 @@ function fetchMissing(child: ChildState, waiting: WaitingLock): number {
     const isMissing = !isGoodFor(child, page, waiting)
     if (isMissing) missing += 1
     if (isMissing && (page.fetching === 0 || page.fetching < waiting.validFrom)) {
-      if (run === undefined) run = { first: index, count: 0 }
+      run ??= { first: index, count: 0 }
       run.count += 1
       if (run.count < messagePagesMax) continue
     }

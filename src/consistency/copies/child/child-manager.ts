@@ -1,4 +1,5 @@
 import type { LockMode } from '../../../address/lock-mode.js'
+import { plainTerms } from '../../../address/lock-terms.js'
 import type { LockTerms } from '../../../address/lock-terms.js'
 import type { SiteId } from '../../../address/identity.js'
 import type { PageIndex } from '../../../address/page.js'
@@ -15,7 +16,7 @@ import type {
 import { chunksOf, noBytes } from '../message.js'
 import type { CopiesMessage } from '../message.js'
 import type { CopiesPolicy } from '../policy.js'
-import { endCommit, loseCommits, onUnlock, sendUnsent, sentAtOf } from './child-commits.js'
+import { endCommit, loseCommits, onUnlock, sentAtOf } from './child-commits.js'
 import {
   applyGathered,
   dropIdle,
@@ -36,7 +37,7 @@ import {
   serveWaiting,
   unpin,
 } from './child-locks.js'
-import { newChildPage } from './child-page.js'
+import { isLocked, newChildPage } from './child-page.js'
 import { ChildState } from './child-state.js'
 
 type Effects = readonly CmEffect<CopiesMessage>[]
@@ -106,7 +107,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
       case 'parent-ready':
         child.isConnected = true
         child.isStirred = true
-        return sendUnsent(child)
+        return
       case 'child-lost':
       case 'sibling-lost':
       case 'durable':
@@ -189,15 +190,27 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
       waiting.hasTurn = false
       waiting.validFrom = 0
     }
-    for (const turn of child.turns) {
-      if (turn.serial === 0) continue
-      turn.serial = 0
-      child.effects.push({ kind: 'break', page: turn.range.first })
-    }
+    this.#breakLocks()
     loseCommits(child)
     for (const page of [...child.pages.values()]) child.forgetIfIdle(page)
     // Where copies may be read while cut off, whoever waits for newer ones is served.
     child.isStirred = true
+  }
+
+  /**
+   * Locks whose rights rested on the session: the home will not know of them when this site is back, and would take the
+   * storage away under them; and one that is granted and waits for the lease must not begin on what is old by then.
+   */
+  #breakLocks(): void {
+    const child = this.#child
+    for (const turn of child.turns) {
+      if (turn.serial !== 0) child.effects.push({ kind: 'break', page: turn.range.first })
+      turn.serial = 0
+    }
+    if (!child.policy.needsLease('read', plainTerms)) return
+    for (const page of child.pages.values()) {
+      if (isLocked(page) && page.turns === 0) child.effects.push({ kind: 'break', page: page.page })
+    }
   }
 
   evict(page: PageIndex): EvictAnswer<CopiesMessage> {
@@ -205,7 +218,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
     const known = child.pages.get(page)
     if (known === undefined) return { kind: 'allowed', effects: noEffects }
     if (isInUse(child, known)) return { kind: 'refused', effects: noEffects }
-    if (known.isTracked) child.send({ kind: 'drop', pages: [page] })
+    if (child.isConnected && known.version !== noBytes) child.send({ kind: 'drop', pages: [page] })
     letGo(child, known)
     return { kind: 'allowed', effects: this.#finish() }
   }
@@ -215,8 +228,8 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
     return false
   }
 
-  needsLease(mode: LockMode): boolean {
-    return this.#child.policy.needsLease(mode)
+  needsLease(mode: LockMode, terms: LockTerms): boolean {
+    return this.#child.policy.needsLease(mode, terms)
   }
 
   isQuiet(): boolean {

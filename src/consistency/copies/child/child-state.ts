@@ -50,8 +50,8 @@ export interface OwnCommit {
   readonly lock: number
   readonly pages: readonly PageIndex[]
   readonly parcels: readonly ParcelId[]
-  state: 'unsent' | 'sent'
-  sentAt: number
+  /** On this site's clock. */
+  readonly sentAt: number
 }
 
 /** Parts of an `update` or `committed` that came, until the final one. Their parcels are kept. */

@@ -96,14 +96,16 @@ export function onDurable(home: HomeState, id: CommitId): void {
   finishIfAcknowledged(home, batch)
 }
 
-/** Told of each commit that failed; those handed to storage later have failed with the first. */
+/**
+ * The batch did not happen. Those that were handed to storage after it have failed with it; each is told of, and keeps its
+ * pages until then.
+ */
 export function onNotDurable(home: HomeState, id: CommitId, code: ErrorCode, message: string): void {
-  for (const batch of [...home.batches.values()]) {
-    if (batch.id < id || batch.state !== 'persisting') continue
-    home.batches.delete(batch.id)
-    for (const commit of batch.commits) failCommit(home, commit, code, message)
-    free(home, batch)
-  }
+  const batch = home.batches.get(id)
+  if (batch?.state !== 'persisting') return
+  home.batches.delete(id)
+  for (const commit of batch.commits) failCommit(home, commit, code, message)
+  free(home, batch)
 }
 
 /**
@@ -124,7 +126,7 @@ function tellHolders(home: HomeState, batch: Batch): void {
   const [skipped] = home.policy.plantedBug === 'skip-an-update' ? told.keys() : []
   if (skipped !== undefined) told.delete(skipped)
   for (const [child, changes] of told) {
-    const serial = home.owe(child, batch.unacknowledged)
+    const serial = home.owe(child, batch.unacknowledged, [])
     if (home.policy.holders.kind === 'update') {
       for (const { page, version } of changes) page.holders.set(child, version)
       sendUpdate(home, child, serial, changes)
@@ -135,12 +137,13 @@ function tellHolders(home: HomeState, batch: Batch): void {
 }
 
 function isToBeTold({ policy }: HomeState, version: number, newest: number): boolean {
-  return policy.holders.kind === 'update' || newest - version > policy.holders.versionsMax
+  if (policy.holders.kind === 'update') return true
+  return version !== noBytes && newest - version > policy.holders.versionsMax
 }
 
 /** One serial for all: it is sent with the last of the messages, and they arrive in order. */
 function invalidate(home: HomeState, child: SiteId, serial: number, changes: readonly BatchChange[]): void {
-  for (const { page } of changes) page.holders.delete(child)
+  for (const { page } of changes) page.holders.set(child, noBytes)
   const pages = changes.map(({ page }) => page.page)
   for (let at = 0; at < pages.length; at += messagePagesMax) {
     const isLast = at + messagePagesMax >= pages.length

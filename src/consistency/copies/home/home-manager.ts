@@ -14,7 +14,7 @@ import type {
   PageView,
   ParcelId,
 } from '../../contract.js'
-import { includes } from '../message.js'
+import { includes, noBytes } from '../message.js'
 import type { CopiesMessage } from '../message.js'
 import type { CopiesPolicy } from '../policy.js'
 import { finishIfAcknowledged, onDurable, onNotDurable, startBatches } from './batches.js'
@@ -77,13 +77,12 @@ export class HomeManager implements ConsistencyManager<CopiesMessage> {
   #finish(): Effects {
     const home = this.#home
     do {
-      home.isStirred = false
       for (const turn of home.table.takeReady((lock) => mayHold(home, lock))) this.#hold(turn)
       for (const batch of [...home.batches.values()]) finishIfAcknowledged(home, batch)
       startBatches(home)
       serveLocals(home)
       advanceSeizures(home)
-    } while (home.isStirred)
+    } while (home.takeStirred())
     if (home.effects.length === 0) return noEffects
     const { effects } = home
     home.effects = []
@@ -211,8 +210,8 @@ export class HomeManager implements ConsistencyManager<CopiesMessage> {
     return false
   }
 
-  needsLease(mode: LockMode): boolean {
-    return this.#home.policy.needsLease(mode)
+  needsLease(mode: LockMode, terms: LockTerms): boolean {
+    return this.#home.policy.needsLease(mode, terms)
   }
 
   isQuiet(): boolean {
@@ -224,7 +223,7 @@ export class HomeManager implements ConsistencyManager<CopiesMessage> {
     const home = this.#home
     const known = home.pages.get(page) ?? newHomePage(page, home.site.versionOf(page))
     const children = new Map<SiteId, 'shared' | 'exclusive'>()
-    for (const child of known.holders.keys()) children.set(child, 'shared')
+    for (const [child, version] of known.holders) if (version !== noBytes) children.set(child, 'shared')
     let waiting = known.waiting
     for (const { owner, range, mode, state } of home.table) {
       if (owner.kind !== 'child' || !includes(range, page)) continue

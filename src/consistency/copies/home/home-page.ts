@@ -6,7 +6,10 @@ export interface HomePage {
   readonly page: PageIndex
   /** The newest durable one. */
   version: Version
-  /** Who has a copy, and of which version, as far as the home has heard and once all that is on its way has arrived. */
+  /**
+   * Who has a copy, and of which version, as far as the home has heard and once all that is on its way has arrived;
+   * `noBytes`: it is not to be used, but locks that were open before may still do so.
+   */
   readonly holders: Map<SiteId, number>
   /** Whether a batch has the page, from its start to the last acknowledgement. */
   isBusy: boolean

@@ -47,6 +47,8 @@ export interface BatchChange {
 export interface Owed {
   readonly child: SiteId
   readonly unacknowledged: Set<number>
+  /** Copies that the child has let go of when it answers. Until then they are in use, and commits wait for their holder. */
+  readonly drops: readonly PageIndex[]
 }
 
 /** What a child is to be sent as soon as its frames are in memory. */
@@ -121,6 +123,13 @@ export class HomeState {
     this.inGrace = options.grace === 'until-ended'
   }
 
+  /** Whether it is so; then not any more. */
+  takeStirred(): boolean {
+    const was = this.isStirred
+    this.isStirred = false
+    return was
+  }
+
   page(page: PageIndex): HomePage {
     const known = this.pages.get(page)
     if (known !== undefined) return known
@@ -159,10 +168,10 @@ export class HomeState {
   }
 
   /** Counts on the child's acknowledgement. */
-  owe(child: SiteId, unacknowledged: Set<number>): number {
+  owe(child: SiteId, unacknowledged: Set<number>, drops: readonly PageIndex[]): number {
     const serial = ++this.#serial
     unacknowledged.add(serial)
-    this.owed.set(serial, { child, unacknowledged })
+    this.owed.set(serial, { child, unacknowledged, drops })
     return serial
   }
 

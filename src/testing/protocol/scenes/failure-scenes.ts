@@ -1,3 +1,4 @@
+import { plainTerms } from '../../../address/lock-terms.js'
 import { writeCell } from '../cells.js'
 import { demand } from '../contract-violation.js'
 import { homeName } from '../protocol-world.js'
@@ -157,7 +158,7 @@ export const failureScenes: readonly Scene[] = [
       const { world } = stage
       if (stage.isFree('write')) return
       const held = stage.open('A', 'write', 0)
-      const inUse = (): boolean => held.state === 'open' && world.site('A').mayUse('write')
+      const inUse = (): boolean => held.state === 'open' && world.site('A').mayUse('write', plainTerms)
       world.crashHome()
       world.childNotices('B')
       world.connect('B')

@@ -1,0 +1,61 @@
+import { boundedWith, crewObjectsWith, releaseWith } from '../../consistency/copies/copies.js'
+import { plantedBugs as copiesBugs } from '../../consistency/copies/planted-bug.js'
+import type { PlantedBug as CopiesBug } from '../../consistency/copies/planted-bug.js'
+import type { AnyProtocol } from '../../consistency/contract.js'
+import { crewWith } from '../../consistency/crew/crew.js'
+import { plantedBugs as crewBugs } from '../../consistency/crew/planted-bug.js'
+import type { PlantedBug as CrewBug } from '../../consistency/crew/planted-bug.js'
+import { eventualWith } from '../../consistency/eventual/eventual.js'
+import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
+import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
+import { unreachable } from '../../stdx/assert.js'
+import type { SimPreset } from './sim-preset.js'
+
+/** A fault of one of the protocols, to see that it is found. */
+export type PlantedBug =
+  | `strict:${CrewBug}`
+  | `release:${CopiesBug}`
+  | `bounded:${CopiesBug}`
+  | `objects:${CopiesBug}`
+  | `eventual:${EventualBug}`
+
+/** Bugs that change nothing in the protocol that they would be planted in. */
+const harmless: readonly PlantedBug[] = []
+
+export const plantedBugs: readonly PlantedBug[] = [
+  ...crewBugs.map((bug) => `strict:${bug}` as const),
+  ...copiesBugs.map((bug) => `release:${bug}` as const),
+  ...copiesBugs.map((bug) => `bounded:${bug}` as const),
+  ...copiesBugs.map((bug) => `objects:${bug}` as const),
+  ...eventualBugs.map((bug) => `eventual:${bug}` as const),
+].filter((bug) => !harmless.includes(bug))
+
+/** The preset whose regions show the bug. */
+export function presetOfBug(bug: PlantedBug): Exclude<SimPreset, 'mixed' | 'switch'> {
+  return partsOf(bug)[0]
+}
+
+/** The protocol with the bug in it, to be registered in place of the built-in one. */
+export function protocolWith(bug: PlantedBug): AnyProtocol {
+  const [preset, name] = partsOf(bug)
+  switch (preset) {
+    case 'strict':
+      return crewWith(name as CrewBug)
+    case 'release':
+      return releaseWith(name as CopiesBug)
+    case 'bounded':
+      return boundedWith(name as CopiesBug)
+    case 'objects':
+      return crewObjectsWith(name as CopiesBug)
+    case 'eventual':
+      return eventualWith(name as EventualBug)
+    default:
+      return unreachable(preset)
+  }
+}
+
+type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never
+
+function partsOf(bug: PlantedBug): Parts {
+  return bug.split(':') as Parts
+}

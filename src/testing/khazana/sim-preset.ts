@@ -1,0 +1,39 @@
+import { unreachable } from '../../stdx/assert.js'
+import type { Prng } from '../../stdx/prng.js'
+import type { RegionKind } from './pledge.js'
+
+/**
+ * What regions a run has. `mixed`: of every kind but those that are switched; `switch`: regions whose consistency is changed
+ * while they are used; else all of one kind.
+ */
+export type SimPreset = 'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch'
+
+export const simPresets: readonly SimPreset[] = Object.freeze([
+  'strict',
+  'release',
+  'bounded',
+  'eventual',
+  'objects',
+  'mixed',
+  'switch',
+])
+
+const mixedKinds: readonly RegionKind[] = ['strict', 'release', 'bounded', 'eventual', 'objects']
+
+/** The kind of the next region. Only `mixed` draws. */
+export function kindOfRegion(preset: SimPreset, random: Prng): RegionKind {
+  switch (preset) {
+    case 'mixed':
+      return random.pick(mixedKinds)
+    case 'switch':
+      return 'switching'
+    case 'strict':
+    case 'release':
+    case 'bounded':
+    case 'eventual':
+    case 'objects':
+      return preset
+    default:
+      return unreachable(preset)
+  }
+}
