@@ -203,6 +203,25 @@ describe('release', () => {
     assert.equal(seenBy(world, 'B', 0, 0), 0)
   })
 
+  it('waits with a commit for a copy that is being called in, as long as it may be used', () => {
+    const world = releaseWorld()
+    const writer = opened(world, 'B', 'write-shared', 0)
+    assert.equal(seenBy(world, 'A', 0, 0), 0)
+    writeCell(writer, 0, 0, 7)
+    world.seize(0)
+    world.unlock(writer)
+    world.deliver('B', 'H')
+    world.endCommit()
+    while (world.deliver('H', 'B') || world.deliver('B', 'H'));
+    const reader = world.lock('A', 'read', 0)
+    assert.equal(reader.state, 'open', 'A has not heard of it')
+    assert.equal(readCell(reader, 0, 0), 0)
+    assert.equal(writer.state, 'ending')
+    world.unlock(reader)
+    world.settle()
+    assert.equal(writer.state, 'done')
+  })
+
   it('goes on where the storage is not taken away after all', () => {
     const world = releaseWorld()
     const reader = opened(world, 'B', 'read', 0)

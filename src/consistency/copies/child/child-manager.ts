@@ -1,4 +1,5 @@
 import type { LockMode } from '../../../address/lock-mode.js'
+import { plainTerms } from '../../../address/lock-terms.js'
 import type { LockTerms } from '../../../address/lock-terms.js'
 import type { SiteId } from '../../../address/identity.js'
 import type { PageIndex } from '../../../address/page.js'
@@ -206,7 +207,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
       if (turn.serial !== 0) child.effects.push({ kind: 'break', page: turn.range.first })
       turn.serial = 0
     }
-    if (!child.policy.needsLease('read')) return
+    if (!child.policy.needsLease('read', plainTerms)) return
     for (const page of child.pages.values()) {
       if (isLocked(page) && page.turns === 0) child.effects.push({ kind: 'break', page: page.page })
     }

@@ -126,7 +126,7 @@ function tellHolders(home: HomeState, batch: Batch): void {
   const [skipped] = home.policy.plantedBug === 'skip-an-update' ? told.keys() : []
   if (skipped !== undefined) told.delete(skipped)
   for (const [child, changes] of told) {
-    const serial = home.owe(child, batch.unacknowledged)
+    const serial = home.owe(child, batch.unacknowledged, [])
     if (home.policy.holders.kind === 'update') {
       for (const { page, version } of changes) page.holders.set(child, version)
       sendUpdate(home, child, serial, changes)

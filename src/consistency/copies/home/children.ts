@@ -83,6 +83,7 @@ export function onAck(home: HomeState, child: SiteId, serial: number, dropped: r
   if (owed?.child !== child) return
   home.owed.delete(serial)
   owed.unacknowledged.delete(serial)
+  onDrop(home, child, owed.drops)
   home.isStirred = true
 }
 

@@ -47,6 +47,8 @@ export interface BatchChange {
 export interface Owed {
   readonly child: SiteId
   readonly unacknowledged: Set<number>
+  /** Copies that the child has let go of when it answers. Until then they are in use, and commits wait for their holder. */
+  readonly drops: readonly PageIndex[]
 }
 
 /** What a child is to be sent as soon as its frames are in memory. */
@@ -166,10 +168,10 @@ export class HomeState {
   }
 
   /** Counts on the child's acknowledgement. */
-  owe(child: SiteId, unacknowledged: Set<number>): number {
+  owe(child: SiteId, unacknowledged: Set<number>, drops: readonly PageIndex[]): number {
     const serial = ++this.#serial
     unacknowledged.add(serial)
-    this.owed.set(serial, { child, unacknowledged })
+    this.owed.set(serial, { child, unacknowledged, drops })
     return serial
   }
 

@@ -27,12 +27,11 @@ export function beginSeizure(home: HomeState, turn: TableLock): void {
       if (pages === undefined) held.set(child, [page.page])
       else pages.push(page.page)
     }
-    page.holders.clear()
-    home.forgetIfIdle(page)
   }
   for (const [child, all] of held) {
     for (const pages of chunksOf(all)) {
-      home.send(child, { kind: 'invalidate', serial: home.owe(child, unacknowledged), pages, when: 'unused' })
+      const serial = home.owe(child, unacknowledged, pages)
+      home.send(child, { kind: 'invalidate', serial, pages, when: 'unused' })
     }
   }
 }
