@@ -391,14 +391,10 @@ export class Engine {
 }
 
 function takesFrame(effect: CmEffect<unknown>, page: PageIndex): boolean {
-  switch (effect.kind) {
-    case 'send':
-      return effect.attach?.some((each) => each.kind === 'frame' && each.page === page) === true
-    case 'merge':
-      return effect.page === page
-    case 'persist':
-      return effect.pages.some((each) => each.page === page && each.parcels === undefined)
-    default:
-      return false
+  if (effect.kind === 'merge') return effect.page === page
+  if (effect.kind === 'persist') {
+    return effect.pages.some((each) => each.page === page && each.parcels === undefined)
   }
+  if (effect.kind !== 'send' || effect.attach === undefined) return false
+  return effect.attach.some((each) => each.kind === 'frame' && each.page === page)
 }

@@ -576,9 +576,9 @@ export class Replica implements ContextOwner {
 /** Somebody for whom a replica is to come to rest. */
 export interface Suspension {
   /** `isQuiet` may have changed. */
-  stepped(): void
+  readonly stepped: () => void
   /** It is over: another protocol has begun. The error tells that not all that was unlocked here was at the home by then. */
-  switched(loss: KhazanaError | undefined): void
+  readonly switched: (loss: KhazanaError | undefined) => void
 }
 
 function lostWith(cause: KhazanaError): KhazanaError {
