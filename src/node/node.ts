@@ -44,6 +44,7 @@ import { Acceptor } from './session/acceptor.js'
 import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
+import { Traffic } from './session/traffic.js'
 import type { SiteAccess } from './site-access.js'
 import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -75,6 +76,7 @@ export class Node implements SiteAccess {
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
   readonly #grace = new Grace()
+  readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
   readonly #listeners: Listener[] = []
   readonly #startedAt: number
@@ -157,7 +159,10 @@ export class Node implements SiteAccess {
         this.#directory.add(descriptor)
       },
       find: (region) => this.#findReplica(region),
-      learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
+      learn: (address) => {
+        this.#directory.forget(address)
+        return this.#learnRegion(address)
+      },
       gone: (region) => {
         this.#directory.forget(region)
       },
@@ -208,6 +213,7 @@ export class Node implements SiteAccess {
       clock: world.clock,
       logger: world.logger,
       limits: defaultSessionLimits,
+      traffic: this.#traffic,
       allocate: (bytes) => this.#memory.buffers.take(bytes),
       leaseLimit: (peer) => this.#leaseLimit(peer),
       open: (session) => this.#onSession(session),
@@ -312,6 +318,10 @@ export class Node implements SiteAccess {
       diskBytesMax: this.#store.diskBytesMax,
       allocatedBytes: this.home.allocatedBytes,
       damagedPages: this.#store.damage.length,
+      messagesSent: this.#traffic.messagesSent,
+      bytesSent: this.#traffic.bytesSent,
+      messagesFromClients: this.#traffic.messagesFromClients,
+      bytesFromClients: this.#traffic.bytesFromClients,
     }
   }
 
@@ -380,9 +390,8 @@ export class Node implements SiteAccess {
   async #drain(): Promise<void> {
     const { clock, logger } = this.#options.world
     const wait = { timeoutMs: defaultTimeoutMs }
-    const all = Promise.all([...this.replicas.all()].map((replica) => replica.finish(wait)))
     try {
-      await within(clock, 'closing', wait, all)
+      await within(clock, 'closing', wait, this.replicas.finish(wait))
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }
@@ -501,18 +510,19 @@ export class Node implements SiteAccess {
     return descriptor?.address === region ? descriptor : undefined
   }
 
-  /** Undefined also where what the region names is not registered here, for which a peer who speaks of it is not to blame. */
+  /** Asks for what is not known here. */
+  async #learnRegion(address: Address): Promise<RegionDescriptor> {
+    const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {})
+    return expectResult('describe', answer).descriptor
+  }
+
+  /** Throws `unsupported`. */
   #findReplica(region: Address): Replica | undefined {
-    try {
-      const here = this.home.replica(region)
-      if (here !== undefined) return here
-      const descriptor = this.#directory.find(region)
-      if (descriptor?.address !== region) return undefined
-      return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
-    } catch (reason) {
-      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
-      return undefined
-    }
+    const here = this.home.replica(region)
+    if (here !== undefined) return here
+    const descriptor = this.#directory.find(region)
+    if (descriptor?.address !== region) return undefined
+    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
   /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */

@@ -148,6 +148,11 @@ export type Notice =
   | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
   /** Parent to child: there is no such region (any more). */
   | { readonly kind: 'gone' }
+  /**
+   * Parent to child, where the region exists and what the child said cannot be served: locks that wait fail, and the child
+   * begins anew, as one of whom nothing is known, with its next lock. `link` as in `joined`.
+   */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly link: number }
 
 // ---- watches ----------------------------------------------------------------------------------------------------
 
@@ -286,6 +291,15 @@ export interface NodeStatus {
   readonly diskBytesMax: number
   readonly allocatedBytes: number
   readonly damagedPages: number
+  /**
+   * Since the node's start, to nodes and clients: all messages but those that keep connections and leases up. What all nodes
+   * of a cluster sent, and received from clients, is all that was said in it.
+   */
+  readonly messagesSent: number
+  /** Of those messages as frames, with the pages that went along. */
+  readonly bytesSent: number
+  readonly messagesFromClients: number
+  readonly bytesFromClients: number
 }
 
 /** One member, with its status where it could be asked. */

@@ -133,6 +133,10 @@ const status: Arbitrary<NodeStatus> = plain({
   diskBytesMax: count,
   allocatedBytes: count,
   damagedPages: count,
+  messagesSent: count,
+  bytesSent: count,
+  messagesFromClients: count,
+  bytesFromClients: count,
 })
 const member = plain({ node, name: short, listen: short })
 const stat: Arbitrary<RegionStat> = plain({
@@ -200,6 +204,7 @@ const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'suspended', { idle: fc.boolean() }),
   tagged('kind', 'resume', { descriptor }),
   tagged('kind', 'gone', {}),
+  tagged('kind', 'refused', { code, message: short, link: count }),
 )
 
 const news: Arbitrary<WatchNews> = fc.oneof(
