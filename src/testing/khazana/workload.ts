@@ -42,6 +42,7 @@ const KiB = 1024
 const lookEveryMs = 7
 /** Complaints after which a run has said enough. */
 const complaintsMax = 20
+const mixedKeysMore = 6
 
 /** What may keep a node from starting while faults happen. */
 const startsLater: ReadonlySet<ErrorCode> = new Set([
@@ -152,7 +153,9 @@ export class KhazanaWorkload implements Workload {
   async #reserve(stage: Stage, { keys, pageSize }: Shape): Promise<void> {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
-    for (let key = 0; key < keys;) {
+    // So that there are regions of several kinds.
+    const keysMin = this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
+    for (let key = 0; key < keysMin;) {
       const { khazana } = random.pick(owners)
       const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
       const { cells, pages } = planRegion({ pledge, firstKey: key, pageSize, random })
