@@ -201,6 +201,7 @@ export class Home implements ConsistencyManager<Message> {
       if (writer !== undefined && !this.#writers.includes(writer)) return
       if (failure === undefined) {
         if (writer !== undefined) writer.state = 'writing'
+        for (const page of pagesOf(range)) this.#addHolder(page, child)
         return this.#tell(child, { kind: 'granted', lock }, pagesOf(range))
       }
       this.#remove((one) => one === writer)
@@ -208,12 +209,13 @@ export class Home implements ConsistencyManager<Message> {
       this.#tell(child, { kind: 'failed', lock, code, message })
     }
     if (!this.#site.isAllocated(range)) return answer(noStorage)
-    for (const page of pagesOf(range)) {
-      const holders = this.#holders.get(page)
-      if (holders === undefined) this.#holders.set(page, new Set([child]))
-      else holders.add(child)
-    }
     this.#load(range, answer)
+  }
+
+  #addHolder(page: PageIndex, child: SiteId): void {
+    const holders = this.#holders.get(page)
+    if (holders === undefined) this.#holders.set(page, new Set([child]))
+    else holders.add(child)
   }
 
   /** It says that it has written; whether it might is for the home to know. Whoever breaks the rules loses the session. */

@@ -317,5 +317,8 @@ export interface LockClaim {
 /** Whether the two may not be held at once. Called both ways round; must answer the same, always. */
 export type ConflictTest = (a: LockClaim, b: LockClaim) => boolean
 
-/** Makes one page of two versions of it, in a new array. The same at every site, and independent of the order. */
+/**
+ * Makes one page of two versions of it, in a new array. The same at every site; commutative, associative and idempotent, as
+ * the union of two sets is: copies meet in any order, and some more than once.
+ */
 export type MergeFunction = (mine: Uint8Array, theirs: Uint8Array, page: PageIndex) => Uint8Array

@@ -180,12 +180,7 @@ export class ConnectedSite implements SiteAccess {
     const { clock, logger } = this.#options.world
     const wait = { timeoutMs: defaultTimeoutMs }
     try {
-      await within(
-        clock,
-        'closing',
-        wait,
-        Promise.all([...this.replicas.all()].map((one) => one.finish(wait))),
-      )
+      await within(clock, 'closing', wait, this.replicas.finish(wait))
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }

@@ -159,7 +159,10 @@ export class Node implements SiteAccess {
         this.#directory.add(descriptor)
       },
       find: (region) => this.#findReplica(region),
-      learn: (address) => this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {}),
+      learn: (address) => {
+        this.#directory.forget(address)
+        return this.#learnRegion(address)
+      },
       gone: (region) => {
         this.#directory.forget(region)
       },
@@ -387,9 +390,8 @@ export class Node implements SiteAccess {
   async #drain(): Promise<void> {
     const { clock, logger } = this.#options.world
     const wait = { timeoutMs: defaultTimeoutMs }
-    const all = Promise.all([...this.replicas.all()].map((replica) => replica.finish(wait)))
     try {
-      await within(clock, 'closing', wait, all)
+      await within(clock, 'closing', wait, this.replicas.finish(wait))
     } catch (reason) {
       logger.log('warn', 'closed before all was durable', { reason: KhazanaError.from(reason).message })
     }
@@ -508,18 +510,19 @@ export class Node implements SiteAccess {
     return descriptor?.address === region ? descriptor : undefined
   }
 
-  /** Undefined also where what the region names is not registered here, for which a peer who speaks of it is not to blame. */
+  /** Asks for what is not known here. */
+  async #learnRegion(address: Address): Promise<RegionDescriptor> {
+    const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {})
+    return expectResult('describe', answer).descriptor
+  }
+
+  /** Throws `unsupported`. */
   #findReplica(region: Address): Replica | undefined {
-    try {
-      const here = this.home.replica(region)
-      if (here !== undefined) return here
-      const descriptor = this.#directory.find(region)
-      if (descriptor?.address !== region) return undefined
-      return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
-    } catch (reason) {
-      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
-      return undefined
-    }
+    const here = this.home.replica(region)
+    if (here !== undefined) return here
+    const descriptor = this.#directory.find(region)
+    if (descriptor?.address !== region) return undefined
+    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
   /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */

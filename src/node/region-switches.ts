@@ -2,6 +2,7 @@ import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import type { SiteId } from '../address/identity.js'
 import type { Clock } from '../io/clock.js'
+import type { KhazanaError } from '../stdx/errors.js'
 import type { Notice } from '../wire/message.js'
 import { Deadline, withResolvers } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
@@ -13,26 +14,36 @@ export interface RegionSwitchesOptions {
   readonly replica: (region: Address) => Replica | undefined
   /** Live sessions with those who may have copies of the region below this site: all but its parent. */
   readonly children: (descriptor: RegionDescriptor) => Iterable<Session>
+  /** Peers whose session is lost, and who may still use what this site granted. */
+  readonly ending: () => Iterable<SiteId>
   readonly notify: (to: Session, descriptor: RegionDescriptor, notice: Notice) => void
+  /** Home: what was held back since the region is sealed may be heard. */
+  readonly unsealed: (region: Address) => void
 }
 
 /** One region that is being brought to rest. */
 interface Switch {
   readonly descriptor: RegionDescriptor
-  /** At the home, whoever changes it; elsewhere, the parent that asked. */
+  /** At the home, to whoever changes it; elsewhere, to the parent that asked. */
   readonly quiet: () => void
-  /** Whether the answer is still owed. */
-  isOwed: boolean
+  /** Home: it cannot go on to its end any more. */
+  readonly ended: (error: KhazanaError) => void
   /** Undefined at the home. */
   readonly parent: SiteId | undefined
+  /** Whether the answer is still owed. */
+  isOwed: boolean
   readonly children: Map<SiteId, 'asked' | 'answered'>
 }
 
 /**
  * Brings a region to rest at all sites, so that its protocol can be changed with nothing lost, and starts it again. The home asks
  * its children, they ask theirs, and each answers when no lock is open there or below and nothing is on its way. Locks that
- * are asked for meanwhile wait at their site. Whoever begins to use the region later is asked when it first speaks. Rejected: to
- * end locks by force, as a failure does: a change of settings is no reason to lose what a program is in the middle of.
+ * are asked for meanwhile wait at their site. Whoever begins to use the region later is asked when it first speaks. A site
+ * that is cut off counts as at rest when its rights have ended. Rejected: to end locks by force, as a failure does: a change
+ * of settings is no reason to lose what a program is in the middle of.
+ *
+ * From the moment in which all is at rest until the change is on the disk, the home's region is sealed: what its children say
+ * then is heard afterwards, by whatever protocol it is kept with.
  */
 export class RegionSwitches {
   readonly #options: RegionSwitchesOptions
@@ -44,22 +55,19 @@ export class RegionSwitches {
 
   /**
    * Home: resolves when the region is at rest everywhere. If that takes too long, everything goes on as it was, and it
-   * throws `timeout` or `aborted`.
+   * throws `timeout` or `aborted`; `closed` where this site is closed meanwhile.
    */
   async suspend(descriptor: RegionDescriptor, options: WaitOptions): Promise<void> {
-    const outcome = withResolvers<void>()
-    const deadline = Deadline.start(
-      this.#options.clock,
-      'bringing the region to rest for its new protocol',
-      options,
-      outcome.reject,
-    )
-    try {
-      this.#begin(descriptor, undefined, outcome.resolve)
-      await outcome.promise
-    } catch (error) {
+    const { promise, resolve, reject } = withResolvers<void>()
+    const what = 'bringing the region to rest for its new protocol'
+    const deadline = Deadline.start(this.#options.clock, what, options, (error) => {
+      reject(error)
+      // In the same turn: it could still come to rest, and be sealed for nobody.
       this.resume(descriptor)
-      throw error
+    })
+    try {
+      this.#begin(descriptor, undefined, resolve, reject)
+      await promise
     } finally {
       deadline.stop()
     }
@@ -71,6 +79,13 @@ export class RegionSwitches {
     for (const child of this.#options.children(descriptor)) {
       this.#options.notify(child, descriptor, { kind: 'resume', descriptor })
     }
+    this.#options.unsealed(descriptor.address)
+  }
+
+  /** Home: whether all is at rest, and waits for the change to be made. */
+  isSealed(region: Address): boolean {
+    const current = this.#switches.get(region)
+    return current?.parent === undefined && current?.isOwed === false
   }
 
   /** The parent wants the region at rest. */
@@ -80,7 +95,7 @@ export class RegionSwitches {
       this.#options.notify(parent, descriptor, { kind: 'suspended', idle: isIdle })
     }
     const current = this.#switches.get(descriptor.address)
-    if (current === undefined) this.#begin(descriptor, parent.peer.site, answer)
+    if (current === undefined) this.#begin(descriptor, parent.peer.site, answer, () => undefined)
     else {
       current.isOwed = true
       this.#evaluate(current)
@@ -107,35 +122,69 @@ export class RegionSwitches {
     this.#options.notify(child, current.descriptor, { kind: 'suspend' })
   }
 
+  /** Somebody new below, who may have something of an earlier session. */
+  onSession(child: Session): void {
+    for (const current of this.#switches.values()) {
+      const { children } = this.#options
+      if (current.isOwed && [...children(current.descriptor)].includes(child)) {
+        this.onUse(child, current.descriptor.address)
+      }
+    }
+  }
+
   /** The replica was opened while its region is being brought to rest. */
   onOpened(replica: Replica): void {
     const current = this.#switches.get(replica.descriptor.address)
-    if (current === undefined) return
-    replica.suspend(this, () => {
-      this.#evaluate(current)
-    })
+    if (current !== undefined) this.#suspend(replica, current)
   }
 
-  /** A child's rights have ended, or this site's at its parent: nobody there will say `resume`. */
-  onLost(peer: SiteId): void {
+  /** This site's rights at the peer have ended: it will not say `resume`. */
+  onParentLost(peer: SiteId): void {
     for (const current of [...this.#switches.values()]) {
       if (current.parent === peer) this.resume(current.descriptor)
-      else if (current.children.delete(peer)) this.#evaluate(current)
     }
   }
 
-  #begin(descriptor: RegionDescriptor, parent: SiteId | undefined, quiet: () => void): void {
-    const current: Switch = { descriptor, quiet, isOwed: true, parent, children: new Map() }
-    this.#switches.set(descriptor.address, current)
-    for (const child of this.#options.children(descriptor)) {
-      current.children.set(child.peer.site, 'asked')
-      this.#options.notify(child, descriptor, { kind: 'suspend' })
+  /** The peer's rights at this site have ended. */
+  onChildLost(peer: SiteId): void {
+    for (const current of [...this.#switches.values()]) {
+      if (current.children.delete(peer)) this.#evaluate(current)
     }
-    const replica = this.#options.replica(descriptor.address)
-    replica?.suspend(this, () => {
-      this.#evaluate(current)
-    })
+  }
+
+  /** Nothing is brought to rest any more. */
+  close(error: KhazanaError): void {
+    for (const current of this.#switches.values()) current.ended(error)
+    this.#switches.clear()
+  }
+
+  #begin(
+    descriptor: RegionDescriptor,
+    parent: SiteId | undefined,
+    quiet: Switch['quiet'],
+    ended: Switch['ended'],
+  ): void {
+    const { children, ending, notify, replica: find } = this.#options
+    const current: Switch = { descriptor, quiet, ended, isOwed: true, parent, children: new Map() }
+    this.#switches.set(descriptor.address, current)
+    // Who is cut off may be in the middle of something for as long as its lease lasts.
+    for (const peer of ending()) if (peer !== parent) current.children.set(peer, 'asked')
+    for (const child of children(descriptor)) {
+      current.children.set(child.peer.site, 'asked')
+      notify(child, descriptor, { kind: 'suspend' })
+    }
+    const replica = find(descriptor.address)
+    if (replica !== undefined) this.#suspend(replica, current)
     this.#evaluate(current)
+  }
+
+  #suspend(replica: Replica, current: Switch): void {
+    replica.suspend(this, {
+      stepped: () => {
+        this.#evaluate(current)
+      },
+      switched: () => undefined,
+    })
   }
 
   #evaluate(current: Switch): void {

@@ -1,6 +1,7 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import type { NodeId, SiteId } from '../address/identity.js'
+import type { SiteId } from '../address/identity.js'
+import { KhazanaError } from '../stdx/errors.js'
 import type { Notice, PlainCmEnvelope, RegionNotice } from '../wire/message.js'
 import type { SessionPost } from './replica/session-post.js'
 import type { Session } from './session/session.js'
@@ -10,107 +11,169 @@ export interface RelayOptions {
   readonly session: (peer: SiteId) => Session | undefined
 }
 
-/** A region homed elsewhere that clients here use. */
-interface Relayed {
-  readonly home: NodeId
+/** One client's way to the home of one region, in one era. */
+interface Way {
+  /** Undefined while nobody here could say where the region is. */
+  readonly home: SiteId | undefined
   readonly generation: number
-  era: number
-  /** Every client that has spoken, and how often its way to the home was found anew. */
-  readonly clients: Map<SiteId, { link: number; isJoined: boolean }>
+  readonly era: number
+  /** How often it began anew. */
+  link: number
+  isJoined: boolean
 }
+
+/** What a message, or the region itself, says of which way it is about. */
+type WaySign = Pick<Way, 'generation' | 'era'>
+
+/** Regions that one client may use through this node at a time. */
+const regionsPerClientMax = 100_000
 
 /**
  * A node between its clients and the homes of regions whose protocol is a star (docs/architecture.md): it passes on what
- * they say to each other, and tells either side when the other is lost. What a client said before its node lost the home, and
- * that arrives after, is void: it says how often it has been told that the home was found again, and is dropped if that is
- * not the latest.
+ * they say to each other, and tells either side when the other is lost. What a client said before its node lost the home, or
+ * before it was refused, and that arrives after, is void: it says how often it has been told that its way begins anew, and
+ * is dropped if that is not the latest. With an era everything begins at 0, at both ends.
  */
 export class Relay {
   readonly #options: RelayOptions
-  /** At most the regions that clients of live sessions have used. */
-  readonly #regions = new Map<Address, Relayed>()
+  /** Of clients of live sessions that have spoken. */
+  readonly #ways = new Map<SiteId, Map<Address, Way>>()
 
   constructor(options: RelayOptions) {
     this.#options = options
   }
 
-  /** From a client to the home of the region. */
+  /** Regions that clients of live sessions have a way to. */
+  get wayCount(): number {
+    let count = 0
+    for (const ways of this.#ways.values()) count += ways.size
+    return count
+  }
+
+  /** Whether the client said it before it was told that its way begins anew. */
+  isStale(client: SiteId, envelope: PlainCmEnvelope): boolean {
+    const way = this.#find(client, envelope.region, envelope)
+    return way !== undefined && envelope.link !== way.link
+  }
+
+  /** From a client to the home of the region, in the region's era. Throws `protocol-error`. */
   fromClient(
     client: Session,
     envelope: PlainCmEnvelope,
     payloads: readonly Uint8Array[],
-    { home, generation, era }: RegionDescriptor,
+    descriptor: RegionDescriptor,
   ): void {
     const { region } = envelope
-    let relayed = this.#regions.get(region)
-    if (relayed?.generation !== generation || relayed.home !== home) {
-      relayed = { home, generation, era, clients: new Map() }
-      this.#regions.set(region, relayed)
-    }
-    relayed.era = era
-    const uplink = this.#options.session(home)
     const { site } = client.peer
-    let state = relayed.clients.get(site)
-    if (state === undefined) {
-      state = { link: 0, isJoined: true }
-      relayed.clients.set(site, state)
-    }
-    if (uplink === undefined && state.isJoined) this.#sever(region, relayed, site)
-    if (uplink === undefined || !state.isJoined || envelope.link !== state.link) return
+    const way = this.#open(site, region, descriptor.home, envelope)
+    const uplink = this.#options.session(descriptor.home)
+    if (uplink === undefined && way.isJoined) this.#sever(site, region, way)
+    if (uplink === undefined || !way.isJoined || envelope.link !== way.link) return
     this.#options.post.send(uplink, { ...envelope, client: site }, payloads)
   }
 
-  /** From the home to a client. */
-  toClient(envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
-    const { client } = envelope
-    const session = client === 0 ? undefined : this.#options.session(client)
-    if (session !== undefined) this.#options.post.send(session, { ...envelope, client: 0 }, payloads)
+  /** What the client said is served nowhere, for now: the client hears why, and begins anew when it speaks again. */
+  refuse(client: Session, envelope: PlainCmEnvelope, { code, message }: KhazanaError): void {
+    const { region, generation, era } = envelope
+    const way = this.#open(client.peer.site, region, undefined, envelope)
+    way.link = envelope.link + 1
+    way.isJoined = true
+    this.#notify(client, region, { generation, era }, { kind: 'refused', code, message, link: way.link })
   }
 
-  noticeToClient(message: RegionNotice): void {
-    const session = message.client === 0 ? undefined : this.#options.session(message.client)
-    if (session !== undefined) this.#options.post.send(session, { ...message, client: 0 }, [])
+  /** Whether the client has a way to that home: only then is what the home says of it for the client. */
+  knows(home: SiteId, client: SiteId, region: Address): boolean {
+    return this.#ways.get(client)?.get(region)?.home === home
+  }
+
+  /** From the home to a client. */
+  toClient(client: SiteId, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
+    const session = this.#options.session(client)
+    if (session === undefined || this.#find(client, envelope.region, envelope) === undefined) return
+    this.#options.post.send(session, { ...envelope, client: 0 }, payloads)
+  }
+
+  noticeToClient(client: SiteId, message: RegionNotice): void {
+    const session = this.#options.session(client)
+    const way = this.#ways.get(client)?.get(message.region)
+    if (session === undefined || way?.generation !== message.generation) return
+    let { notice } = message
+    if (notice.kind === 'gone') this.#delete(client, message.region)
+    if (notice.kind === 'refused') {
+      way.link = Math.max(way.link, notice.link) + 1
+      notice = { ...notice, link: way.link }
+    }
+    this.#options.post.send(session, { ...message, client: 0, notice }, [])
+  }
+
+  /** The region goes on under this descriptor: ways of earlier eras lead nowhere. */
+  learned({ address, generation, era }: RegionDescriptor): void {
+    for (const [client, ways] of this.#ways) {
+      const way = ways.get(address)
+      if (way !== undefined && (way.generation !== generation || way.era < era)) this.#delete(client, address)
+    }
   }
 
   /** The client's rights have ended. */
   clientLost(client: SiteId): void {
-    for (const [region, relayed] of this.#regions) {
-      if (!relayed.clients.delete(client)) continue
-      const uplink = this.#options.session(relayed.home)
-      if (uplink !== undefined) this.#notify(uplink, region, relayed, { kind: 'client-lost', client })
-      if (relayed.clients.size === 0) this.#regions.delete(region)
+    const ways = this.#ways.get(client)
+    this.#ways.delete(client)
+    for (const [region, way] of ways ?? []) {
+      const uplink = way.home === undefined ? undefined : this.#options.session(way.home)
+      if (uplink !== undefined) this.#notify(uplink, region, way, { kind: 'client-lost', client })
     }
   }
 
   homeLost(home: SiteId): void {
-    for (const [region, relayed] of this.#regions) {
-      if (relayed.home !== home) continue
-      for (const [client, { isJoined }] of relayed.clients) if (isJoined) this.#sever(region, relayed, client)
+    for (const [client, ways] of this.#ways) {
+      for (const [region, way] of ways)
+        if (way.home === home && way.isJoined) this.#sever(client, region, way)
     }
   }
 
   homeFound(home: SiteId): void {
-    for (const [region, relayed] of this.#regions) {
-      if (relayed.home !== home) continue
-      for (const [client, state] of relayed.clients) {
-        if (state.isJoined) continue
-        state.isJoined = true
-        state.link += 1
-        const session = this.#options.session(client)
-        if (session !== undefined)
-          this.#notify(session, region, relayed, { kind: 'joined', link: state.link })
+    for (const [client, ways] of this.#ways) {
+      const session = this.#options.session(client)
+      for (const [region, way] of ways) {
+        if (way.home !== home || way.isJoined) continue
+        way.isJoined = true
+        way.link += 1
+        if (session !== undefined) this.#notify(session, region, way, { kind: 'joined', link: way.link })
       }
     }
   }
 
-  #sever(region: Address, relayed: Relayed, client: SiteId): void {
-    const state = relayed.clients.get(client)
-    if (state !== undefined) state.isJoined = false
-    const session = this.#options.session(client)
-    if (session !== undefined) this.#notify(session, region, relayed, { kind: 'severed' })
+  #find(client: SiteId, region: Address, { generation, era }: WaySign): Way | undefined {
+    const way = this.#ways.get(client)?.get(region)
+    return way?.generation === generation && way.era === era ? way : undefined
   }
 
-  #notify(to: Session, region: Address, { generation, era }: Relayed, notice: Notice): void {
+  #open(client: SiteId, region: Address, home: SiteId | undefined, { generation, era }: WaySign): Way {
+    const known = this.#find(client, region, { generation, era })
+    if (known !== undefined && (known.home === home || home === undefined)) return known
+    let ways = this.#ways.get(client)
+    if (ways === undefined) this.#ways.set(client, (ways = new Map<Address, Way>()))
+    if (ways.size >= regionsPerClientMax && !ways.has(region)) {
+      throw new KhazanaError('protocol-error', `a client that uses more than ${regionsPerClientMax} regions`)
+    }
+    const way: Way = { home, generation, era, link: known?.link ?? 0, isJoined: true }
+    ways.set(region, way)
+    return way
+  }
+
+  #delete(client: SiteId, region: Address): void {
+    const ways = this.#ways.get(client)
+    ways?.delete(region)
+    if (ways?.size === 0) this.#ways.delete(client)
+  }
+
+  #sever(client: SiteId, region: Address, way: Way): void {
+    way.isJoined = false
+    const session = this.#options.session(client)
+    if (session !== undefined) this.#notify(session, region, way, { kind: 'severed' })
+  }
+
+  #notify(to: Session, region: Address, { generation, era }: WaySign, notice: Notice): void {
     this.#options.post.send(to, { kind: 'region-notice', region, generation, era, client: 0, notice }, [])
   }
 }

@@ -6,8 +6,9 @@ import type { Timer } from '../io/clock.js'
 import type { RegionAttributes } from '../address/descriptor.js'
 import type { AnyProtocol } from '../consistency/contract.js'
 import { unreachable } from '../stdx/assert.js'
-import { KhazanaError } from '../stdx/errors.js'
+import { KhazanaError, isErrorCode } from '../stdx/errors.js'
 import type { CmEnvelope, Notice, PlainCmEnvelope, RegionNotice } from '../wire/message.js'
+import type { WaitOptions } from './deadline.js'
 import { RegionSwitches } from './region-switches.js'
 import { Relay } from './relay.js'
 import { Replica } from './replica/replica.js'
@@ -25,13 +26,16 @@ export interface ReplicaSetOptions {
   readonly describe: (region: Address) => RegionDescriptor | undefined
   /** A newer descriptor than the one this site has. */
   readonly learned: (descriptor: RegionDescriptor) => void
-  /** Makes the replica for a region that a peer speaks of and this site has none of yet, where it can. */
+  /**
+   * Makes the replica for a region that a peer speaks of and this site has none of yet. Undefined where nothing is known of
+   * it; throws `unsupported` where what it names is not registered here.
+   */
   readonly find: (region: Address) => Replica | undefined
   /**
-   * Learns of a region that a client speaks of and this site knows nothing of, so that `find` then knows. Rejects where
-   * it cannot be learned.
+   * Learns of a region that a client speaks of and this site knows nothing of, or not the newest, so that `find` then knows.
+   * Rejects where it cannot be learned.
    */
-  readonly learn: (region: Address) => Promise<unknown>
+  readonly learn: (region: Address) => Promise<RegionDescriptor>
   /** A region whose home says that it is no more. */
   readonly gone: (region: Address) => void
 }
@@ -57,9 +61,9 @@ export class ReplicaSet {
   /** Peers whose session is lost while they may still use their rights. */
   readonly #ending = new Map<SiteId, Timer>()
   /** Clients of other nodes, and the regions homed here that they have used. */
-  readonly #relayed = new Map<SiteId, Set<Address>>()
-  #isClosed = false
-  /** Messages for regions that are being found. */
+  readonly #relayed = new Map<SiteId, Map<Address, RelayedUse>>()
+  #closed: KhazanaError | undefined
+  /** Messages for regions that are being found, or that are sealed. */
   readonly #held = new Map<Address, Delivery[]>()
   readonly #post = new SessionPost()
   readonly #relay: Relay
@@ -73,8 +77,12 @@ export class ReplicaSet {
       clock: options.environment.clock,
       replica: (region) => this.#replicas.get(region),
       children: (descriptor) => this.#childrenOf(descriptor),
+      ending: () => this.#ending.keys(),
       notify: (to, descriptor, notice) => {
         this.#notify(to, descriptor, 0, notice)
+      },
+      unsealed: (region) => {
+        this.#letThrough(region)
       },
     })
     this.#environment = {
@@ -105,9 +113,14 @@ export class ReplicaSet {
     return this.#sessions.values()
   }
 
-  /** The replica of the region, made where there is none, or where the one there is of an earlier reservation. */
+  /**
+   * The replica of the region, made where there is none, or where the one there is of an earlier reservation. Throws `closed`,
+   * `unsupported`, and `no-such-region` where the descriptor is the one of an earlier reservation.
+   */
   open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
+    if (this.#closed !== undefined) throw this.#closed
     const existing = this.#replicas.get(descriptor.address)
+    if (existing !== undefined && existing.descriptor.generation > descriptor.generation) throw unreserved()
     if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) {
       if (existing.descriptor.era < descriptor.era) {
         existing.switchTo(descriptor, this.#options.protocol(descriptor.attributes), anotherProtocol())
@@ -140,6 +153,7 @@ export class ReplicaSet {
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
     this.#relay.homeFound(peer)
+    this.switches.onSession(session)
   }
 
   /**
@@ -155,8 +169,9 @@ export class ReplicaSet {
       else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
     }
     this.#relay.homeLost(peer)
+    this.switches.onParentLost(peer)
     // Nothing begins here any more that would have to wait.
-    if (this.#isClosed) return
+    if (this.#closed !== undefined) return
     const { clock } = this.#environment
     const delayMs = rightsEndAt - clock.now()
     if (delayMs <= 0) this.#childLost(peer)
@@ -185,18 +200,18 @@ export class ReplicaSet {
     }
     if (isNode(peer)) for (const client of this.#relayedBy(peer)) this.#relayedLost(client)
     else this.#relay.clientLost(peer)
-    this.switches.onLost(peer)
+    this.switches.onChildLost(peer)
   }
 
   /** Hands a message to whom it is for. For a client's unknown region, that is found first. Throws `protocol-error`. */
   deliver(from: Session, envelope: RegionMessage, payloads: readonly Uint8Array[]): void {
-    if (this.#isClosed) return
+    if (this.#closed !== undefined || this.#isStale(from, envelope)) return
     const { region } = envelope
+    if (this.switches.isSealed(region) && !this.#held.has(region)) this.#held.set(region, [])
     const held = this.#held.get(region)
     if (held !== undefined) {
       if (held.length < heldMax) held.push({ from, envelope, payloads })
-      else
-        refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region to be found'))
+      else this.#refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region'))
       return
     }
     const isKnown = this.#isKnown(region, envelope)
@@ -213,7 +228,7 @@ export class ReplicaSet {
 
   #handOver({ from, envelope, payloads }: Delivery): void {
     // What a lost session said last is void with it.
-    if (from.loss !== undefined) return
+    if (from.loss !== undefined || this.#isStale(from, envelope)) return
     switch (envelope.kind) {
       case 'cm':
         return this.#deliverCrew(from, envelope, payloads)
@@ -226,11 +241,38 @@ export class ReplicaSet {
     }
   }
 
+  /** A client's, from before it was told to begin anew. */
+  #isStale(from: Session, envelope: RegionMessage): boolean {
+    const { site } = from.peer
+    return envelope.kind === 'cm-plain' && !isNode(site) && this.#relay.isStale(site, envelope)
+  }
+
   #deliverCrew(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
-    const replica = this.#replicas.get(envelope.region) ?? this.#options.find(envelope.region)
-    if (replica?.descriptor.generation !== envelope.generation) return refuse(from, envelope, unreserved())
-    if (!this.#isOfThisEra(replica.descriptor, from, envelope, 0)) return
-    replica.onMessage(from.peer.site, envelope.body, payloads)
+    const descriptor = this.#descriptorOf(envelope.region)
+    if (descriptor?.generation !== envelope.generation) return this.#refuse(from, envelope, unreserved())
+    if (!this.#isOfThisEra(descriptor, from, envelope, 0)) return
+    this.#serve(from, envelope)?.onMessage(from.peer.site, envelope.body, payloads)
+  }
+
+  /** What is known here of the region. At its home, that is what the disk has. */
+  #descriptorOf(region: Address): RegionDescriptor | undefined {
+    const { self, describe } = this.#options
+    const described = describe(region)
+    return described !== undefined && described.home === self
+      ? described
+      : (this.#replicas.get(region)?.descriptor ?? described)
+  }
+
+  /** The replica that the message is for. Where there can be none, its sender is told why. */
+  #serve(from: Session, envelope: CmEnvelope | PlainCmEnvelope): Replica | undefined {
+    try {
+      return this.#replicas.get(envelope.region) ?? this.#options.find(envelope.region)
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      if (error.code !== 'unsupported') throw reason
+      this.#refuse(from, envelope, error)
+      return undefined
+    }
   }
 
   #deliverPlain(from: Session, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
@@ -243,15 +285,17 @@ export class ReplicaSet {
       replica.onPlainMessage(site, envelope, payloads)
       return
     }
-    const descriptor = this.#options.describe(region)
-    if (descriptor?.generation !== envelope.generation) return refuse(from, envelope, unreserved())
+    if (client !== 0 && this.#relay.knows(site, client, region)) {
+      this.#relay.toClient(client, envelope, payloads)
+      return
+    }
+    const descriptor = this.#descriptorOf(region)
+    if (descriptor?.generation !== envelope.generation) return this.#refuse(from, envelope, unreserved())
     if (descriptor.home === self) return this.#deliverToHome(from, envelope, payloads, descriptor)
     if (!isNode(site)) {
-      this.switches.onUse(from, region)
-      this.#relay.fromClient(from, envelope, payloads, descriptor)
-    } else if (client !== 0) {
-      this.#relay.toClient(envelope, payloads)
-    } else {
+      if (this.#isOfThisEra(descriptor, from, envelope, 0))
+        this.#relay.fromClient(from, envelope, payloads, descriptor)
+    } else if (client === 0) {
       const replica = this.#replicas.get(region)
       if (replica !== undefined && isOf(replica.descriptor, envelope))
         replica.onPlainMessage(site, envelope, payloads)
@@ -265,32 +309,42 @@ export class ReplicaSet {
     descriptor: RegionDescriptor,
   ): void {
     const { site } = from.peer
-    const { region, client } = envelope
+    const { client } = envelope
     if (!this.#isOfThisEra(descriptor, from, envelope, client)) return
-    const replica = this.#replicas.get(region) ?? this.#options.find(region)
+    const replica = this.#serve(from, envelope)
     if (replica === undefined) return
     if (client === 0 || !isNode(site)) {
       replica.onPlainMessage(site, envelope, payloads)
       return
     }
     const child = relayedSite(site, client)
-    const relayed = this.#relayed.get(child)
-    if (relayed === undefined) this.#relayed.set(child, new Set([region]))
-    else relayed.add(region)
+    const use = this.#useOf(child, descriptor)
+    if (envelope.link < use.linkMin) return
     try {
       replica.onPlainMessage(child, envelope, payloads)
     } catch (reason) {
       const error = KhazanaError.from(reason)
       if (error.code !== 'protocol-error') throw error
-      // The node that relays is not to blame: its client is cut off from the region.
+      // The node that relays is not to blame, nor is what the client does with other regions.
       this.#environment.logger.log('warn', 'a client of another node said what makes no sense', {
         node: site,
         client,
         reason: error.message,
       })
-      this.#relayedLost(child)
-      this.#notify(from, descriptor, client, { kind: 'gone' })
+      use.linkMin = envelope.link + 1
+      replica.childLost(child)
+      this.#refuse(from, envelope, error)
     }
+  }
+
+  #useOf(child: SiteId, { address, era }: RegionDescriptor): RelayedUse {
+    let uses = this.#relayed.get(child)
+    if (uses === undefined) this.#relayed.set(child, (uses = new Map<Address, RelayedUse>()))
+    const known = uses.get(address)
+    if (known?.era === era) return known
+    const use = { era, linkMin: 0 }
+    uses.set(address, use)
+    return use
   }
 
   /** Answers what is of an earlier era with the descriptor of this one. */
@@ -324,31 +378,43 @@ export class ReplicaSet {
     const { site } = from.peer
     // From the home, for a client here.
     if (client !== 0 && notice.kind !== 'client-lost') {
+      if (!this.#relay.knows(site, client, region)) return
+      // Before the client's way of the old era is forgotten.
+      this.#relay.noticeToClient(client, message)
       if (notice.kind === 'resume') this.#learned(notice.descriptor)
-      this.#relay.noticeToClient(message)
       return
     }
     const replica = this.#replicas.get(region)
-    const descriptor = replica?.descriptor ?? this.#options.describe(region)
+    const descriptor = this.#descriptorOf(region)
     const isParent = replica?.role.kind === 'copy' && replica.role.parent === site
+    // What is said of the way to the home is meant for a star of the same era.
+    const isOnItsWay = isParent && replica.isStar && isOf(replica.descriptor, message)
     switch (notice.kind) {
       case 'client-lost':
         if (isNode(site)) this.#relayedLost(relayedSite(site, notice.client))
         return
       case 'severed':
-        if (isParent) replica.parentLost()
+        if (isOnItsWay) replica.parentLost()
         return
       case 'joined':
-        if (isParent) replica.parentReady(from, notice.link)
+        if (isOnItsWay) replica.parentReady(from, notice.link)
         return
+      case 'refused': {
+        const code = isErrorCode(notice.code) ? notice.code : 'internal'
+        if (isOnItsWay) replica.refused(from, notice.link, new KhazanaError(code, notice.message))
+        return
+      }
       case 'suspend':
-        if (descriptor === undefined) this.#notifyAt(from, message, { kind: 'suspended', idle: true })
+        // Of a region that is known otherwise, nothing can be in use.
+        if (descriptor?.generation !== generation)
+          this.#notifyAt(from, message, { kind: 'suspended', idle: true })
         else if (!this.#isChildSession(descriptor, from)) this.switches.onSuspend(from, descriptor)
         return
       case 'suspended':
         return this.switches.onSuspended(site, region)
       case 'resume':
         if (descriptor !== undefined && this.#isChildSession(descriptor, from)) return
+        if (this.#options.self !== undefined && notice.descriptor.home !== site) return
         this.#learned(notice.descriptor)
         return this.switches.onResume(this.#replicas.get(region)?.descriptor ?? notice.descriptor)
       case 'gone':
@@ -362,11 +428,11 @@ export class ReplicaSet {
 
   /** What is newer than what is known takes effect. */
   #learned(descriptor: RegionDescriptor): void {
+    this.#relay.learned(descriptor)
     const replica = this.#replicas.get(descriptor.address)
-    const known = replica?.descriptor ?? this.#options.describe(descriptor.address)
-    if (known?.generation !== descriptor.generation || known.era >= descriptor.era) return
-    this.#options.learned(descriptor)
-    if (replica === undefined) return
+    const described = this.#options.describe(descriptor.address)
+    if (described === undefined || isNewer(descriptor, described)) this.#options.learned(descriptor)
+    if (replica === undefined || !isNewer(descriptor, replica.descriptor)) return
     try {
       this.open(descriptor, replica.role)
     } catch (reason) {
@@ -395,7 +461,7 @@ export class ReplicaSet {
 
   /** Home: a client of another node is gone. */
   #relayedLost(child: SiteId): void {
-    const regions = this.#relayed.get(child) ?? []
+    const regions = this.#relayed.get(child)?.keys() ?? []
     this.#relayed.delete(child)
     for (const region of regions) this.#replicas.get(region)?.childLost(child)
   }
@@ -406,44 +472,75 @@ export class ReplicaSet {
     this.#held.set(region, held)
     let failure: KhazanaError | undefined
     try {
-      await this.#options.learn(region)
+      this.#learned(await this.#options.learn(region))
     } catch (reason) {
       failure = KhazanaError.from(reason)
     }
+    this.#letThrough(region, failure)
+  }
+
+  /** What was held back is heard, or, with a failure, refused. */
+  #letThrough(region: Address, failure?: KhazanaError): void {
+    const held = this.#held.get(region) ?? []
     this.#held.delete(region)
-    if (this.#isClosed) return
+    if (this.#closed !== undefined) return
     for (const delivery of held) {
       try {
         if (failure === undefined) this.#handOver(delivery)
-        else refuse(delivery.from, delivery.envelope, failure)
+        else if (!this.#isStale(delivery.from, delivery.envelope))
+          this.#refuse(delivery.from, delivery.envelope, failure)
       } catch (reason) {
         // Nobody waits here for the session to judge: whoever spoke so is left without an answer.
-        const { message } = KhazanaError.from(reason)
+        const { code, message } = KhazanaError.from(reason)
+        if (code !== 'protocol-error') throw reason
         this.#environment.logger.log('warn', 'a message was not understood', { reason: message })
       }
     }
   }
 
+  /** Ends all locks here. Resolves when what was unlocked is durable, wherever that can be; throws why not everywhere. */
+  async finish(options: WaitOptions): Promise<void> {
+    const ends = await Promise.allSettled([...this.#replicas.values()].map((each) => each.finish(options)))
+    for (const end of ends) if (end.status === 'rejected') throw KhazanaError.from(end.reason)
+  }
+
   /** Ends all replicas. None is opened any more. */
   closeAll(error: KhazanaError): void {
-    this.#isClosed = true
+    this.#closed = error
+    this.switches.close(error)
+    this.#held.clear()
     for (const end of this.#ending.values()) end.cancel()
     this.#ending.clear()
     for (const replica of [...this.#replicas.values()]) this.close(replica, error)
   }
+
+  /** Answers what asks for an answer. Only who can be its parent refuses a site anything. */
+  #refuse(to: Session, envelope: RegionMessage, error: KhazanaError): void {
+    if (envelope.kind === 'cm') refuseCrew(to, envelope, error)
+    if (envelope.kind !== 'cm-plain' || this.#options.self === undefined) return
+    const { region, generation, era, client, link } = envelope
+    const { code, message } = error
+    if (code === 'no-such-region') {
+      const notice = { kind: 'gone' } as const
+      this.#post.send(to, { kind: 'region-notice', region, generation, era, client, notice }, [])
+    } else if (isNode(to.peer.site) || this.#options.describe(region)?.home === this.#options.self) {
+      const notice = { kind: 'refused', code, message, link } as const
+      this.#post.send(to, { kind: 'region-notice', region, generation, era, client, notice }, [])
+    } else {
+      this.#relay.refuse(to, envelope, error)
+    }
+  }
 }
 
-/** Answers what asks for an answer. */
-function refuse(to: Session, envelope: RegionMessage, { code, message }: KhazanaError): void {
-  const { region, generation, era } = envelope
-  if (envelope.kind === 'region-notice') return
-  if (envelope.kind === 'cm-plain') {
-    if (code !== 'no-such-region') return
-    const notice = { kind: 'gone' } as const
-    to.send({ kind: 'region-notice', region, generation, era, client: envelope.client, notice })
-    return
-  }
-  const { body } = envelope
+/** A client of another node in a region homed here. */
+interface RelayedUse {
+  readonly era: number
+  /** What it says under an earlier link is from before it was refused. */
+  linkMin: number
+}
+
+function refuseCrew(to: Session, envelope: CmEnvelope, { code, message }: KhazanaError): void {
+  const { region, generation, era, body } = envelope
   if (body.kind === 'acquire') {
     const refusal = { kind: 'refuse', serial: body.serial, range: body.range, code, message } as const
     to.send({ kind: 'cm', region, generation, era, body: refusal })
@@ -463,6 +560,11 @@ export function unreserved(): KhazanaError {
 /** The protocol changed while this site was not asked whether it was in the middle of something. */
 function anotherProtocol(): KhazanaError {
   return new KhazanaError('context-broken', 'the protocol of the region was changed')
+}
+
+/** Of one reservation. */
+function isNewer(a: RegionDescriptor, b: RegionDescriptor): boolean {
+  return a.generation === b.generation && a.era > b.era
 }
 
 function isOf({ generation, era }: RegionDescriptor, message: RegionMessage): boolean {

@@ -145,6 +145,7 @@ const notice = union<words.Notice, 'kind'>('kind', {
   suspended: [4, { idle: flag }],
   resume: [5, { descriptor }],
   gone: [6, empty],
+  refused: [7, { code: errorCode, message: errorMessage, link: count }],
 })
 
 const pageChange = record<words.PageChange>({ page: pageIndex, version, by: siteId })

@@ -40,21 +40,32 @@ export function makePatch(before: Uint8Array, after: Uint8Array): Uint8Array | u
  * reaches beyond the page.
  */
 export function applyPatch(page: Uint8Array, patch: Uint8Array): void {
+  const runs = checkedRuns(patch, page.length)
+  let at = 0
+  while (runs.next()) {
+    at += runs.gap
+    copy(patch, runs.start, page, at, runs.length)
+    at += runs.length
+  }
+}
+
+/** Throws `protocol-error` for what `applyPatch` would refuse to do to a page of so many bytes. */
+export function checkPatch(patch: Uint8Array, pageBytes: number): void {
+  checkedRuns(patch, pageBytes)
+}
+
+/** To be gone through from the start. */
+function checkedRuns(patch: Uint8Array, pageBytes: number): RunReader {
   if (patch.length === 0) throw malformed('a patch without a run')
   const runs = new RunReader(patch)
   let at = 0
   while (runs.next()) {
     if (runs.length === 0 || (runs.gap === 0 && at > 0)) throw malformed('a patch with an empty run')
     at += runs.gap + runs.length
-    if (at > page.length) throw malformed(`a patch beyond the ${page.length} bytes of its page`)
+    if (at > pageBytes) throw malformed(`a patch beyond the ${pageBytes} bytes of its page`)
   }
   runs.rewind()
-  at = 0
-  while (runs.next()) {
-    at += runs.gap
-    copy(patch, runs.start, page, at, runs.length)
-    at += runs.length
-  }
+  return runs
 }
 
 /** Two arrays of one length, compared four bytes at a time where they lie in memory so that it can be done. */

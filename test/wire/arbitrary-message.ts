@@ -204,6 +204,7 @@ const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'suspended', { idle: fc.boolean() }),
   tagged('kind', 'resume', { descriptor }),
   tagged('kind', 'gone', {}),
+  tagged('kind', 'refused', { code, message: short, link: count }),
 )
 
 const news: Arbitrary<WatchNews> = fc.oneof(

@@ -91,3 +91,14 @@ export function disown(state: HomePage, child: SiteId): void {
   const holder = state.holders.get(child)
   if (holder !== undefined) holder.overruled = undefined
 }
+
+/** Whether the frame has what is not durable. */
+export function isAhead(state: HomePage): boolean {
+  return state.accepted !== undefined || (state.commit !== undefined && state.commit.write.by === undefined)
+}
+
+/** Of the frame. */
+export function newestStamp({ accepted, commit, stamp }: HomePage): Stamp {
+  if (accepted !== undefined) return accepted.stamp
+  return commit !== undefined && commit.write.by === undefined ? commit.result : stamp
+}

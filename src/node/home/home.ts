@@ -112,6 +112,16 @@ export class Home {
     })
   }
 
+  /** Undefined also where nobody can use the region, as what it names is not registered here. */
+  #replicaIfServed(address: Address): Replica | undefined {
+    try {
+      return this.replica(address)
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'unsupported') throw reason
+      return undefined
+    }
+  }
+
   /** Throws `invalid-argument`, `unsupported`, `no-space`, and what asking for address space does. */
   async reserve(size: number, pageSize: number, attributes: RegionAttributes): Promise<RegionDescriptor> {
     const rounded = regionSize(size, pageSize)
@@ -296,7 +306,7 @@ export class Home {
   async #switch(region: HomedRegion, after: RegionDescriptor, options: WaitOptions): Promise<void> {
     const before = region.descriptor
     const { switches } = this.#options.replicas
-    this.replica(before.address)
+    this.#replicaIfServed(before.address)
     await switches.suspend(before, options)
     try {
       await this.#saveAs(region, after)
@@ -327,13 +337,13 @@ export class Home {
   stat(address: Address, range: PageRange): RegionStat {
     const region = this.#region(address)
     const { descriptor } = region
-    const replica = this.replica(descriptor.address)
+    const replica = this.#replicaIfServed(descriptor.address)
     const pages: PageStat[] = []
     for (let page = range.first; page < range.first + range.count; page++) {
-      if (replica === undefined || !region.isAllocated({ first: page, count: 1 })) continue
-      const view = replica.inspect(page)
-      const sharers = [...view.children].filter(([, right]) => right === 'shared').map(([site]) => site)
-      const owner = [...view.children].find(([, right]) => right === 'exclusive')?.[0]
+      if (!region.isAllocated({ first: page, count: 1 })) continue
+      const children = [...(replica?.inspect(page).children ?? [])]
+      const sharers = children.filter(([, right]) => right === 'shared').map(([site]) => site)
+      const owner = children.find(([, right]) => right === 'exclusive')?.[0]
       const version = region.versionOf(page)
       pages.push({ page, version, owner, sharers, damaged: region.isDamaged(page) })
     }

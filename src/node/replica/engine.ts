@@ -18,7 +18,6 @@ import type { Timer } from '../../io/clock.js'
 import { assert, present, unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
-import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
 import { changed, merged } from './change.js'
 import type { CommitBook } from './commit-book.js'
@@ -79,7 +78,7 @@ export class Engine {
   readonly #persister: Persister | undefined
   readonly #merges: MergeFunction
   readonly #pending: Batch[] = []
-  #isPerforming = false
+  #performing: Batch | undefined
   #isClosed = false
   #alarm: Timer | undefined
 
@@ -114,7 +113,8 @@ export class Engine {
         backing: role.backing,
         frames,
         parcels: this.#parcels,
-        merge: (mine, theirs, page) => merged(this.#merges, mine, theirs, page),
+        buffers: isCrew ? 'used-again' : 'left-alone',
+        merge: (mine, theirs, page) => this.#merged(mine, theirs, page),
         done: (commit, failure) => {
           this.#onPersisted(commit, failure)
         },
@@ -151,9 +151,18 @@ export class Engine {
     }
   }
 
+  /** Whether effects are being performed: nothing has come to rest before that has ended. */
+  get isPerforming(): boolean {
+    return this.#performing !== undefined
+  }
+
   /** Tells the manager, and performs what it answers. */
   step(event: CmEvent<unknown>): void {
-    if (!this.#isClosed) this.perform(this.manager.step(event))
+    if (this.#isClosed) return
+    const effects = this.manager.step(event)
+    if (effects.length > 0) this.#perform({ effects, payloads: noPayloads, after: nothing })
+    // Also where there is nothing to do: the manager may have come to rest by it.
+    else if (!this.isPerforming) this.#options.stepped()
   }
 
   /** The event of a section's end: its written pages, with what was written in them. */
@@ -174,8 +183,7 @@ export class Engine {
     const whole = this.#crewLink?.assemble(from, message, payloads)
     if (whole === undefined || this.#isClosed) return
     const effects = this.manager.step({ kind: 'message', from, message: whole.message, parcels: [] })
-    if (effects.length > 0) this.#perform({ effects, payloads: whole.payloads, after: nothing })
-    else this.#options.stepped()
+    this.#perform({ effects, payloads: whole.payloads, after: nothing })
   }
 
   /** A message of any other protocol. Throws `protocol-error`. */
@@ -205,9 +213,16 @@ export class Engine {
   }
 
   #stepWith(parcels: readonly ParcelId[], event: CmEvent<unknown>): void {
-    const effects = this.manager.step(event)
     const after = (): void => {
       this.#parcels.sweep(parcels)
+    }
+    let effects: readonly CmEffect<unknown>[]
+    try {
+      effects = this.manager.step(event)
+    } catch (reason) {
+      // What makes no sense to the manager is not kept for it.
+      after()
+      throw reason
     }
     this.#perform({ effects, payloads: noPayloads, after })
   }
@@ -215,23 +230,31 @@ export class Engine {
   // ---- effects ----------------------------------------------------------------------------------------------------
 
   #perform(batch: Batch): void {
-    if (this.#isClosed) return
     this.#pending.push(batch)
-    if (this.#isPerforming) return
-    this.#isPerforming = true
+    if (this.isPerforming) return
     try {
       for (let next = this.#pending.shift(); next !== undefined; next = this.#pending.shift()) {
-        for (const effect of next.effects) {
-          // The protocol may be changed by what an effect brought about.
-          if (this.#isOver()) return
-          this.#performOne(effect, next.payloads)
-        }
-        next.after()
+        this.#performing = next
+        this.#performAll(next)
       }
     } finally {
-      this.#isPerforming = false
+      this.#performing = undefined
+      // Where an effect was impossible, what was to follow it is not done, but what is held for it is given back.
+      for (const { after } of this.#pending.splice(0)) after()
     }
-    this.#options.stepped()
+    if (!this.#isClosed) this.#options.stepped()
+  }
+
+  #performAll({ effects, payloads, after }: Batch): void {
+    try {
+      for (const effect of effects) {
+        // The protocol may be changed by what an effect brought about.
+        if (this.#isOver()) return
+        this.#performOne(effect, payloads)
+      }
+    } finally {
+      after()
+    }
   }
 
   #isOver(): boolean {
@@ -286,37 +309,33 @@ export class Engine {
     const frame = frames.get(page)
     if (parcel.kind === 'page') frames.setShared(page, parcel.bytes)
     else if (frame !== undefined) frames.setShared(page, changed(frame.bytes, parcel))
+    this.#persister?.frameChanged(page)
   }
 
   #merge(page: PageIndex, id: ParcelId): void {
-    const { env, frames } = this.#options
-    const { bytes } = this.#parcels.get(id)
+    const { frames } = this.#options
     const frame = present(frames.get(page), 'a page that is merged is in memory')
-    let result: Uint8Array
+    frames.setShared(page, this.#merged(frame.bytes, this.#parcels.get(id), page))
+    this.#persister?.frameChanged(page)
+  }
+
+  /** An application's function that fails must not keep its pages from ever becoming the same. */
+  #merged(mine: Uint8Array, theirs: Parcel, page: PageIndex): Uint8Array {
     try {
-      result = merged(this.#merges, frame.bytes, bytes, page)
+      return merged(this.#merges, mine, theirs, page)
     } catch (reason) {
-      env.logger.log('error', 'a page could not be merged: the later write stands', {
+      this.#options.env.logger.log('error', 'a page could not be merged: the later write stands', {
         page,
         reason: KhazanaError.from(reason).message,
       })
-      result = bytes
+      return changed(mine, theirs)
     }
-    frames.setShared(page, result)
   }
 
   /** Never rejects. */
   async #load(load: number, range: PageRange): Promise<void> {
     const { frames } = this.#options
-    const pinned: RegionFrame[] = []
-    let failure: KhazanaError | undefined
-    for (let page = range.first; page < range.first + range.count && failure === undefined; page++) {
-      try {
-        pinned.push(await frames.load(page))
-      } catch (reason) {
-        failure = KhazanaError.from(reason)
-      }
-    }
+    const { pinned, failure } = await frames.loadAll(range)
     const after = (): void => {
       for (const frame of pinned) frame.pins -= 1
     }
@@ -325,6 +344,15 @@ export class Engine {
       const event = { kind: 'loaded', load, failure } as const
       this.#perform({ effects: this.manager.step(event), payloads: noPayloads, after })
     }
+  }
+
+  /** Whether an effect that is still to be performed takes the page's frame: it must not go before. */
+  needs(page: PageIndex): boolean {
+    if (this.#starLink === undefined || this.#performing === undefined) return false
+    for (const { effects } of [this.#performing, ...this.#pending]) {
+      for (const effect of effects) if (takesFrame(effect, page)) return true
+    }
+    return false
   }
 
   #onPersisted(commit: CommitId, failure: KhazanaError | undefined): void {
@@ -358,6 +386,15 @@ export class Engine {
 
   /** Ends a lock under which nothing was written. */
   release(pages: PageRange, mode: Parameters<ConsistencyManager['release']>[2], terms = plainTerms): void {
-    this.perform(this.manager.release(pages.first, pages.count, mode, terms))
+    if (!this.#isClosed) this.perform(this.manager.release(pages.first, pages.count, mode, terms))
   }
+}
+
+function takesFrame(effect: CmEffect<unknown>, page: PageIndex): boolean {
+  if (effect.kind === 'merge') return effect.page === page
+  if (effect.kind === 'persist') {
+    return effect.pages.some((each) => each.page === page && each.parcels === undefined)
+  }
+  if (effect.kind !== 'send' || effect.attach === undefined) return false
+  return effect.attach.some((each) => each.kind === 'frame' && each.page === page)
 }

@@ -1,5 +1,6 @@
-import type { PageIndex } from '../../address/page.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
 import { present } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import { RegionFrame } from '../page-memory.js'
 import type { FrameOwner, PageMemory } from '../page-memory.js'
 import type { HomeBacking } from './home-backing.js'
@@ -20,6 +21,11 @@ export interface FrameTableOptions {
   readonly mayEvict: (page: PageIndex) => boolean
 }
 
+export interface LoadedFrames {
+  readonly pinned: readonly RegionFrame[]
+  readonly failure: KhazanaError | undefined
+}
+
 /**
  * The page frames of one region in this process. A frame's bytes never change once others can see them: a writer
  * replaces them by new ones. So they can be sent, logged and read without a copy.
@@ -31,6 +37,11 @@ export class FrameTable implements FrameOwner {
 
   constructor(options: FrameTableOptions) {
     this.#options = options
+  }
+
+  /** Bytes. */
+  get pageSize(): number {
+    return this.#options.pageSize
   }
 
   get(page: PageIndex): RegionFrame | undefined {
@@ -97,6 +108,28 @@ export class FrameTable implements FrameOwner {
     }
   }
 
+  /**
+   * The frames of the range, each pinned, and all in the table at the moment in which this resolves; or those that could be
+   * had, and why not all. Never rejects.
+   */
+  async loadAll({ first, count }: PageRange): Promise<LoadedFrames> {
+    const pages = Array.from({ length: count }, (_, offset) => (first + offset) as PageIndex)
+    for (;;) {
+      const results = await Promise.allSettled(pages.map((page) => this.load(page)))
+      const pinned: RegionFrame[] = []
+      let failure: KhazanaError | undefined
+      for (const result of results) {
+        if (result.status === 'fulfilled') pinned.push(result.value)
+        else failure ??= KhazanaError.from(result.reason)
+      }
+      // One may have gone while the others were on their way, with its page's storage.
+      if (failure !== undefined || pinned.every((frame) => this.#frames.get(frame.page) === frame)) {
+        return { pinned, failure }
+      }
+      for (const frame of pinned) frame.pins -= 1
+    }
+  }
+
   async #loadOnce(page: PageIndex): Promise<RegionFrame> {
     const running = this.#loading.get(page)
     if (running !== undefined) return running
@@ -121,22 +154,20 @@ export class FrameTable implements FrameOwner {
     }
   }
 
-  /** Moves the frames of the range, all present, next to each other, unless they are. */
-  makeContiguous(first: PageIndex, count: number): Uint8Array {
+  /**
+   * Moves the frames of neighbouring pages next to each other, unless they are. Pinned ones that were dropped, too: an open
+   * lock goes on with them.
+   */
+  makeContiguous(frames: readonly RegionFrame[]): Uint8Array {
     const size = this.#options.pageSize
-    const frames: RegionFrame[] = []
-    for (let page = first; page < first + count; page++) {
-      const frame = present(this.#frames.get(page), 'a locked page is in memory')
-      frame.isEscaped = true
-      frames.push(frame)
-    }
+    for (const frame of frames) frame.isEscaped = true
     const found = contiguous(
       frames.map((frame) => frame.bytes),
-      count,
+      frames.length,
       size,
     )
     if (found !== undefined) return found
-    const memory = new Uint8Array(count * size)
+    const memory = new Uint8Array(frames.length * size)
     frames.forEach((frame, slot) => {
       const part = memory.subarray(slot * size, (slot + 1) * size)
       part.set(frame.bytes)

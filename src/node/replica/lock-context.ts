@@ -13,8 +13,8 @@ export interface ContextOwner {
   isValid(mode: LockMode, terms: LockTerms): boolean
   takeBuffer(): Uint8Array
   giveBuffer(buffer: Uint8Array): void
-  /** Puts the frames of a range next to each other in memory and returns that memory. */
-  makeContiguous(first: PageIndex, count: number): Uint8Array
+  /** Puts frames of neighbouring pages next to each other in memory and returns that memory. */
+  makeContiguous(frames: readonly RegionFrame[]): Uint8Array
   release(context: LockContext): Promise<void>
   /** The lock ends, what was written is dropped. */
   abandon(context: LockContext): void
@@ -28,10 +28,10 @@ export interface LockedPages {
   /** In page order; pinned in memory. */
   readonly frames: readonly RegionFrame[]
   /**
-   * `frames`: nobody changes them while the lock is held, or what they become is to be seen. `snapshot`: the bytes as they
-   * are now are what the lock sees.
+   * The bytes of the frames at the moment of the grant, where those are what the lock sees. Undefined where nobody changes
+   * the frames while the lock is held, or what they become is to be seen.
    */
-  readonly view: 'frames' | 'snapshot'
+  readonly snapshot: readonly Uint8Array[] | undefined
   /** Whether the pages that a written one began as are needed at the end, to tell what was written. */
   readonly bases: 'kept' | 'not-kept'
 }
@@ -82,7 +82,7 @@ export class LockContext {
     this.frames = pages.frames
     this.terms = terms
     this.#keepsBases = pages.bases === 'kept'
-    if (pages.view === 'snapshot') this.#snapshot = pages.frames.map((frame) => frame.bytes)
+    this.#snapshot = pages.snapshot === undefined ? undefined : [...pages.snapshot]
   }
 
   get isOpen(): boolean {
@@ -250,8 +250,10 @@ export class LockContext {
   #mapFrames(firstSlot: number, lastSlot: number): Uint8Array {
     const count = lastSlot - firstSlot + 1
     const snapshot = this.#snapshot
-    if (snapshot === undefined)
-      return this.#owner.makeContiguous((this.first + firstSlot) as PageIndex, count)
+    const frames = this.frames.slice(firstSlot, lastSlot + 1)
+    if (snapshot === undefined) return this.#owner.makeContiguous(frames)
+    // Whoever has the view may have it for longer than the lock.
+    for (const frame of frames) frame.isEscaped = true
     const size = this.#pageSize
     const found = contiguous(snapshot.slice(firstSlot, lastSlot + 1), count, size)
     if (found !== undefined) return found

@@ -33,8 +33,15 @@ export interface LockDeskOptions {
     range: ByteRange,
     terms: LockTerms,
     first: PageIndex,
-    frames: readonly RegionFrame[],
+    pinned: PinnedPages,
   ) => LockContext
+}
+
+/** The pages of a granted lock, in page order. */
+export interface PinnedPages {
+  readonly frames: readonly RegionFrame[]
+  /** Their bytes as they were when the lock was granted, or when they had come from the disk. */
+  readonly seen: readonly Uint8Array[]
 }
 
 /** Whether the manager that granted the lock is no more. */
@@ -113,8 +120,8 @@ export class LockDesk {
     const outcome = withResolvers<void>()
     const deadline = Deadline.start(clock, 'free', options, (error) => {
       if (!this.#seizures.delete(id)) return
-      if (this.#parked?.delete(id) !== true) step({ kind: 'cancel', lock: id })
       outcome.reject(error)
+      if (this.#parked?.delete(id) !== true) step({ kind: 'cancel', lock: id })
     })
     this.#seizures.set(id, { pages, terms, outcome })
     this.#askOrPark(id, { pages, mode: 'write', terms })
@@ -161,6 +168,13 @@ export class LockDesk {
     for (const waiting of this.#waiting.values()) {
       this.broken(waiting.pages.first)
       waiting.isVoid = true
+    }
+  }
+
+  /** Nobody can serve those that wait. */
+  refuseAll(error: KhazanaError): void {
+    for (const [id, waiting] of [...this.#waiting]) {
+      if (waiting.state === 'asked') this.#withdraw(id, waiting, error)
     }
   }
 
@@ -257,13 +271,20 @@ export class LockDesk {
   }
 
   #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
-    if (waiting.state === 'asked') {
-      this.#end(id, waiting, error)
-      if (this.#parked?.delete(id) !== true) this.#options.step({ kind: 'cancel', lock: id })
-    } else if (waiting.state === 'granted') {
+    if (waiting.state === 'asked') this.#withdraw(id, waiting, error)
+    else if (waiting.state === 'granted') {
       waiting.failure ??= error
       waiting.outcome.reject(error)
     }
+  }
+
+  /** Ends a lock request, and takes it back from whoever has it. */
+  #withdraw(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
+    const { isWithManager } = waiting
+    waiting.isWithManager = false
+    this.#parked?.delete(id)
+    this.#end(id, waiting, error)
+    if (isWithManager) this.#options.step({ kind: 'cancel', lock: id })
   }
 
   /** Ends a lock request that the manager does not hold for it. */
@@ -283,8 +304,9 @@ export class LockDesk {
     waiting.isVoid = false
     waiting.isWithManager = false
     const frames: RegionFrame[] = []
+    const seen: Uint8Array[] = []
     try {
-      await this.#pin(waiting, frames)
+      await this.#pin(waiting, frames, seen)
       await whenUsable(waiting.mode, waiting.terms)
       if (waiting.failure !== undefined) throw waiting.failure
     } catch (error) {
@@ -298,26 +320,33 @@ export class LockDesk {
     this.#waiting.delete(id)
     for (const frame of frames) frame.uses += 1
     waiting.outcome.resolve(
-      makeContext(waiting.mode, waiting.range, waiting.terms, waiting.pages.first, frames),
+      makeContext(waiting.mode, waiting.range, waiting.terms, waiting.pages.first, { frames, seen }),
     )
   }
 
-  /** Adds the lock's frames, each pinned, in page order; some at a time where the disk has them. */
-  async #pin({ pages }: WaitingLock, frames: RegionFrame[]): Promise<void> {
+  /**
+   * Adds the lock's frames, each pinned, in page order; some at a time where the disk has them. What is in memory is as the
+   * manager granted it, at once: later something newer may come.
+   */
+  async #pin({ pages }: WaitingLock, frames: RegionFrame[], seen: Uint8Array[]): Promise<void> {
     const table = this.#options.frames
+    const add = (frame: RegionFrame): void => {
+      frames.push(frame)
+      seen.push(frame.bytes)
+    }
     const end = pages.first + pages.count
     for (let page = pages.first; page < end;) {
       const frame = table.get(page)
       if (frame !== undefined) {
         frame.pins += 1
-        frames.push(frame)
+        add(frame)
         page++
         continue
       }
       const loads: Promise<RegionFrame>[] = []
       for (; page < end && loads.length < loadsMax; page++) loads.push(table.load(page))
       const results = await Promise.allSettled(loads)
-      for (const result of results) if (result.status === 'fulfilled') frames.push(result.value)
+      for (const result of results) if (result.status === 'fulfilled') add(result.value)
       for (const result of results) if (result.status === 'rejected') throw KhazanaError.from(result.reason)
     }
   }

@@ -1,4 +1,5 @@
 import type { LockMode } from '../../address/lock-mode.js'
+import { formatAddress } from '../../address/address.js'
 import { plainTerms } from '../../address/lock-terms.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
@@ -20,6 +21,7 @@ import { FrameTable } from './frame-table.js'
 import { LockContext } from './lock-context.js'
 import type { ContextOwner } from './lock-context.js'
 import { LockDesk } from './lock-desk.js'
+import type { PinnedPages } from './lock-desk.js'
 import type { Parcel } from './parcel-table.js'
 import type { ReplicaRole } from './role.js'
 import type { SiteEnvironment } from './site-environment.js'
@@ -39,11 +41,11 @@ export class Replica implements ContextOwner {
   #descriptor: RegionDescriptor
   #engine: Engine
   #uplink: Session | undefined
-  /** How often the way to the home was found anew in the session with a node that relays. */
-  #link = 0
   #closed: KhazanaError | undefined
-  /** Those for whom this replica is to come to rest, each with what it hears of every step. */
-  readonly #suspensions = new Map<object, () => void>()
+  /** Where what it said could not be served: whom the next lock asks again, as one of whom nothing is known. */
+  #refusal: { readonly session: Session; readonly link: number } | undefined
+  /** Those for whom this replica is to come to rest. */
+  readonly #suspensions = new Map<object, Suspension>()
   /** Whether the manager has been told to. */
   #isTold = false
 
@@ -107,7 +109,7 @@ export class Replica implements ContextOwner {
         if (!this.isValid(mode, terms)) await this.#uplink?.whenValid()
       },
       whenCaughtUp: (mode) => this.#whenCaughtUp(mode),
-      makeContext: (mode, range, terms, first, frames) => this.#newContext(mode, range, terms, first, frames),
+      makeContext: (mode, range, terms, first, pinned) => this.#newContext(mode, range, terms, first, pinned),
     })
   }
 
@@ -153,12 +155,12 @@ export class Replica implements ContextOwner {
       frame.pins += 1
       frame.uses += 1
     }
-    return this.#newContext(mode, range, terms, first, frames)
+    return this.#newContext(mode, range, terms, first, { frames, seen: undefined })
   }
 
   /**
    * The lock, as soon as it can be had. Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `no-memory`,
-   * `damaged`, `unreachable`, and leaves nothing behind then.
+   * `damaged`, `unreachable`, what the home refuses it with, and leaves nothing behind then.
    */
   async lock(
     mode: LockMode,
@@ -171,7 +173,10 @@ export class Replica implements ContextOwner {
       if (options.signal?.aborted !== true) return hit
       hit.discard()
     }
-    return this.#desk.lock(mode, range, this.#termsOf(range, terms), options)
+    this.#askAgain()
+    // Its own also in `crew`: another protocol may have come by the time that it is asked.
+    const own = terms ?? { ...plainTerms, offset: range.offset, length: range.length }
+    return this.#desk.lock(mode, range, own, options)
   }
 
   /**
@@ -203,7 +208,8 @@ export class Replica implements ContextOwner {
   #whenCaughtUp(mode: LockMode): Promise<void> | undefined {
     if (mode === 'read' || !this.#isBacklogged) return undefined
     const { commits } = this.#engine
-    if (commits.openCommits >= openCommitsMax) return commits.whenDurable()
+    // What has failed is told to whom it concerns; it waits no more, which is all that matters here.
+    if (commits.openCommits >= openCommitsMax) return commits.whenDurable().catch(() => undefined)
     return this.role.kind === 'home' ? this.role.backing.whenCaughtUp() : undefined
   }
 
@@ -212,14 +218,18 @@ export class Replica implements ContextOwner {
     range: ByteRange,
     terms: LockTerms,
     first: PageIndex,
-    frames: readonly RegionFrame[],
+    {
+      frames,
+      seen,
+    }: { readonly frames: readonly RegionFrame[]; readonly seen: PinnedPages['seen'] | undefined },
   ): LockContext {
     const { writes } = this.#engine
     const isolation = terms.isolation ?? this.descriptor.attributes.consistency.isolation
+    const isLive = writes === undefined || isolation === 'live'
     const context = new LockContext(this, mode, range, terms, {
       first,
       frames,
-      view: writes === undefined || isolation === 'live' ? 'frames' : 'snapshot',
+      snapshot: isLive ? undefined : (seen ?? frames.map((frame) => frame.bytes)),
       bases: writes === 'patches' ? 'kept' : 'not-kept',
     })
     this.#contexts.add(context)
@@ -248,8 +258,8 @@ export class Replica implements ContextOwner {
     this.#env.buffers.give(buffer)
   }
 
-  makeContiguous(first: PageIndex, count: number): Uint8Array {
-    return this.#frames.makeContiguous(first, count)
+  makeContiguous(frames: readonly RegionFrame[]): Uint8Array {
+    return this.#frames.makeContiguous(frames)
   }
 
   release(context: LockContext): Promise<void> {
@@ -345,12 +355,28 @@ export class Replica implements ContextOwner {
 
   /** The home can be reached, and knows nothing of this site. `link` counts how often in one session. */
   parentReady(session: Session, link = 0): void {
+    this.#refusal = undefined
     this.#uplink = session
-    this.#link = link
     this.#engine.parentReady(link)
   }
 
+  /** The home, or a node on the way to it, cannot serve the region: those who wait hear why. */
+  refused(session: Session, link: number, error: KhazanaError): void {
+    this.parentLost()
+    this.#desk.refuseAll(error)
+    this.#refusal = { session, link }
+  }
+
+  /** For whoever asks next: what was in the way may be so no more. */
+  #askAgain(): void {
+    const refusal = this.#refusal
+    if (refusal?.session.loss === undefined && refusal !== undefined) {
+      this.parentReady(refusal.session, refusal.link)
+    }
+  }
+
   parentLost(): void {
+    this.#refusal = undefined
     if (this.#uplink === undefined) return
     this.#engine.forget(this.#uplink.peer.site)
     this.#uplink = undefined
@@ -359,12 +385,18 @@ export class Replica implements ContextOwner {
 
   childLost(child: SiteId): void {
     this.#engine.forget(child)
-    this.#engine.step({ kind: 'child-lost', child })
+    // In a star, only the home has children.
+    if (this.role.kind === 'home' || !this.isStar) this.#engine.step({ kind: 'child-lost', child })
   }
 
   siblingLost(sibling: SiteId): void {
     this.#engine.forget(sibling)
-    this.#engine.step({ kind: 'sibling-lost' })
+    if (!this.isStar) this.#engine.step({ kind: 'sibling-lost' })
+  }
+
+  /** Whether its protocol is one in which all sites talk to the home, through nodes that relay. */
+  get isStar(): boolean {
+    return this.#engine.writes !== undefined
   }
 
   graceEnded(): void {
@@ -393,21 +425,22 @@ export class Replica implements ContextOwner {
 
   // ---- a change of protocol ---------------------------------------------------------------------------------------
 
-  /**
-   * Grants no more locks until `resume` with the same `who`, or `switchTo`. `stepped` is called whenever `isQuiet` may have
-   * changed.
-   */
-  suspend(who: object, stepped: () => void): void {
-    this.#suspensions.set(who, stepped)
+  /** Grants no more locks until `resume` with the same `who`, or `switchTo`. */
+  suspend(who: object, suspension: Suspension): void {
+    this.#suspensions.set(who, suspension)
     this.#desk.park()
     this.#onStepped()
   }
 
   /** While suspended: whether no lock is open and nothing is on its way. */
   get isQuiet(): boolean {
-    if (this.#closed !== undefined) return true
+    return this.#closed !== undefined || (this.#isTold && this.#isAllTold)
+  }
+
+  /** Whether the home has all that was unlocked here. */
+  get #isAllTold(): boolean {
     const { manager, commits } = this.#engine
-    return this.#isTold && commits.openCommits === 0 && manager.isQuiet()
+    return commits.openCommits === 0 && manager.isQuiet()
   }
 
   /** All goes on as it was. */
@@ -421,7 +454,7 @@ export class Replica implements ContextOwner {
 
   /**
    * Resolves when all that was unlocked at this site is durable at the home, with no lock granted meanwhile. Throws
-   * `timeout`, `aborted`, `closed`.
+   * `timeout`, `aborted`, `closed`, and `outcome-unknown` where the region got another protocol while this site was cut off.
    */
   async sync(options: WaitOptions): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed
@@ -429,9 +462,16 @@ export class Replica implements ContextOwner {
     const deadline = Deadline.start(this.#env.clock, 'sync', options, outcome.reject)
     const who = {}
     try {
-      this.suspend(who, () => {
-        if (this.#closed !== undefined) outcome.reject(this.#closed)
-        else if (this.isQuiet) outcome.resolve()
+      this.#askAgain()
+      this.suspend(who, {
+        stepped: () => {
+          if (this.#closed !== undefined) outcome.reject(this.#closed)
+          else if (this.isQuiet) outcome.resolve()
+        },
+        switched: (loss) => {
+          if (loss === undefined) outcome.resolve()
+          else outcome.reject(loss)
+        },
       })
       await outcome.promise
     } finally {
@@ -463,6 +503,14 @@ export class Replica implements ContextOwner {
    */
   switchTo(descriptor: RegionDescriptor, protocol: AnyProtocol, error: KhazanaError): void {
     if (this.#closed !== undefined) return
+    const loss = this.#isAllTold ? undefined : lostWith(error)
+    if (loss !== undefined) {
+      this.#env.logger.log('warn', loss.message, {
+        region: formatAddress(descriptor.address),
+        era: descriptor.era,
+      })
+    }
+    const suspensions = [...this.#suspensions.values()]
     this.#suspensions.clear()
     this.#isTold = false
     this.#desk.park()
@@ -475,18 +523,22 @@ export class Replica implements ContextOwner {
     if (this.role.kind === 'copy') this.#frames.clear()
     this.#descriptor = descriptor
     this.#engine = this.#makeEngine(protocol)
-    if (this.#uplink !== undefined) this.#engine.parentReady(this.#link)
+    // The new era came by it, whatever was known of the way to the home in the old one.
+    const session = this.role.kind === 'copy' ? this.#env.session(this.role.parent) : undefined
+    this.#uplink = undefined
+    if (session !== undefined) this.parentReady(session)
+    for (const { switched } of suspensions) switched(loss)
     this.#desk.unpark()
   }
 
   #onStepped(): void {
-    if (this.#suspensions.size === 0) return
+    if (this.#suspensions.size === 0 || this.#engine.isPerforming) return
     const isAtRest = this.#contexts.size === 0 && !this.#desk.isHandingOut
     if (!this.#isTold && isAtRest && this.#closed === undefined) {
       this.#isTold = true
       this.#engine.step({ kind: 'quiesce' })
     }
-    for (const stepped of [...this.#suspensions.values()]) stepped()
+    for (const { stepped } of [...this.#suspensions.values()]) stepped()
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------
@@ -514,10 +566,25 @@ export class Replica implements ContextOwner {
   }
 
   #mayEvict(page: PageIndex): boolean {
+    if (this.#engine.needs(page)) return false
     const answer = this.#engine.manager.evict(page)
     this.#engine.perform(answer.effects)
     return answer.kind === 'allowed'
   }
+}
+
+/** Somebody for whom a replica is to come to rest. */
+export interface Suspension {
+  /** `isQuiet` may have changed. */
+  readonly stepped: () => void
+  /** It is over: another protocol has begun. The error tells that not all that was unlocked here was at the home by then. */
+  readonly switched: (loss: KhazanaError | undefined) => void
+}
+
+function lostWith(cause: KhazanaError): KhazanaError {
+  const message =
+    'the protocol of the region was changed before all that was unlocked here had come to the home'
+  return new KhazanaError('outcome-unknown', message, { cause })
 }
 
 /** Sections of one region that have ended here and are not durable yet. */

@@ -30,17 +30,18 @@ export class SessionPost {
   /** Never rejects. */
   async #sendWaiting(session: Session, letters: Letter[]): Promise<void> {
     this.#waiting.set(session, letters)
-    try {
-      for (let next = letters[0]; next !== undefined; next = letters[0]) {
-        if (next.pages.length > 0 && !session.writable) {
+    for (let next = letters[0]; next !== undefined; next = letters[0]) {
+      if (next.pages.length > 0 && !session.writable) {
+        try {
           await session.whenWritable()
           continue
+        } catch {
+          // The session is lost, and with it all that waits for it: its loss is told to whoever must know.
+          break
         }
-        letters.shift()
-        session.send(next.message, next.pages)
       }
-    } catch {
-      // The session is lost, and with it all that waits for it: its loss is told to whoever must know.
+      letters.shift()
+      session.send(next.message, next.pages)
     }
     if (this.#waiting.get(session) === letters) this.#waiting.delete(session)
   }

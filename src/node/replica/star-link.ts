@@ -6,6 +6,7 @@ import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { inlinePatchBytesMax } from '../../wire/limits.js'
 import type { PlainCmEnvelope, WireParcel } from '../../wire/message.js'
+import { checkPatch } from '../../wire/patch.js'
 import type { Session } from '../session/session.js'
 import type { FrameTable } from './frame-table.js'
 import type { ManagerLink } from './manager-link.js'
@@ -74,20 +75,22 @@ export class StarLink implements ManagerLink {
     }
   }
 
-  /** Throws `protocol-error`. Takes the payloads over. */
+  /** Throws `protocol-error`, also for what is no patch: none that gets in fails later. Takes the payloads over. */
   unpack(envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): Parcel[] {
     const { pageSize } = this.#options
     let next = 0
+    const patchOf = (bytes: Uint8Array): Parcel => {
+      checkPatch(bytes, pageSize)
+      return { kind: 'patch', bytes }
+    }
     return envelope.parcels.map((parcel): Parcel => {
-      if (parcel.kind === 'patch') return { kind: 'patch', bytes: parcel.bytes }
+      if (parcel.kind === 'patch') return patchOf(parcel.bytes)
       const payload = payloads[next++]
       const isPage = parcel.kind === 'page'
       if (payload === undefined || (isPage ? payload.length !== pageSize : parcel.length > payload.length)) {
         throw new KhazanaError('protocol-error', 'a parcel is not of the size that it says')
       }
-      return isPage
-        ? { kind: 'page', bytes: payload }
-        : { kind: 'patch', bytes: payload.subarray(0, parcel.length) }
+      return isPage ? { kind: 'page', bytes: payload } : patchOf(payload.subarray(0, parcel.length))
     })
   }
 
