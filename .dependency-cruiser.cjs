@@ -116,6 +116,20 @@ module.exports = {
       to: { path: '^(test|bench|sim|scripts|bin)/' },
     },
     {
+      name: 'examples-as-users',
+      severity: 'error',
+      comment: 'an example imports what a user could: its own files, "khazana" and "khazana/testing"',
+      from: { path: '^examples/' },
+      to: { pathNot: '^(examples/|dist/src/index\\.|dist/src/testing/index\\.)' },
+    },
+    {
+      name: 'examples-alone',
+      severity: 'error',
+      comment: 'examples are for reading, and for their own tests',
+      from: { pathNot: '^(examples|test/examples)/' },
+      to: { path: '^examples/' },
+    },
+    {
       name: 'no-development-packages',
       severity: 'error',
       comment: 'what is shipped needs no package that its users do not install',

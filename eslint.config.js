@@ -121,7 +121,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/**/*.ts'],
+    files: ['src/**/*.ts', 'examples/**/*.ts'],
     ignores: [...realWorld, ...testing],
     rules: {
       'no-restricted-imports': [

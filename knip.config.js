@@ -9,8 +9,16 @@ export default {
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',
     'test/**/*.test.ts',
+    'examples/*/*.ts',
   ],
-  project: ['src/**/*.ts', 'sim/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/*.mjs'],
+  project: [
+    'src/**/*.ts',
+    'sim/**/*.ts',
+    'test/**/*.ts',
+    'bench/**/*.ts',
+    'examples/**/*.ts',
+    'scripts/*.mjs',
+  ],
   // The parts of a message, and bounds, are named for the reader; what its own file uses is not dead.
   ignoreExportsUsedInFile: true,
 }

@@ -1,21 +1,29 @@
 import type { Result } from './run.js'
 
 export function asJson(results: readonly Result[]): string {
-  const rows = results.map(({ name, value, unit, limit, ratio }) => ({ name, value, unit, limit, ratio }))
+  const rows = results.map(({ name, value, unit, limit, ratio, messagesPerOperation = null }) => ({
+    name,
+    value,
+    unit,
+    limit,
+    ratio,
+    messagesPerOperation,
+  }))
   return JSON.stringify({ rows })
 }
 
-const headings = ['', 'median', 'p99', 'unit', 'limit', 'times slower']
+const headings = ['', 'median', 'p99', 'unit', 'limit', 'times slower', 'messages per op']
 
 /** For people: columns, the numbers to the right. */
 export function asTable(results: readonly Result[]): string {
-  const lines = results.map(({ name, value, unit, limit, ratio, p99 }) => [
+  const lines = results.map(({ name, value, unit, limit, ratio, p99, messagesPerOperation }) => [
     name,
     shown(value),
     p99 === undefined ? '' : shown(p99),
     unit,
     limit ?? '',
     ratio === null ? '' : ratio.toFixed(2),
+    messagesPerOperation?.toFixed(2) ?? '',
   ])
   const table = [headings, ...lines]
   const widths = headings.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
@@ -30,7 +38,7 @@ export function asTable(results: readonly Result[]): string {
 }
 
 function padded(cell: string, column: number, width: number): string {
-  const isNumber = column === 1 || column === 2 || column === 5
+  const isNumber = column === 1 || column === 2 || column >= 5
   return isNumber ? cell.padStart(width) : cell.padEnd(width)
 }
 

@@ -12,7 +12,7 @@ export interface Row {
   readonly name: string
   /** `us`: microseconds for one operation, less is better. `MiB/s`: more is better. */
   readonly unit: 'us' | 'MiB/s'
-  /** The row it is held against; null for the limits themselves. */
+  /** The row it is held against: what the machine can do, or another consistency. Null for what is only held against. */
   readonly limit: string | null
   open(stage: Stage): Promise<Probe>
 }

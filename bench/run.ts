@@ -9,9 +9,10 @@ export interface Result {
   readonly value: number
   readonly unit: Row['unit']
   readonly limit: string | null
-  /** How many times slower than the limit: 1 is as fast. Null for limits. */
+  /** How many times slower than the limit: 1 is as fast. Null where it is held against nothing. */
   readonly ratio: number | null
   readonly p99: number | undefined
+  readonly messagesPerOperation: number | undefined
 }
 
 export interface RunOptions {
@@ -51,17 +52,21 @@ export async function measure(
   )
   return played.map(({ row: { name, unit, limit }, samples }) => {
     const value = values.get(name) ?? NaN
-    const tails = samples.map(({ p99 }) => p99).filter((p99) => p99 !== undefined)
-    const p99 = tails.length === 0 ? undefined : median(tails)
     return {
       name,
       value,
       unit,
       limit,
       ratio: ratioOf(value, unit, limit === null ? undefined : values.get(limit)),
-      p99,
+      p99: medianOfKnown(samples.map(({ p99 }) => p99)),
+      messagesPerOperation: medianOfKnown(samples.map(({ messagesPerOperation }) => messagesPerOperation)),
     }
   })
+}
+
+function medianOfKnown(values: readonly (number | undefined)[]): number | undefined {
+  const known = values.filter((value) => value !== undefined)
+  return known.length === 0 ? undefined : median(known)
 }
 
 function ratioOf(value: number, unit: Row['unit'], limit: number | undefined): number | null {

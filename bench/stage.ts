@@ -19,6 +19,14 @@ export interface Connected {
 export interface Pair {
   readonly home: Worker
   readonly other: Worker
+  /** `host:port` of the home. */
+  readonly endpoint: string
+}
+
+/** Two nodes, and a third one that is home to what they use. */
+export interface Trio {
+  readonly home: Worker
+  readonly others: readonly [Worker, Worker]
 }
 
 export interface StageOptions {
@@ -76,11 +84,17 @@ export class Stage {
 
   pair(): Promise<Pair> {
     return this.#once('pair', async () => {
-      const [home, other] = [this.worker('home'), this.worker('other')]
+      const home = this.worker('home')
       const founder = await home.create(nodeSite, { dir: await this.#directory('home'), join: undefined })
       const endpoint = await founder.call('listen')
-      await other.create(nodeSite, { dir: await this.#directory('other'), join: endpoint })
-      return { home, other }
+      return { home, other: await this.#joined('other', endpoint), endpoint }
+    })
+  }
+
+  trio(): Promise<Trio> {
+    return this.#once('trio', async () => {
+      const { home, other, endpoint } = await this.pair()
+      return { home, others: [other, await this.#joined('third', endpoint)] }
     })
   }
 
@@ -115,6 +129,12 @@ export class Stage {
   async abort(): Promise<void> {
     for (const worker of this.#workers.values()) worker.kill()
     await this.end()
+  }
+
+  async #joined(name: string, endpoint: string): Promise<Worker> {
+    const worker = this.worker(name)
+    await worker.create(nodeSite, { dir: await this.#directory(name), join: endpoint })
+    return worker
   }
 
   async #directory(name: string): Promise<string> {

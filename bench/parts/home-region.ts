@@ -1,12 +1,11 @@
-import type { Address, Region } from '../../src/index.js'
+import type { Address, Region, ReserveOptions } from '../../src/index.js'
 import { present } from '../../src/stdx/assert.js'
 import type { Part } from '../process/part.js'
 import { rewrite, writtenRegion } from './working-set.js'
 
-export interface RegionShape {
+/** As a region with these settings is by itself, unless told. */
+export interface RegionShape extends Pick<ReserveOptions, 'pageSize' | 'consistency' | 'conflicts'> {
   readonly bytes: number
-  /** 4 KiB unless told. */
-  readonly pageSize?: number
 }
 
 interface HomeActions {
@@ -25,8 +24,8 @@ export const homeRegion: Part<undefined, HomeActions> = {
     const regions = new Map<Address, Region>()
     let mark = 1
     return {
-      reserve: async ({ bytes, pageSize }) => {
-        const region = await writtenRegion(host.site, bytes, pageSize)
+      reserve: async ({ bytes, ...settings }) => {
+        const region = await writtenRegion(host.site, bytes, settings)
         regions.set(region.address, region)
         return region.address
       },

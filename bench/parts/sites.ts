@@ -1,4 +1,5 @@
 import { Khazana } from '../../src/index.js'
+import type { ConflictTest } from '../../src/index.js'
 import type { Host, Part } from '../process/part.js'
 
 export interface NodeSettings {
@@ -6,6 +7,10 @@ export interface NodeSettings {
   /** `host:port` of a node whose cluster to join. */
   readonly join: string | undefined
 }
+
+/** The conflict test that all nodes have: only locks with the same tag keep each other out. */
+export const conflictsByTag = 'by-tag'
+const byTag: ConflictTest = (a, b) => a.tag === b.tag && (a.mode !== 'read' || b.mode !== 'read')
 
 interface NodeActions {
   listen(): Promise<string>
@@ -16,7 +21,8 @@ export const nodeSite: Part<NodeSettings, NodeActions> = {
   name: 'node-site',
   create: async (host, { dir, join }) => {
     const joined = join === undefined ? {} : { join }
-    use(host, await Khazana.open({ dir, listen: '127.0.0.1:0', exclusive: true, ...joined }))
+    const conflictTests = { [conflictsByTag]: byTag }
+    use(host, await Khazana.open({ dir, listen: '127.0.0.1:0', exclusive: true, conflictTests, ...joined }))
     return { listen: () => ownEndpoint(host.site, dir) }
   },
 }

@@ -1,5 +1,5 @@
 import { Prng } from '../../src/stdx/prng.js'
-import type { ByteRange, Khazana, Region } from '../../src/index.js'
+import type { ByteRange, Khazana, Region, ReserveOptions } from '../../src/index.js'
 
 export const pageBytes = 4096
 /** Pages that the short operations go over: 4 MiB, more than the caches nearest to a core hold. */
@@ -21,8 +21,12 @@ export function pageAt(page: number): ByteRange {
 }
 
 /** A new region with storage, all of it written once. */
-export async function writtenRegion(site: Khazana, bytes: number, pageSize = pageBytes): Promise<Region> {
-  const region = await site.reserve(bytes, { pageSize })
+export async function writtenRegion(
+  site: Khazana,
+  bytes: number,
+  options: ReserveOptions = {},
+): Promise<Region> {
+  const region = await site.reserve(bytes, options)
   await region.allocate()
   await rewrite(region, 1)
   return region

@@ -1,5 +1,6 @@
 import { homeRegion } from '../parts/home-region.js'
 import { rawServer } from '../parts/raw-socket.js'
+import { trafficPart } from '../parts/traffic.js'
 import { clientSite, nodeSite } from '../parts/sites.js'
 import { clientReadHitPart } from '../rows/client-read-hit.js'
 import { copyPart } from '../rows/copy-4k.js'
@@ -7,6 +8,8 @@ import { durableWritePart } from '../rows/durable-write.js'
 import { localReadHitPart } from '../rows/local-read-hit.js'
 import { localWriteHitPart } from '../rows/local-write-hit.js'
 import { lockManyPart } from '../rows/lock-1000-pages.js'
+import { halfWriterPart } from '../rows/page-halves.js'
+import { mixPart } from '../rows/read-write-mix.js'
 import { rawAppendPart } from '../parts/raw-appends.js'
 import { rawClientPart } from '../parts/raw-client.js'
 import { pingPongPart } from '../rows/remote-ping-pong-write.js'
@@ -31,4 +34,7 @@ export const parts: readonly Part<never, object>[] = [
   pingPongPart,
   remoteReadMissPart,
   streamPart,
+  trafficPart,
+  halfWriterPart,
+  mixPart,
 ]

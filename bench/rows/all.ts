@@ -5,8 +5,10 @@ import { clientDurableWrite, durableWrite, durableWrite64 } from './durable-writ
 import { localReadHit } from './local-read-hit.js'
 import { localWriteHit } from './local-write-hit.js'
 import { lock1000Pages } from './lock-1000-pages.js'
+import { halvesAtOnce, halvesInTurn } from './page-halves.js'
 import { append4k, append4k64, appendDurable4k, appendStream } from './raw-appends.js'
 import { tcpPingPong4000k, tcpPingPong4k, tcpStream, unixPingPong4k } from './raw-sockets.js'
+import { readWriteMixes } from './read-write-mix.js'
 import { remotePingPongWrite } from './remote-ping-pong-write.js'
 import { remoteReadMiss } from './remote-read-miss.js'
 import { streamRead, streamRead64k, streamWrite, streamWrite64k } from './streams.js'
@@ -35,4 +37,7 @@ export const allRows: readonly Row[] = [
   appendStream,
   streamWrite,
   streamWrite64k,
+  ...halvesInTurn,
+  ...halvesAtOnce,
+  ...readWriteMixes,
 ]

@@ -250,9 +250,9 @@ export class Copy implements ConsistencyManager<Message> {
   // ---- what the node asks -----------------------------------------------------------------------------------------
 
   evict(page: PageIndex): EvictAnswer<Message> {
-    // What was written comes upon the copy that was there when the lock was granted.
-    for (const { state, range } of this.#locks.values()) {
-      if (state !== 'waiting' && covers(range, page)) return { kind: 'refused', effects: [] }
+    // A patch needs the page that it changes. And the word that a copy was dropped must not cross one that brings it.
+    for (const { range } of this.#locks.values()) {
+      if (covers(range, page)) return { kind: 'refused', effects: [] }
     }
     if (this.#held.delete(page)) this.#tell({ kind: 'drop', page })
     return { kind: 'allowed', effects: this.#takeEffects() }

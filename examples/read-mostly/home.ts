@@ -52,6 +52,8 @@ export class Home implements ConsistencyManager<Message> {
   #writers: Writer[] = []
   /** Who has a copy of a page. */
   readonly #holders = new Map<PageIndex, Set<SiteId>>()
+  /** How often a copy was lost: what was asked in an earlier session is not answered in a later one. */
+  readonly #losses = new Map<SiteId, number>()
   /** What the holders have not been sent yet. */
   readonly #changed = new Set<PageIndex>()
   #isAlarmSet = false
@@ -192,11 +194,14 @@ export class Home implements ConsistencyManager<Message> {
 
   /** The copy gets the pages of its lock as they are now, and from now on when they have changed. */
   #sendLocked(child: SiteId, lock: number, range: PageRange, writer: Writer | undefined): void {
+    const losses = this.#losses.get(child)
     const answer = (failure: Failure): void => {
-      // It may have given up meanwhile, or be lost.
+      if (this.#losses.get(child) !== losses) return
+      // It may have given up meanwhile.
       if (writer !== undefined && !this.#writers.includes(writer)) return
       if (failure === undefined) {
         if (writer !== undefined) writer.state = 'writing'
+        for (const page of pagesOf(range)) this.#addHolder(page, child)
         return this.#tell(child, { kind: 'granted', lock }, pagesOf(range))
       }
       this.#remove((one) => one === writer)
@@ -204,12 +209,13 @@ export class Home implements ConsistencyManager<Message> {
       this.#tell(child, { kind: 'failed', lock, code, message })
     }
     if (!this.#site.isAllocated(range)) return answer(noStorage)
-    for (const page of pagesOf(range)) {
-      const holders = this.#holders.get(page)
-      if (holders === undefined) this.#holders.set(page, new Set([child]))
-      else holders.add(child)
-    }
     this.#load(range, answer)
+  }
+
+  #addHolder(page: PageIndex, child: SiteId): void {
+    const holders = this.#holders.get(page)
+    if (holders === undefined) this.#holders.set(page, new Set([child]))
+    else holders.add(child)
   }
 
   /** It says that it has written; whether it might is for the home to know. Whoever breaks the rules loses the session. */
@@ -230,6 +236,7 @@ export class Home implements ConsistencyManager<Message> {
 
   /** What it was writing never happened, but for what has come already. */
   #onChildLost(child: SiteId): void {
+    this.#losses.set(child, (this.#losses.get(child) ?? 0) + 1)
     const theirs = this.#writers.filter(({ from }) => from.kind === 'copy' && from.child === child)
     for (const writer of theirs) writer.from = { kind: 'nobody' }
     this.#remove(({ from, state }) => from.kind === 'nobody' && state !== 'ending')

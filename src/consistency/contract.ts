@@ -115,7 +115,8 @@ export type CmEvent<M = CrewMessage> =
   | { readonly kind: 'durable'; readonly commit: CommitId }
   /**
    * Root: the commit did not happen, nor did any that was handed to storage after it and before this event: they may
-   * have been written on top of it. Each of them is told of, too; the manager has given them up by then.
+   * have been written on top of it. Each of them is told of, too, by an event of its own, which says nothing of commits
+   * started since; `crew` has given them up by then.
    */
   | {
       readonly kind: 'not-durable'

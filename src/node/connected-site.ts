@@ -17,6 +17,7 @@ import type { Replica } from './replica/replica.js'
 import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { Session, SessionHandlers } from './session/session.js'
+import { Traffic } from './session/traffic.js'
 import type { SiteAccess } from './site-access.js'
 import { OwnWatches } from './watch/own-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -102,6 +103,7 @@ export class ConnectedSite implements SiteAccess {
       random: world.random,
       network: world.network,
       limits: defaultSessionLimits,
+      traffic: new Traffic(),
       allocate: (bytes) => memory.buffers.take(bytes),
       leaseLimit: () => Infinity,
       endpoint: () => endpoint,

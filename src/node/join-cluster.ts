@@ -9,6 +9,7 @@ import type { NodeIdentity } from './node-record.js'
 import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { Session } from './session/session.js'
+import { Traffic } from './session/traffic.js'
 
 export interface Joined {
   readonly identity: NodeIdentity
@@ -29,6 +30,7 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
     random: world.random,
     network: world.network,
     limits: defaultSessionLimits,
+    traffic: new Traffic(),
     allocate: (bytes) => new Uint8Array(bytes),
     leaseLimit: () => Infinity,
     endpoint: () => endpoint,

@@ -44,6 +44,7 @@ import { Acceptor } from './session/acceptor.js'
 import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
+import { Traffic } from './session/traffic.js'
 import type { SiteAccess } from './site-access.js'
 import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -75,6 +76,7 @@ export class Node implements SiteAccess {
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
   readonly #grace = new Grace()
+  readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
   readonly #listeners: Listener[] = []
   readonly #startedAt: number
@@ -211,6 +213,7 @@ export class Node implements SiteAccess {
       clock: world.clock,
       logger: world.logger,
       limits: defaultSessionLimits,
+      traffic: this.#traffic,
       allocate: (bytes) => this.#memory.buffers.take(bytes),
       leaseLimit: (peer) => this.#leaseLimit(peer),
       open: (session) => this.#onSession(session),
@@ -315,6 +318,10 @@ export class Node implements SiteAccess {
       diskBytesMax: this.#store.diskBytesMax,
       allocatedBytes: this.home.allocatedBytes,
       damagedPages: this.#store.damage.length,
+      messagesSent: this.#traffic.messagesSent,
+      bytesSent: this.#traffic.bytesSent,
+      messagesFromClients: this.#traffic.messagesFromClients,
+      bytesFromClients: this.#traffic.bytesFromClients,
     }
   }
 

@@ -113,6 +113,10 @@ const nodeStatus = record<words.NodeStatus>({
   diskBytesMax: count,
   allocatedBytes: count,
   damagedPages: count,
+  messagesSent: count,
+  bytesSent: count,
+  messagesFromClients: count,
+  bytesFromClients: count,
 })
 
 const member = record<words.Member>({ node: nodeId, name, listen: endpoint })

@@ -291,6 +291,15 @@ export interface NodeStatus {
   readonly diskBytesMax: number
   readonly allocatedBytes: number
   readonly damagedPages: number
+  /**
+   * Since the node's start, to nodes and clients: all messages but those that keep connections and leases up. What all nodes
+   * of a cluster sent, and received from clients, is all that was said in it.
+   */
+  readonly messagesSent: number
+  /** Of those messages as frames, with the pages that went along. */
+  readonly bytesSent: number
+  readonly messagesFromClients: number
+  readonly bytesFromClients: number
 }
 
 /** One member, with its status where it could be asked. */

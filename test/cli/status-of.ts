@@ -5,6 +5,10 @@ export interface Status {
   readonly regions: number
   readonly memoryBytes: number
   readonly allocatedBytes: number
+  readonly messagesSent: number
+  readonly bytesSent: number
+  readonly messagesFromClients: number
+  readonly bytesFromClients: number
 }
 
 /** What the node says of itself, asked as a user would. */

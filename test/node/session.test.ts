@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { clockDriftMax } from '../../src/membership/link-lease.js'
 import { defaultSessionLimits } from '../../src/node/session/session-limits.js'
+import { Traffic } from '../../src/node/session/traffic.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { FrameWriter } from '../../src/wire/frame-writer.js'
 import type { Message } from '../../src/wire/message.js'
@@ -47,6 +48,7 @@ describe('a session', () => {
         clock: pair.clock,
         logger: { log: () => undefined },
         limits: defaultSessionLimits,
+        traffic: new Traffic(),
         allocate: (bytes) => new Uint8Array(bytes),
         leaseLimit: () => Infinity,
         open: (session) => {
@@ -335,6 +337,7 @@ describe('a lost connection', () => {
         clock: pair.clock,
         logger: { log: () => undefined },
         limits: defaultSessionLimits,
+        traffic: new Traffic(),
         allocate: (bytes) => new Uint8Array(bytes),
         leaseLimit: () => Infinity,
         open: pair.accepted.open,

@@ -3,6 +3,7 @@ import { Acceptor, type AcceptorOptions } from '../../src/node/session/acceptor.
 import { Dialer, type DialerOptions } from '../../src/node/session/dialer.js'
 import { defaultSessionLimits } from '../../src/node/session/session-limits.js'
 import type { Session, SessionHandlers, SessionLoss } from '../../src/node/session/session.js'
+import { Traffic } from '../../src/node/session/traffic.js'
 import type { KhazanaError } from '../../src/stdx/errors.js'
 import type { SequencedMessage } from '../../src/wire/message.js'
 import { FakeClock, FakeNetwork, fakeRandom, recordingLogger, type LogEntry } from './fake-world.js'
@@ -56,6 +57,8 @@ export interface Pair {
   readonly accepted: Recorder
   readonly dialer: Dialer
   acceptor: Acceptor
+  /** What each side has counted. */
+  readonly traffic: { readonly dialed: Traffic; readonly accepted: Traffic }
   readonly failures: KhazanaError[]
   readonly refusals: KhazanaError[]
 }
@@ -82,11 +85,16 @@ export function sitePair(options: PairOptions): Pair {
     allocate: (bytes: number) => new Uint8Array(bytes),
     leaseLimit: () => Infinity,
   }
-  const acceptor = acceptorOf({ ...common, open: accepted.open, ...options.acceptor }, 1)
+  const traffic = { dialed: new Traffic(), accepted: new Traffic() }
+  const acceptor = acceptorOf(
+    { ...common, traffic: traffic.accepted, open: accepted.open, ...options.acceptor },
+    1,
+  )
   network.accept = (connection) => acceptor.accept(connection)
   const isNode = options.role === 'node'
   const dialer = new Dialer({
     ...common,
+    traffic: traffic.dialed,
     network,
     random: fakeRandom(),
     endpoint: () => ({ kind: 'unix', path: '/fake' }),
@@ -105,10 +113,13 @@ export function sitePair(options: PairOptions): Pair {
     refused: (error) => refusals.push(error),
     ...options.dialer,
   })
-  return { clock, network, logs, dialed, accepted, dialer, acceptor, failures, refusals }
+  return { clock, network, logs, dialed, accepted, dialer, acceptor, traffic, failures, refusals }
 }
 
-type Common = Pick<AcceptorOptions, 'clock' | 'logger' | 'limits' | 'allocate' | 'leaseLimit' | 'open'>
+type Common = Pick<
+  AcceptorOptions,
+  'clock' | 'logger' | 'limits' | 'traffic' | 'allocate' | 'leaseLimit' | 'open'
+>
 
 export function acceptorOf(options: Common & Partial<AcceptorOptions>, incarnation: number): Acceptor {
   let clients = 0

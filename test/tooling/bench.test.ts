@@ -18,6 +18,7 @@ interface Document {
     readonly unit: string
     readonly limit: string | null
     readonly ratio: number | null
+    readonly messagesPerOperation: number | null
   }[]
 }
 
@@ -38,11 +39,24 @@ test('a benchmark row comes with its limit, as one document, and leaves nothing 
     assert.equal(limit?.ratio, null)
     assert.ok(row !== undefined && row.value > 0)
     assert.equal(row.ratio, row.value / limit.value)
+    assert.equal(row.messagesPerOperation, null)
     assert.equal(stderr, '')
     assert.deepEqual(await readdir(directory), [])
   } finally {
     await rm(directory, { recursive: true })
   }
+})
+
+test('a row that counts messages tells how many an operation takes', async () => {
+  const args = [main, '--json', '--quick', '--rows', 'halves-in-turn-release']
+  const { rows } = JSON.parse((await bench(process.execPath, args)).stdout) as Document
+  const counts = rows.map(({ name, messagesPerOperation }) => [name, messagesPerOperation?.toFixed(1)])
+  assert.deepEqual(counts, [
+    // Of the home: recall and return. Of the other node: acquire and grant, commit and committed.
+    ['halves-in-turn-crew', '3.0'],
+    // Of the home: update and ack. Of the other node: commit and committed.
+    ['halves-in-turn-release', '2.0'],
+  ])
 })
 
 test('an interrupted benchmark ends its processes and removes its files', async () => {

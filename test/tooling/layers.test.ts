@@ -148,6 +148,24 @@ describe('the walls between layers', () => {
     ])
   })
 
+  test('let examples import what a user could, and nobody import examples', async () => {
+    const value = 'export const value = 1\n'
+    const found = await violationsOf(root, 'examples', {
+      'examples/one/b.ts': value,
+      'examples/one/a.ts': "import { value } from './b.js'\nexport const copy = value\n",
+      'examples/one/inside.ts':
+        "import { value } from '../../src/stdx/target.js'\nexport const copy = value\n",
+      'examples/one/world.ts': "import { readFileSync } from 'node:fs'\nexport const copy = readFileSync\n",
+      'src/stdx/target.ts': value,
+      'bench/a.ts': "import { value } from '../examples/one/b.js'\nexport const copy = value\n",
+    })
+    assert.deepEqual(found.map(({ rule, from }) => `${rule} ${from}`).sort(), [
+      'examples-alone bench/a.ts',
+      'examples-as-users examples/one/inside.ts',
+      'examples-as-users examples/one/world.ts',
+    ])
+  })
+
   test('refuse packages that users do not install, and imports that lead nowhere', async () => {
     const found = await violationsOf(root, 'packages', {
       'package.json':
@@ -185,7 +203,7 @@ async function violationsOf(root: string, name: string, files: Record<string, st
     await writeFile(join(baseDir, path), text)
   }
   const { forbidden, options } = projectRules()
-  const folders = ['src', 'test', 'bench'].filter((folder) =>
+  const folders = ['src', 'test', 'bench', 'examples'].filter((folder) =>
     Object.keys(files).some((path) => path.startsWith(`${folder}/`)),
   )
   const cruiseOptions: ICruiseOptions = {

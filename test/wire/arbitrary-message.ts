@@ -133,6 +133,10 @@ const status: Arbitrary<NodeStatus> = plain({
   diskBytesMax: count,
   allocatedBytes: count,
   damagedPages: count,
+  messagesSent: count,
+  bytesSent: count,
+  messagesFromClients: count,
+  bytesFromClients: count,
 })
 const member = plain({ node, name: short, listen: short })
 const stat: Arbitrary<RegionStat> = plain({

@@ -5,7 +5,8 @@ import { writeJson, writeLine } from '../standard-output.js'
 
 const description = `List the nodes of the cluster and how they are.
 
-A node that does not answer has no numbers.`
+A node that does not answer has no numbers. Messages are counted since a node's start, with the MiB that they
+took: those that the node sent, and those that came from its clients.`
 
 const examples = `  khazana nodes
   khazana nodes --json`
@@ -22,6 +23,8 @@ const columns = [
   'DISK MiB',
   'ALLOCATED MiB',
   'DAMAGED',
+  'MESSAGES SENT MiB',
+  'FROM CLIENTS MiB',
 ]
 
 export function addNodes(program: Command): void {
@@ -52,6 +55,8 @@ function rowOf({ member, status }: NodeEntry): string[] {
     `${inMiB(diskBytes)} of ${inMiB(diskBytesMax)}`,
     inMiB(status.allocatedBytes),
     String(status.damagedPages),
+    `${status.messagesSent} in ${inMiB(status.bytesSent)}`,
+    `${status.messagesFromClients} in ${inMiB(status.bytesFromClients)}`,
   ]
 }
 

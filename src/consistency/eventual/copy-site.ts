@@ -191,6 +191,11 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
 
   // ---- what the home says -----------------------------------------------------------------------------------------
 
+  /*
+   * What is said of a page that is not here, and that nobody asked for, has crossed a word of either side that there is no
+   * copy. The home may count on one all the same, where a push was on its way: it is told again.
+   */
+
   #onMessage(from: SiteId, message: EventualMessage, parcels: readonly ParcelId[]): void {
     if (from !== this.#site.parent || isForHome(message)) {
       throw new KhazanaError('protocol-error', `"${message.kind}" is not for a copy, or not from its home`)
@@ -221,8 +226,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
     const { now } = this.#site
     const known = this.#copies.get(page)
     const asked = this.#asked.get(page)
-    // It crossed a word that this site has the page no more.
-    if (known === undefined && asked === undefined) return
+    if (known === undefined && asked === undefined) return this.#outbox.drop(page)
     this.#outbox.ack({ page, stamp })
     if (known !== undefined) {
       known.freshAt = known.toldAt
@@ -268,6 +272,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
   #onPushed(answer: PushAnswer, parcel: ParcelId | undefined): void {
     const { page, stamp, result } = answer
     const copy = this.#copies.get(page)
+    if (copy === undefined && !this.#asked.has(page)) return this.#outbox.drop(page)
     if (copy?.pushing !== answer.pushed) return
     this.#endPush(copy)
     if (result === 'failed') {

@@ -82,3 +82,23 @@ export function holderOf(state: HomePage, child: SiteId): Holder {
 export function isUpToDate(state: HomePage, holder: Holder): boolean {
   return holder.overruled === undefined && holder.sent === state.stamp
 }
+
+/** What the child has pushed stands, but the child does not wait for the answer. */
+export function disown(state: HomePage, child: SiteId): void {
+  for (const write of [...state.queue, state.commit?.write]) {
+    if (write?.by === child) write.isAwaited = false
+  }
+  const holder = state.holders.get(child)
+  if (holder !== undefined) holder.overruled = undefined
+}
+
+/** Whether the frame has what is not durable. */
+export function isAhead(state: HomePage): boolean {
+  return state.accepted !== undefined || (state.commit !== undefined && state.commit.write.by === undefined)
+}
+
+/** Of the frame. */
+export function newestStamp({ accepted, commit, stamp }: HomePage): Stamp {
+  if (accepted !== undefined) return accepted.stamp
+  return commit !== undefined && commit.write.by === undefined ? commit.result : stamp
+}

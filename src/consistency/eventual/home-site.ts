@@ -11,28 +11,22 @@ import type {
   CmEvent,
   CmOptions,
   CmSite,
-  CommitId,
-  CommittedPage,
   ConsistencyManager,
   EvictAnswer,
   PageView,
   ParcelId,
 } from '../contract.js'
-import { Backoff } from './backoff.js'
-import { HomeOutbox } from './home-outbox.js'
-import { holderOf, isIdle, isUpToDate, newHomePage } from './home-page.js'
-import type { Holder, HomePage, Write } from './home-page.js'
-import { HybridClock, isFarAhead } from './hybrid-clock.js'
+import { HomeCommits } from './home-commits.js'
+import { disown, holderOf, isAhead, isIdle, isUpToDate, newestStamp } from './home-page.js'
+import { HomeState } from './home-state.js'
+import { HomeUpdates } from './home-updates.js'
+import { isFarAhead } from './hybrid-clock.js'
 import type { Stamp } from './hybrid-clock.js'
-import { LocalLocks } from './local-locks.js'
-import { checkAttached, isForHome, pagesPerMessageMax } from './message.js'
+import { checkAttached, isForHome } from './message.js'
 import type { EventualMessage, HeldPage, PushedPage } from './message.js'
 import type { EventualBug } from './planted-bug.js'
 
 const noEffects: readonly CmEffect<EventualMessage>[] = []
-
-/** Updates that one child may have to acknowledge. */
-export const updatesUnderWayMax = 64
 
 const notAllocated = {
   code: 'not-allocated',
@@ -51,57 +45,29 @@ const notAllocated = {
  * A write of the home's own that cannot be stored stays in memory, is seen here and nowhere else, and is tried again.
  */
 export class HomeSite implements ConsistencyManager<EventualMessage> {
-  readonly #site: CmSite
-  readonly #merges: boolean
-  readonly #bug: EventualBug | undefined
-  readonly #clock = new HybridClock()
-  readonly #pages = new Map<PageIndex, HomePage>()
-  readonly #locks: LocalLocks
-  readonly #outbox = new HomeOutbox()
-  /** Of the home's own writes. Children have their own patience. */
-  readonly #storing = new Backoff()
-  readonly #loading = new Backoff()
-  readonly #commits = new Map<CommitId, readonly HomePage[]>()
-  readonly #loads = new Map<number, HomePage>()
-  /** How many updates each child has to acknowledge. */
-  readonly #underWay = new Map<SiteId, number>()
-  readonly #marked = new Set<PageIndex>()
-  /** Pages that have to wait for children with too much under way. */
-  readonly #crowded = new Map<SiteId, Set<PageIndex>>()
-  #starting: HomePage[] = []
-  #commit = 0
-  #load = 0
-  #effects: CmEffect<EventualMessage>[] = []
+  readonly #home: HomeState
+  readonly #commits: HomeCommits
+  readonly #updates: HomeUpdates
 
   constructor(site: CmSite, options: CmOptions, bug: EventualBug | undefined) {
-    this.#site = site
-    this.#merges = options.merges
-    this.#bug = bug
-    this.#locks = new LocalLocks({
-      has: (page) => this.#site.isAllocated({ first: page, count: 1 }),
+    this.#home = new HomeState(site, options, {
+      bug,
       admits: (page, mode, terms) => this.#admits(page, mode, terms),
-      baseOf: (page) => this.#pages.get(page)?.stamp ?? this.#site.versionOf(page),
     })
+    this.#commits = new HomeCommits(this.#home)
+    this.#updates = new HomeUpdates(this.#home)
   }
 
   #admits(page: PageIndex, mode: LockMode, terms: LockTerms): boolean {
-    const state = this.#pages.get(page)
+    const state = this.#home.pages.get(page)
     if (state === undefined) return true
     // Storage is taken away only when nothing is on its way to it.
     if (terms.seize) return state.commit === undefined
     return !mayWrite(mode) || !state.isOwed
   }
 
-  #page(page: PageIndex): HomePage {
-    const known = this.#pages.get(page)
-    if (known !== undefined) return known
-    const made = newHomePage(page, this.#site.versionOf(page))
-    this.#pages.set(page, made)
-    return made
-  }
-
   tryAcquire(first: PageIndex, count: number, mode: LockMode, terms: LockTerms): boolean {
-    return this.#locks.tryAcquire(first, count, mode, terms)
+    return this.#home.locks.tryAcquire(first, count, mode, terms)
   }
 
   release(
@@ -110,9 +76,9 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     mode: LockMode,
     terms: LockTerms,
   ): readonly CmEffect<EventualMessage>[] {
-    this.#locks.release(first, count, mode, terms)
+    this.#home.locks.release(first, count, mode, terms)
     // What was pushed meanwhile has waited.
-    if (terms.seize) this.#markRange({ first, count })
+    if (terms.seize) this.#home.markRange({ first, count })
     return this.#finish()
   }
 
@@ -122,16 +88,20 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   }
 
   #finish(): readonly CmEffect<EventualMessage>[] {
+    const home = this.#home
     // Whoever takes a page's storage away comes before what would be written to it next.
-    this.#locks.serve(this.#effects)
-    for (const page of this.#marked) this.#pump(page)
-    this.#marked.clear()
-    this.#persistStarting()
-    this.#outbox.flush(this.#effects)
-    this.#locks.serve(this.#effects)
-    if (this.#effects.length === 0) return noEffects
-    const effects = this.#effects
-    this.#effects = []
+    home.locks.serve(home.effects)
+    home.pump((state) => {
+      if (home.locks.pins(state.page)?.seized !== true) this.#commits.start(state)
+      this.#updates.serve(state)
+      if (isIdle(state)) home.pages.delete(state.page)
+    })
+    this.#commits.flush()
+    home.outbox.flush(home.effects)
+    home.locks.serve(home.effects)
+    if (home.effects.length === 0) return noEffects
+    const { effects } = home
+    home.effects = []
     return effects
   }
 
@@ -140,7 +110,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       case 'lock':
         return this.#onLock(event)
       case 'cancel':
-        return this.#locks.cancel(event.lock)
+        return this.#home.locks.cancel(event.lock)
       case 'unlock':
         return this.#onUnlock(event)
       case 'message':
@@ -148,18 +118,18 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       case 'child-lost':
         return this.#onChildLost(event.child)
       case 'durable':
-        return this.#onDurable(event.commit)
+        return this.#commits.onDurable(event.commit)
       case 'not-durable':
-        return this.#onNotDurable(event.commit)
+        return this.#commits.onNotDurable(event.commit)
       case 'loaded':
-        return this.#onLoaded(event.load, event.failure)
+        return this.#updates.onLoaded(event.load, event.failure)
       case 'freed':
         return this.#onFreed(event.range, event)
       case 'alarm':
         return this.#onAlarm()
       case 'quiesce':
-        this.#storing.tryAgain()
-        return this.#markAll()
+        this.#home.storing.tryAgain()
+        return this.#home.markAll()
       case 'parent-lost':
       case 'parent-ready':
       case 'sibling-lost':
@@ -171,62 +141,50 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     }
   }
 
-  #markRange({ first, count }: PageRange): void {
-    for (let page = first; page < first + count; page++) this.#marked.add(page)
-  }
-
-  #markAll(): void {
-    for (const page of this.#pages.keys()) this.#marked.add(page)
-  }
-
-  #setAlarm(): void {
-    this.#effects.push({ kind: 'alarm', at: Math.min(this.#storing.until, this.#loading.until) })
-  }
-
   #onAlarm(): void {
-    const { now } = this.#site
-    this.#storing.expire(now)
-    if (this.#loading.expire(now)) {
-      for (const state of this.#pages.values()) state.isUnreadable = false
+    const { now } = this.#home.site
+    this.#home.storing.expire(now)
+    if (this.#home.loading.expire(now)) {
+      for (const state of this.#home.pages.values()) state.isUnreadable = false
     }
-    this.#setAlarm()
-    this.#markAll()
+    this.#home.setAlarm()
+    this.#home.markAll()
   }
 
   // ---- local locks ------------------------------------------------------------------------------------------------
 
   #onLock(event: Extract<CmEvent<EventualMessage>, { kind: 'lock' }>): void {
     const { lock, range } = event
-    if (this.#site.isAllocated(range)) this.#locks.add(event)
-    else this.#effects.push({ kind: 'refuse', lock, ...notAllocated })
+    if (this.#home.site.isAllocated(range)) this.#home.locks.add(event)
+    else this.#home.effects.push({ kind: 'refuse', lock, ...notAllocated })
   }
 
   #onUnlock(event: Extract<CmEvent<EventualMessage>, { kind: 'unlock' }>): void {
     const { range, mode, terms, written, parcels, ticket } = event
     written.forEach((page, index) => this.#accept(page, parcels[index]))
-    this.#locks.release(range.first, range.count, mode, terms)
-    const commit = this.#nextCommit()
-    this.#effects.push({ kind: 'ended', commit, ticket, failure: undefined })
+    this.#home.locks.release(range.first, range.count, mode, terms)
+    const commit = this.#home.nextCommit()
+    this.#home.effects.push({ kind: 'ended', commit, ticket, failure: undefined })
   }
 
   /** Shows what was written here, and sees to it that it becomes durable. */
   #accept(page: PageIndex, given: ParcelId | undefined): void {
     const parcel = present(given, 'what is written comes with an unlock')
-    const state = this.#page(page)
-    const base = this.#locks.pins(page)?.base ?? state.stamp
-    this.#effects.push({ kind: 'keep', parcel })
+    const state = this.#home.page(page)
+    const base = this.#home.locks.pins(page)?.base ?? state.stamp
+    this.#home.effects.push({ kind: 'keep', parcel })
     // The writer did not see what has become durable meanwhile: its page must not undo it.
-    this.#effects.push({ kind: this.#merges && base !== state.stamp ? 'merge' : 'apply', page, parcel })
+    this.#home.effects.push({
+      kind: this.#home.merges && base !== state.stamp ? 'merge' : 'apply',
+      page,
+      parcel,
+    })
     // It was written upon what was accepted before, and has all of it.
-    if (state.accepted !== undefined) this.#forget(state.accepted)
+    if (state.accepted !== undefined) this.#home.forget(state.accepted)
     const above = Math.max(state.stamp, state.commit?.result ?? 0) as Stamp
-    const stamp = this.#clock.next(this.#site.wallTime, above)
+    const stamp = this.#home.nextStamp(above)
     state.accepted = { by: undefined, parcel, stamp, base, isAwaited: false }
-    this.#marked.add(page)
-  }
-
-  #forget(write: Write): void {
-    this.#effects.push({ kind: 'forget', parcel: write.parcel })
+    this.#home.mark(page)
   }
 
   // ---- what children say ------------------------------------------------------------------------------------------
@@ -242,10 +200,10 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       case 'push':
         return this.#onPush(from, message.pages, parcels)
       case 'ack':
-        for (const { page, stamp } of message.pages) this.#onAck(from, page, stamp)
+        for (const { page, stamp } of message.pages) this.#updates.onAck(from, page, stamp)
         return
       case 'drop':
-        for (const page of message.pages) this.#removeHolder(from, page)
+        for (const page of message.pages) this.#updates.removeHolder(from, page)
         return
       default:
         return unreachable(message)
@@ -255,18 +213,17 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   #onHold(from: SiteId, pages: readonly HeldPage[]): void {
     const missing: PageIndex[] = []
     for (const { page, stamp } of pages) {
-      if (!this.#isStored(page)) {
+      if (!this.#home.isStored(page)) {
         missing.push(page)
         continue
       }
-      holderOf(this.#page(page), from).sent = stamp
-      this.#marked.add(page)
+      const state = this.#home.page(page)
+      // What it has pushed before was from a copy that it has no more: the answer would not be understood.
+      disown(state, from)
+      holderOf(state, from).sent = stamp
+      this.#home.mark(page)
     }
-    this.#outbox.gone(this.#effects, from, missing, notAllocated)
-  }
-
-  #isStored(page: PageIndex): boolean {
-    return this.#site.isAllocated({ first: page, count: 1 })
+    this.#home.outbox.gone(this.#home.effects, from, missing, notAllocated)
   }
 
   #onPush(from: SiteId, pages: readonly PushedPage[], parcels: readonly ParcelId[]): void {
@@ -274,277 +231,30 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     pages.forEach(({ page, stamp, base }, index) => {
       const parcel = parcels[index]
       if (parcel === undefined) return
-      if (!this.#isStored(page)) {
+      if (!this.#home.isStored(page)) {
         missing.push(page)
         return
       }
-      const state = this.#page(page)
+      const state = this.#home.page(page)
       holderOf(state, from)
-      if (!isFarAhead(stamp, this.#site.wallTime)) this.#clock.observe(stamp)
+      if (!isFarAhead(stamp, this.#home.site.wallTime)) this.#home.clock.observe(stamp)
       // A child that is in order pushes a page again only when it was answered.
       const earlier = state.queue.findIndex((write) => write.by === from && write.isAwaited)
-      for (const write of earlier < 0 ? [] : state.queue.splice(earlier, 1)) this.#forget(write)
-      this.#effects.push({ kind: 'keep', parcel })
+      for (const write of earlier < 0 ? [] : state.queue.splice(earlier, 1)) this.#home.forget(write)
+      this.#home.effects.push({ kind: 'keep', parcel })
       state.queue.push({ by: from, parcel, stamp, base, isAwaited: true })
-      this.#marked.add(page)
+      this.#home.mark(page)
     })
-    this.#outbox.gone(this.#effects, from, missing, notAllocated)
-  }
-
-  #onAck(from: SiteId, page: PageIndex, stamp: Stamp): void {
-    const holder = this.#pages.get(page)?.holders.get(from)
-    if (holder?.underWay !== stamp) return
-    this.#endUpdate(from, holder)
-    this.#marked.add(page)
-  }
-
-  #endUpdate(child: SiteId, holder: Holder): void {
-    if (holder.underWay === undefined) return
-    holder.underWay = undefined
-    this.#underWay.set(child, (this.#underWay.get(child) ?? 1) - 1)
-    // One of those that waited for room has it now.
-    const crowded = this.#crowded.get(child)
-    for (const page of crowded ?? []) {
-      crowded?.delete(page)
-      this.#marked.add(page)
-      return
-    }
-  }
-
-  #removeHolder(child: SiteId, page: PageIndex): void {
-    const state = this.#pages.get(page)
-    const holder = state?.holders.get(child)
-    if (state === undefined || holder === undefined) return
-    this.#endUpdate(child, holder)
-    state.holders.delete(child)
-    this.#marked.add(page)
+    this.#home.outbox.gone(this.#home.effects, from, missing, notAllocated)
   }
 
   /** What it has pushed stands; nobody waits for the answer. */
   #onChildLost(child: SiteId): void {
-    this.#crowded.delete(child)
-    this.#underWay.delete(child)
-    for (const state of this.#pages.values()) {
-      for (const write of [...state.queue, state.commit?.write]) {
-        if (write?.by === child) write.isAwaited = false
-      }
-      if (state.holders.delete(child)) this.#marked.add(state.page)
+    this.#updates.forgetChild(child)
+    for (const state of this.#home.pages.values()) {
+      disown(state, child)
+      if (state.holders.delete(child)) this.#home.mark(state.page)
     }
-  }
-
-  // ---- a page after a change --------------------------------------------------------------------------------------
-
-  #pump(page: PageIndex): void {
-    const state = this.#pages.get(page)
-    if (state === undefined) return
-    this.#startCommit(state)
-    this.#serve(state)
-    if (isIdle(state)) this.#pages.delete(page)
-  }
-
-  #startCommit(state: HomePage): void {
-    const { page } = state
-    if (this.#locks.pins(page)?.seized === true) return
-    while (state.commit === undefined) {
-      const write = this.#takeNext(state)
-      if (write === undefined) return
-      if (this.#merges || write.stamp > state.stamp) this.#commitWrite(state, write)
-      else this.#overrule(state, write)
-    }
-  }
-
-  /** The write whose turn it is: of several the last one, which spares the others the way; for merging, in any order. */
-  #takeNext(state: HomePage): Write | undefined {
-    const { accepted, queue } = state
-    let next = this.#storing.isWaiting ? undefined : accepted
-    for (const write of queue) {
-      if (next === undefined || (!this.#merges && write.stamp > next.stamp)) next = write
-    }
-    if (next === undefined) return undefined
-    if (next === accepted) state.accepted = undefined
-    else queue.splice(queue.indexOf(next), 1)
-    return next
-  }
-
-  #commitWrite(state: HomePage, write: Write): void {
-    const { wallTime } = this.#site
-    const isMerged = this.#merges && write.base !== state.stamp
-    // A stamp of the far future is not followed: the write counts as of now.
-    const isUsable =
-      write.stamp > state.stamp && (write.by === undefined || !isFarAhead(write.stamp, wallTime))
-    const result = isMerged || !isUsable ? this.#clock.next(wallTime, state.stamp) : write.stamp
-    state.commit = { write, result, isMerged }
-    this.#starting.push(state)
-  }
-
-  /** It is older than what is durable. Its writer gets that. */
-  #overrule(state: HomePage, write: Write): void {
-    this.#forget(write)
-    if (write.by === undefined || !write.isAwaited) return
-    holderOf(state, write.by).overruled = write.stamp
-  }
-
-  /** Sends the durable state to those who have another, if the frame is that. */
-  #serve(state: HomePage): void {
-    state.isOwed = false
-    if (state.isUnreadable) return
-    for (const [child, holder] of state.holders) {
-      if (isUpToDate(state, holder)) continue
-      if (holder.overruled === undefined && !this.#hasRoom(state, child, holder)) continue
-      state.isOwed = true
-    }
-    if (!state.isOwed || state.isLoading || isAhead(state)) return
-    const load = ++this.#load
-    this.#loads.set(load, state)
-    state.isLoading = true
-    this.#effects.push({ kind: 'load', load, range: { first: state.page, count: 1 } })
-  }
-
-  #hasRoom(state: HomePage, child: SiteId, holder: Holder): boolean {
-    if (holder.underWay !== undefined) return false
-    if ((this.#underWay.get(child) ?? 0) < updatesUnderWayMax) return true
-    let crowded = this.#crowded.get(child)
-    if (crowded === undefined) this.#crowded.set(child, (crowded = new Set()))
-    crowded.add(state.page)
-    return false
-  }
-
-  // ---- storage ----------------------------------------------------------------------------------------------------
-
-  #nextCommit(): CommitId {
-    return ++this.#commit as CommitId
-  }
-
-  #persistStarting(): void {
-    if (this.#starting.length === 0) return
-    for (let start = 0; start < this.#starting.length; start += pagesPerMessageMax) {
-      const states = this.#starting.slice(start, start + pagesPerMessageMax)
-      const commit = this.#nextCommit()
-      this.#commits.set(commit, states)
-      this.#effects.push({ kind: 'persist', commit, pages: states.map(committedPage) })
-    }
-    this.#starting = []
-  }
-
-  #onDurable(commit: CommitId): void {
-    const states = this.#commits.get(commit) ?? []
-    this.#commits.delete(commit)
-    this.#storing.succeeded()
-    for (const state of states) this.#settle(state)
-  }
-
-  #settle(state: HomePage): void {
-    const { write, result, isMerged } = present(state.commit, 'a commit ends once')
-    state.commit = undefined
-    // A writer that saw all there was, and this, which was accepted before its lock began, sees all there is.
-    const pins = this.#locks.pins(state.page)
-    if (write.by === undefined) {
-      if (pins?.base === state.stamp) pins.base = result
-      // The same holds for what was written since.
-      if (state.accepted?.base === state.stamp) state.accepted = { ...state.accepted, base: result }
-    }
-    state.stamp = result
-    this.#forget(write)
-    this.#restoreAccepted(state)
-    this.#tellWriter(state, write, isMerged)
-    this.#marked.add(state.page)
-  }
-
-  /** The frame is what is durable now: what was accepted meanwhile, and is to prevail, shows again. */
-  #restoreAccepted(state: HomePage): void {
-    const { page, accepted } = state
-    if (accepted === undefined) return
-    if (!this.#merges && accepted.stamp <= state.stamp) {
-      state.accepted = undefined
-      this.#forget(accepted)
-      return
-    }
-    const isMerged = this.#merges && accepted.base !== state.stamp
-    this.#effects.push({ kind: isMerged ? 'merge' : 'apply', page, parcel: accepted.parcel })
-  }
-
-  #tellWriter(state: HomePage, write: Write, isMerged: boolean): void {
-    if (write.by === undefined || !write.isAwaited) return
-    const holder = holderOf(state, write.by)
-    if (isMerged) {
-      holder.overruled = write.stamp
-      return
-    }
-    holder.sent = state.stamp
-    const { page, stamp } = state
-    this.#outbox.answer(write.by, { page, pushed: write.stamp, stamp, result: 'kept' })
-  }
-
-  /** Nothing of it happened. Who pushed it has it still, and so has the home. Those behind it are told of, too. */
-  #onNotDurable(commit: CommitId): void {
-    const states = this.#commits.get(commit)
-    if (states === undefined) return
-    this.#commits.delete(commit)
-    for (const state of states) this.#unsettle(state)
-    this.#storing.failed(this.#site.now)
-    this.#setAlarm()
-  }
-
-  #unsettle(state: HomePage): void {
-    const { write } = present(state.commit, 'a commit ends once')
-    state.commit = undefined
-    this.#marked.add(state.page)
-    if (write.by === undefined && state.accepted === undefined) {
-      state.accepted = write
-      return
-    }
-    this.#forget(write)
-    if (write.by === undefined || !write.isAwaited) return
-    const { page, stamp } = state
-    this.#outbox.answer(write.by, { page, pushed: write.stamp, stamp, result: 'failed' })
-  }
-
-  #onLoaded(load: number, failure: { readonly code: ErrorCode; readonly message: string } | undefined): void {
-    const state = this.#loads.get(load)
-    if (state === undefined) return
-    this.#loads.delete(load)
-    state.isLoading = false
-    this.#marked.add(state.page)
-    if (failure !== undefined) return this.#onUnreadable(state, failure)
-    this.#loading.succeeded()
-    if (!isAhead(state)) this.#send(state)
-  }
-
-  #send(state: HomePage): void {
-    const { page, stamp } = state
-    const forgotten = this.#bug === 'forget-a-holder' ? lastHolder(state) : undefined
-    for (const [child, holder] of state.holders) {
-      if (holder === forgotten) holder.sent = stamp
-      if (isUpToDate(state, holder)) continue
-      const { overruled } = holder
-      if (overruled !== undefined) {
-        holder.overruled = undefined
-        holder.sent = stamp
-        this.#outbox.answer(child, { page, pushed: overruled, stamp, result: 'replaced' })
-      } else if (holder.sent !== stamp && this.#hasRoom(state, child, holder)) {
-        holder.sent = stamp
-        holder.underWay = stamp
-        this.#underWay.set(child, (this.#underWay.get(child) ?? 0) + 1)
-        this.#outbox.update(child, { page, stamp })
-      }
-    }
-  }
-
-  /** Who has no bytes is told why there are none; who has some keeps them, and it is tried again. */
-  #onUnreadable(state: HomePage, failure: { readonly code: ErrorCode; readonly message: string }): void {
-    const { page, stamp } = state
-    state.isUnreadable = true
-    for (const [child, holder] of state.holders) {
-      if (holder.overruled !== undefined) {
-        this.#outbox.answer(child, { page, pushed: holder.overruled, stamp, result: 'failed' })
-        holder.overruled = undefined
-      } else if (holder.sent === undefined) {
-        state.holders.delete(child)
-        this.#outbox.gone(this.#effects, child, [page], failure)
-      }
-    }
-    this.#loading.failed(this.#site.now)
-    this.#setAlarm()
   }
 
   #onFreed(
@@ -555,31 +265,31 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
     for (let index = first; index < first + count; index++) {
       const page = index
       const { code, message } = failure
-      this.#locks.refuse(page, code, message, this.#effects)
-      const state = this.#pages.get(page)
+      this.#home.locks.refuse(page, code, message, this.#home.effects)
+      const state = this.#home.pages.get(page)
       if (state === undefined) continue
-      this.#pages.delete(page)
-      for (const write of [...state.queue, state.accepted]) if (write !== undefined) this.#forget(write)
+      this.#home.pages.delete(page)
+      for (const write of [...state.queue, state.accepted]) if (write !== undefined) this.#home.forget(write)
       for (const [child, holder] of state.holders) {
-        this.#endUpdate(child, holder)
+        this.#updates.end(child, holder)
         state.holders.delete(child)
         const pages = gone.get(child)
         if (pages === undefined) gone.set(child, [page])
         else pages.push(page)
       }
     }
-    for (const [child, pages] of gone) this.#outbox.gone(this.#effects, child, pages, failure)
+    for (const [child, pages] of gone) this.#home.outbox.gone(this.#home.effects, child, pages, failure)
   }
 
   // ---- what the driver asks ---------------------------------------------------------------------------------------
 
   evict(page: PageIndex): EvictAnswer<EventualMessage> {
-    const isNeeded = this.#locks.pins(page) !== undefined || this.isUnsettled(page)
+    const isNeeded = this.#home.locks.pins(page) !== undefined || this.isUnsettled(page)
     return { kind: isNeeded ? 'refused' : 'allowed', effects: noEffects }
   }
 
   isUnsettled(page: PageIndex): boolean {
-    const state = this.#pages.get(page)
+    const state = this.#home.pages.get(page)
     return state !== undefined && isAhead(state)
   }
 
@@ -588,7 +298,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   }
 
   isQuiet(): boolean {
-    for (const state of this.#pages.values()) {
+    for (const state of this.#home.pages.values()) {
       if (state.accepted !== undefined || state.commit !== undefined || state.queue.length > 0) return false
       if (state.isUnreadable) continue
       for (const holder of state.holders.values()) {
@@ -599,45 +309,22 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
   }
 
   inspect(page: PageIndex): PageView {
-    const state = this.#pages.get(page)
-    const pins = this.#locks.pins(page)
+    const state = this.#home.pages.get(page)
+    const pins = this.#home.locks.pins(page)
     const children = new Map<SiteId, 'shared'>()
     for (const child of state?.holders.keys() ?? []) children.set(child, 'shared')
     return {
       right: 'shared',
-      version: state === undefined ? this.#site.versionOf(page) : newestStamp(state),
+      version: state === undefined ? this.#home.site.versionOf(page) : newestStamp(state),
       children,
       readers: pins?.readers ?? 0,
       writing: pins?.writing ?? false,
-      waiting: this.#locks.waitingAt(page),
+      waiting: this.#home.locks.waitingAt(page),
       unsettled: this.isUnsettled(page),
     }
   }
 
   pages(): Iterable<PageIndex> {
-    return this.#pages.keys()
+    return this.#home.pages.keys()
   }
-}
-
-/** Whether the frame has what is not durable. */
-function isAhead(state: HomePage): boolean {
-  return state.accepted !== undefined || (state.commit !== undefined && state.commit.write.by === undefined)
-}
-
-/** Of the frame. */
-function newestStamp({ accepted, commit, stamp }: HomePage): Stamp {
-  if (accepted !== undefined) return accepted.stamp
-  return commit !== undefined && commit.write.by === undefined ? commit.result : stamp
-}
-
-/** The one that a home with a bug forgets: the last of several that have the page already. */
-function lastHolder(state: HomePage): Holder | undefined {
-  const holders = [...state.holders.values()].filter(({ sent }) => sent !== undefined)
-  return holders.length > 1 ? holders.at(-1) : undefined
-}
-
-function committedPage(state: HomePage): CommittedPage {
-  const { write, result, isMerged } = present(state.commit, 'it was started in this step')
-  const how = isMerged ? 'merge' : 'apply'
-  return { page: state.page, version: result, parcels: [write.parcel], how, by: write.by }
 }

@@ -163,6 +163,7 @@ export class Acceptor {
       clock: this.#options.clock,
       logger: this.#options.logger,
       limits: this.#options.limits,
+      traffic: this.#options.traffic,
       leaseLimit: this.#options.leaseLimit,
       writer: this.#writer,
       id: this.#sessionNumber,

@@ -181,7 +181,7 @@ export class Dialer {
   }
 
   #open(link: FrameLink, welcome: Welcome): void {
-    const { clock, logger, limits, leaseLimit, identity } = this.#options
+    const { clock, logger, limits, traffic, leaseLimit, identity } = this.#options
     const earlier = this.#session
     this.#session = undefined
     earlier?.lose(
@@ -198,6 +198,7 @@ export class Dialer {
       clock,
       logger,
       limits,
+      traffic,
       leaseLimit,
       writer: this.#writer,
       id: welcome.session,

@@ -7,12 +7,15 @@ import { protocolVersion } from '../../wire/message.js'
 import type { SessionDriver } from './session-driver.js'
 import type { SessionLimits } from './session-limits.js'
 import type { LocalIdentity, PeerIdentity, Session, SessionHandlers } from './session.js'
+import type { Traffic } from './traffic.js'
 
 /** What sessions need, whichever side makes the connection. */
 export interface SessionContext {
   readonly clock: Clock
   readonly logger: Logger
   readonly limits: SessionLimits
+  /** Counts for all sessions of the site. */
+  readonly traffic: Traffic
   /** Makes the buffer for one received page, 4 KiB to 1 MiB; its contents are overwritten. */
   readonly allocate: (bytes: number) => Uint8Array
   /**

@@ -13,6 +13,7 @@ import { ReplayWindow } from '../../wire/replay-window.js'
 import type { FrameLink, LinkReceiver } from './frame-link.js'
 import type { SessionLimits } from './session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers, SessionLoss } from './session.js'
+import type { Traffic } from './traffic.js'
 import { Waiters } from './waiters.js'
 
 /** Renewals in one lease: two may get lost. */
@@ -29,6 +30,7 @@ export interface SessionOptions {
   readonly logger: Logger
   readonly writer: FrameWriter
   readonly limits: SessionLimits
+  readonly traffic: Traffic
   readonly id: number
   readonly peer: PeerIdentity
   readonly assigned: SiteId
@@ -132,6 +134,7 @@ export class SessionDriver implements Session {
     const window = this.#window
     const frame = this.#options.writer.encode(message, pages, window.nextSequence, window.received)
     window.sent(frame)
+    this.#options.traffic.sent(frame.bytes)
     if (this.#link !== undefined) {
       this.#unacknowledgedBytes = 0
       this.#link.send(frame)
@@ -266,7 +269,10 @@ export class SessionDriver implements Session {
       return
     }
     this.#unacknowledgedBytes += frame.bytes
-    if (this.#window.arrived(frame.sequence) === 'new') this.#handlers?.message(message, frame.pages)
+    if (this.#window.arrived(frame.sequence) === 'new') {
+      this.#options.traffic.receivedFrom(this.peer.role, frame.bytes)
+      this.#handlers?.message(message, frame.pages)
+    }
     if (this.#unacknowledgedBytes >= this.#options.limits.acknowledgeBytes) {
       this.#sendUnnumbered({ kind: 'acknowledge' })
     }

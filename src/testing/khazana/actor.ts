@@ -109,6 +109,7 @@ export class Actor {
     if (kind < 0.45) await this.#read(place)
     else if (kind < 0.6) await this.#write(place, 'blind')
     else if (kind < 0.9) await this.#write(place, 'read-first')
+    else if (place.pledge.reads === 'eventual' && random.chance(0.5)) await this.#doRareThing(place)
     else await this.#discard(place)
   }
 
@@ -129,11 +130,11 @@ export class Actor {
     const { random } = this.#options
     const timeoutMs = random.logarithmic(100, 20_000)
     const region = await this.#locker.region(address, timeoutMs)
-    await region.setAttributes({ consistency: random.pick(changes) }, { timeoutMs })
+    await region.setAttributes(random.pick(changes), { timeoutMs })
   }
 
-  /** Reads and records: also used for the last look at every key. */
-  async #read(place: Place): Promise<void> {
+  /** Reads and records: also used for the last look at every key. What it saw; undefined where it saw nothing. */
+  async #read(place: Place): Promise<string | null | undefined> {
     const { history, name, temper, complain, isCutOff } = this.#options
     const { cell, pledge, region } = place
     const operation = history.read(name, cell.key)
@@ -159,11 +160,13 @@ export class Actor {
       }
       await lock.unlock()
       operation.read(value, bound)
+      return value
     } catch (error) {
       operation.failed()
       this.#judge(error)
       if (temper === 'patient')
         complain(`${name} cannot read ${cell.key}: ${KhazanaError.from(error).message}`)
+      return undefined
     }
   }
 
@@ -183,9 +186,12 @@ export class Actor {
   }
 
   async #write(place: Place, kind: 'blind' | 'read-first'): Promise<void> {
-    const { history, name } = this.#options
+    const { history, name, complain } = this.#options
     const { cell } = place
-    if (cell.form.kind !== 'text' && cell.form.values.isFull) return this.#read(place)
+    if (cell.form.kind !== 'text' && cell.form.values.isFull) {
+      await this.#read(place)
+      return
+    }
     const value = `${name}:${++this.#written}`
     if (cell.form.kind !== 'text') cell.form.values.add(value)
     const operation = history.write(name, cell.key, value)
@@ -209,14 +215,28 @@ export class Actor {
       return
     }
     try {
-      await lock.unlock()
+      const ending = lock.unlock()
+      const seen = this.#looksAtOnce(place, old) ? await this.#readDuring(ending, place) : undefined
+      await ending
       operation.wrote(old)
+      if (seen !== undefined && seen === old) complain(`${name} does not see what it wrote to ${cell.key}`)
     } catch (error) {
       const { code } = KhazanaError.from(error)
       if (code === 'outcome-unknown' || code === 'storage-failed') operation.unknown(old)
       else operation.failed()
       this.#judge(error)
     }
+  }
+
+  /** Some look at what they wrote while it is on its way. */
+  #looksAtOnce({ pledge }: Place, old: string | null | undefined): boolean {
+    return old !== undefined && pledge.excludes !== 'everybody' && this.#options.random.chance(0.2)
+  }
+
+  /** `ending` may reject meanwhile; who began it will wait for it. */
+  async #readDuring(ending: Promise<void>, place: Place): Promise<string | null | undefined> {
+    ending.catch(() => undefined)
+    return this.#read(place)
   }
 
   #modeToWrite({ cell, pledge }: Place): LockMode {
@@ -244,7 +264,7 @@ export class Actor {
   async #lock(place: Place, mode: LockMode, demands: LockDemands | undefined): Promise<Section> {
     const { cell, pledge, region, pageSize } = place
     const { excludes } = pledge
-    const tag = excludes === 'by-tag' ? cell.key : ''
+    const tag = excludes === 'by-tag' || excludes === 'writers-by-tag' ? cell.key : ''
     const lock = await this.#locker.lock(region, mode, cell, tag === '' ? demands : { ...demands, tag })
     const pages = pagesOf(cell, pageSize)
     return {

@@ -1,11 +1,11 @@
 import type { AttributeSettings } from '../../address/attributes.js'
 import { presets } from '../../address/consistency-vector.js'
 import type { ConsistencyVector } from '../../address/consistency-vector.js'
-import type { ConsistencySettings } from '../../address/consistency-settings.js'
 import type { Staleness } from '../../address/lock-terms.js'
 import type { ConflictTest, MergeFunction } from '../../consistency/contract.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { Prng } from '../../stdx/prng.js'
+import type { SectionClaim } from './section-log.js'
 
 /** What a region's users may rely on: how the programs of a run use it, and how it is judged. */
 export interface Pledge {
@@ -20,12 +20,12 @@ export interface Pledge {
   /** Whether a copy that is cut off from the home may be read, whatever its age. */
   readonly whenCutOff: 'refuse' | 'read-only'
   /** Whom `write` locks keep out. */
-  readonly excludes: 'everybody' | 'writers' | 'by-tag' | 'nobody'
+  readonly excludes: SectionClaim['excludes']
   /** Whether `write-shared` locks keep out nobody. */
   readonly writeShared: 'beside' | 'as-write'
   readonly isolation: ConsistencyVector['isolation']
   /** What the region is switched among, while it is used; empty where it stays as it is. */
-  readonly changes: readonly ConsistencySettings[]
+  readonly changes: readonly AttributeSettings[]
   /** How the region is made. */
   readonly attributes: AttributeSettings
 }
@@ -130,7 +130,7 @@ function drawBounded(random: Prng): Pledge {
   const isolation = drawIsolation(random)
   const whenCutOff = random.chance(0.4) ? 'read-only' : 'refuse'
   const ms = Math.round(random.logarithmic(50, 3000))
-  const versions = random.int(1, 4)
+  const versions = random.pick([0, 0, 1, 1, 2, 3])
   const which = random.unit()
   const staleness =
     which < 0.5 ? { ms, versions: Infinity } : which < 0.75 ? { ms: Infinity, versions } : { ms, versions }
@@ -157,22 +157,26 @@ function drawEventual(random: Prng): Pledge {
   }
 }
 
+/** Whatever the region is at the moment, writers of one key keep each other out, and no read is older than it may be. */
 function drawSwitching(random: Prng): Pledge {
   const ms = Math.round(random.logarithmic(50, 1000))
-  const bounded = { preset: 'bounded', staleness: { ms } } as const
-  const [first = 'strict', second = 'release', third] = random.shuffle([
-    'strict',
-    'release',
-    bounded,
-  ] as const)
-  const changes = random.chance(0.5) || third === undefined ? [first, second] : [first, second, third]
+  const bounded = { consistency: { preset: 'bounded', staleness: { ms } }, conflicts: '' } as const
+  const objects = { consistency: 'strict', conflicts: byTag } as const
+  const changes = random
+    .shuffle<AttributeSettings>([
+      { consistency: 'strict', conflicts: '' },
+      { consistency: 'release', conflicts: '' },
+      bounded,
+      objects,
+    ])
+    .slice(0, random.int(2, 4))
   const isStale = changes.includes(bounded)
   return {
     ...strict,
     reads: isStale ? 'bounded' : 'release',
     staleness: isStale ? { ms, versions: Infinity } : none,
-    excludes: 'writers',
+    excludes: changes.includes(objects) ? 'writers-by-tag' : 'writers',
     changes,
-    attributes: { consistency: random.pick(changes) },
+    attributes: random.pick(changes),
   }
 }

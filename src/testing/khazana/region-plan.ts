@@ -56,14 +56,19 @@ function planOwnPages({ pledge, firstKey, pageSize, random }: PlanOptions): Regi
   return { pledge, pages: page, cells }
 }
 
-/** Pages that are cut lengthwise: each key has the same share of every page. */
+/**
+ * Pages that are cut lengthwise: each key has its share of all pages, or of some. So a page comes with a lock on one key, and
+ * not those around it that another key needs as well.
+ */
 function planNeighbours({ pledge, firstKey, pageSize, random }: PlanOptions): RegionPlan {
   const count = random.int(2, 4)
   const pages = random.pick([1, 1, 2, 3])
   const length = Math.floor(pageSize / count)
   const cells = Array.from({ length: count }, (_, share) => {
-    const slots = Array.from({ length: pages }, (__, page) => ({
-      offset: page * pageSize + share * length,
+    const first = share === 0 ? 0 : random.below(pages)
+    const last = share === 0 ? pages - 1 : random.int(first, pages - 1)
+    const slots = Array.from({ length: last - first + 1 }, (__, index) => ({
+      offset: (first + index) * pageSize + share * length,
       length,
     }))
     const isForMany = pledge.writeShared === 'beside' && random.chance(0.6)

@@ -13,10 +13,10 @@ export interface SectionClaim {
   readonly mode: LockMode
   readonly tag: string
   /**
-   * Whom such a lock keeps out. `everybody`: readers and writers. `writers`: other writers. `by-tag`: writers of, and from, the
-   * object that the tag names. `nobody`: what other sites do is not its affair.
+   * Whom such a lock keeps out. `everybody`: readers and writers. `writers`: other writers. `by-tag` and `writers-by-tag`: the
+   * same, of the object that the tag names. `nobody`: what other sites do is not its affair.
    */
-  readonly excludes: 'everybody' | 'writers' | 'by-tag' | 'nobody'
+  readonly excludes: 'everybody' | 'writers' | 'by-tag' | 'writers-by-tag' | 'nobody'
 }
 
 /** A section that is being recorded. */
@@ -72,6 +72,8 @@ function isExcluded(a: SectionClaim, b: SectionClaim): boolean {
       return overlap(a.pages, b.pages) && a.mode === 'write' && b.mode === 'write'
     case 'by-tag':
       return a.tag === b.tag && (mayWrite(a.mode) || mayWrite(b.mode))
+    case 'writers-by-tag':
+      return a.tag === b.tag && a.mode === 'write' && b.mode === 'write'
     case 'nobody':
       return false
     default:

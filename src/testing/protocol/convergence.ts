@@ -68,54 +68,65 @@ function explain(
   if (!register.isClear) return { kind: 'undecided', key, explanation: 'a value was written twice' }
   const winner = register.writeOf(value)
   if (winner === undefined && value !== null) return explainUnwritten(key, value)
+  const mustStand = demandOf(winner, value, history, order)
   const lost = register.writes.find(
-    (write) =>
-      write !== winner && write.completeOrder !== null && hasToStand(write, winner, value, history, order),
+    (write) => write !== winner && write.completeOrder !== null && mustStand(write),
   )
   if (lost === undefined) return { kind: 'ok' }
   const explanation = `all have ${shown(value)}, where this has to stand: ${describeOperation(lost)}`
   return { kind: 'violation', key, explanation, operations: winner === undefined ? [lost] : [lost, winner] }
 }
 
-function hasToStand(
-  write: Operation,
+/** Tells which acknowledged writes have to stand before the one that does, or be part of what is there. */
+function demandOf(
   winner: Operation | undefined,
   value: string | null,
   history: readonly Operation[],
   order: WriteOrder,
-): boolean {
-  if (typeof order === 'object') return !order.absorbs(value, write.value ?? '')
+): (write: Operation) => boolean {
+  if (typeof order === 'object') return (write) => !order.absorbs(value, write.value ?? '')
   // Any write that was kept stands before the zeros at first.
-  if (winner === undefined) return true
-  if (order === 'real-time') return write.invokeOrder > endOf(winner)
-  return isCausedBy(write, winner, history)
+  if (winner === undefined) return () => true
+  if (order === 'real-time') return (write) => write.invokeOrder > endOf(winner)
+  const effects = effectsOf(winner, history)
+  return (write) => effects.has(write)
 }
 
-/** Whether the author of `effect` had seen `cause`, perhaps by way of others. */
-function isCausedBy(effect: Operation, cause: Operation, history: readonly Operation[]): boolean {
+/** Operations whose authors had seen the write, perhaps by way of others. */
+function effectsOf(cause: Operation, history: readonly Operation[]): ReadonlySet<Operation> {
   const readers = new Map<string, Operation[]>()
-  for (const operation of history) {
+  const later = new Map<string, Operation[]>()
+  for (const operation of [...history].sort((a, b) => a.invokeOrder - b.invokeOrder)) {
     const seen = operation.op === 'read' ? operation.value : operation.old
-    if (!operation.ok || seen === undefined || seen === null) continue
-    const name = JSON.stringify([operation.key, seen])
-    const list = readers.get(name)
-    if (list === undefined) readers.set(name, [operation])
-    else list.push(operation)
+    addTo(later, operation.process, operation)
+    if (operation.ok && seen !== undefined && seen !== null) {
+      addTo(readers, JSON.stringify([operation.key, seen]), operation)
+    }
   }
   const reached = new Set<Operation>([cause])
   const work = [cause]
-  for (let one = work.pop(); one !== undefined; one = work.pop()) {
-    const { process, op, key, value } = one
-    const end = endOf(one)
-    const after = history.filter((other) => other.process === process && other.invokeOrder > end)
-    const saw = op === 'write' ? (readers.get(JSON.stringify([key, value])) ?? []) : []
-    for (const next of [...after, ...saw]) {
-      if (reached.has(next)) continue
-      reached.add(next)
-      work.push(next)
-    }
+  const reach = (operation: Operation): void => {
+    if (reached.has(operation)) return
+    reached.add(operation)
+    work.push(operation)
   }
-  return reached.has(effect)
+  for (let one = work.pop(); one !== undefined; one = work.pop()) {
+    // Each operation of a process is taken away when it is reached: it need not be looked at again.
+    const own = later.get(one.process) ?? []
+    while ((own.at(-1)?.invokeOrder ?? -1) > endOf(one)) {
+      const next = own.pop()
+      if (next !== undefined) reach(next)
+    }
+    if (one.op === 'write')
+      for (const reader of readers.get(JSON.stringify([one.key, one.value])) ?? []) reach(reader)
+  }
+  return reached
+}
+
+function addTo(lists: Map<string, Operation[]>, name: string, operation: Operation): void {
+  const list = lists.get(name)
+  if (list === undefined) lists.set(name, [operation])
+  else list.push(operation)
 }
 
 function shown(value: string | null): string {

@@ -100,9 +100,11 @@ export class HomeStorage {
     demand(this.isAllocated(range), `the home persists page ${page}, which has no storage`)
     let last = this.versionOf(page)
     for (const group of this.#queue) {
+      // One that fails with another has been given up, though its end was not told yet.
+      if (group.failure !== 'none') continue
       for (const other of group.writes) {
         if (other.page !== page) continue
-        if (group.failure === 'none' && other.version > last) last = other.version
+        if (other.version > last) last = other.version
         demand(
           change.kind === 'frame' || other.change.kind === 'frame',
           `the home persists page ${page} with parcels in commit ${commit}, while it is part of commit ${group.commit}, ` +

@@ -23,6 +23,8 @@ interface Errand {
   /** What it writes; undefined where it only reads. */
   readonly value: number | undefined
   seen: string | null | undefined
+  /** Values are to be merged, the larger stands, and a larger one was there already: so it was not written. */
+  isVain: boolean
 }
 
 /** What an application wants of a lock. */
@@ -119,16 +121,19 @@ export class ProtocolActors<M> {
     const bound = tighter(boundOf(this.#claims, mode), staleness)
     const cells = only === undefined ? Array.from({ length: cellsPerPage }, (_, cell) => cell) : [only]
     const errands: Errand[] = []
+    // Where parcels are whole pages, a write is one of the whole page: what it leaves as it was is part of what it says.
+    const isWhole = this.#world.protocol.writes === 'pages'
     for (let page = first; page < first + count; page++) {
+      const isTouched = isWhole && cells.some((cell) => wish.written.has(cellKey(page, cell)))
       for (const cell of cells) {
         const key = cellKey(page, cell)
-        const value = wish.written.has(key) ? this.#nextValue(key) : undefined
+        const value = isTouched || wish.written.has(key) ? this.#nextValue(key) : undefined
         const operation =
           value === undefined
             ? this.#recorder.read(process, key)
             : this.#recorder.write(process, key, String(value))
         this.#bounds.push(bound)
-        errands.push({ page, cell, operation, value, seen: undefined })
+        errands.push({ page, cell, operation, value, seen: undefined, isVain: false })
       }
     }
     const bytes =
@@ -146,7 +151,10 @@ export class ProtocolActors<M> {
     for (const errand of errands) {
       const seen = readCell(section, errand.page, errand.cell)
       errand.seen = seen === 0 ? null : String(seen)
-      if (errand.value !== undefined) writeCell(section, errand.page, errand.cell, errand.value)
+      errand.isVain = this.#claims.merge === true && errand.value !== undefined && errand.value < seen
+      if (errand.value !== undefined && !errand.isVain) {
+        writeCell(section, errand.page, errand.cell, errand.value)
+      }
     }
     this.#world.unlock(section)
   }
@@ -154,8 +162,9 @@ export class ProtocolActors<M> {
   /** Writes down what became of a section that is over. */
   over(section: ProtocolSection): void {
     if (!section.isOver) return
-    for (const { operation, value, seen } of this.#errands.get(section) ?? []) {
-      if (section.state === 'done' && seen !== undefined) {
+    for (const { operation, value, seen, isVain } of this.#errands.get(section) ?? []) {
+      if (isVain) operation.failed()
+      else if (section.state === 'done' && seen !== undefined) {
         if (value === undefined) operation.read(seen)
         else operation.wrote(seen)
       } else if (section.state === 'unknown' && value !== undefined) operation.unknown(seen)

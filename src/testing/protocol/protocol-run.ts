@@ -8,6 +8,7 @@ import { demand } from './contract-violation.js'
 import { checkConvergence } from './convergence.js'
 import type { ReplicaContent, WriteOrder } from './convergence.js'
 import { findConflict } from './mutual-exclusion.js'
+import { Patience } from './patience.js'
 import { ProtocolActors, cellKey, cellsPerPage, valuesOf } from './protocol-actors.js'
 import { attributesOf, bytesConflict, excludes, largerStands } from './protocol-claims.js'
 import type { ClaimedLock, ProtocolClaims } from './protocol-claims.js'
@@ -35,9 +36,6 @@ interface Plan {
   readonly skews: boolean
 }
 
-/** How long the healed phase may take to bring about what it must: milliseconds of virtual time. */
-const healMsMax = 120_000
-const healStepMs = 500
 /** Lines of the log that go with a failure. */
 const logLinesShown = 60
 
@@ -56,7 +54,9 @@ export class ProtocolRun<M> {
 
   constructor(protocol: ProtocolDefinition<M>, claims: ProtocolClaims, seed: number) {
     const prng = Prng.fromSeed(seed)
-    const plan = drawPlan(prng.fork('plan'))
+    const drawn = drawPlan(prng.fork('plan'))
+    // What was freed is not in what all is merged to.
+    const plan = claims.merge === true ? { ...drawn, frees: false } : drawn
     const clocks = prng.fork('clocks')
     this.#claims = claims
     this.#prng = prng.fork('steps')
@@ -224,7 +224,7 @@ export class ProtocolRun<M> {
   /** Sections end as soon as they are open, until there are none. */
   #finishAll(when: string): void {
     const { world } = this
-    const end = world.now + healMsMax
+    const patience = new Patience(world)
     for (;;) {
       world.settle()
       for (const section of this.#inState('open')) {
@@ -237,8 +237,7 @@ export class ProtocolRun<M> {
       if (left.length === 0) return
       if (this.#inState('open').length > 0) continue
       const words = left.map(({ name, state }) => `${name} (${state})`).join(', ')
-      demand(world.now < end, `sections ${when} that never end: ${words}`)
-      world.settleFor(healStepMs)
+      patience.wait(() => `sections ${when} that never end: ${words}`)
     }
   }
 
@@ -251,28 +250,30 @@ export class ProtocolRun<M> {
   /** Sooner or later all sites see the same, and it is right. */
   #converge(): void {
     const { world } = this
-    const end = world.now + healMsMax
+    const patience = new Patience(world)
     for (;;) {
       const contents = this.#names.map((name) => this.#look(name))
       const verdict = checkConvergence(contents, this.#actors.history(), this.#order)
       if (verdict.kind === 'ok') return
-      demand(world.now < end, `the sites do not converge: ${wordsOf(verdict)}`)
-      world.settleFor(healStepMs)
+      patience.wait(() => `the sites do not converge: ${wordsOf(verdict)}`)
     }
   }
 
   /** What a section over all pages sees at the site. */
   #look(site: string): ReplicaContent {
     const { world } = this
+    // Where age is no bound, a copy may be behind for ever.
+    const mayStay = this.#claims.reads === 'bounded' && this.#claims.staleness?.ms === Infinity
     const section = this.#actors.visit({
       site,
       mode: 'read',
       first: 0,
       count: world.pages,
       written: new Set(),
+      staleness: mayStay ? { ms: 0, versions: 0 } : undefined,
     })
     let values: ReplicaContent['values'] = new Map()
-    const end = world.now + healMsMax
+    const patience = new Patience(world)
     for (;;) {
       world.settle()
       if (section.isOver) break
@@ -284,8 +285,7 @@ export class ProtocolRun<M> {
         this.#actors.finish(section)
         continue
       }
-      demand(world.now < end, `${section.name}, a read of all pages, never ends: it is ${section.state}`)
-      world.settleFor(healStepMs)
+      patience.wait(() => `${section.name}, a read of all pages, never ends: it is ${section.state}`)
     }
     demand(
       section.state === 'done',
@@ -299,12 +299,11 @@ export class ProtocolRun<M> {
     const { world } = this
     const before = this.#look(homeName)
     world.quiesce()
-    const end = world.now + healMsMax
+    const patience = new Patience(world)
     world.settle()
     while (!world.isQuiet()) {
       const loud = world.sites.filter(({ manager }) => !manager.isQuiet()).map(({ name }) => name)
-      demand(world.now < end, `after quiesce, ${loud.join(', ')} never comes to rest`)
-      world.settleFor(healStepMs)
+      patience.wait(() => `after quiesce, ${loud.join(', ')} never comes to rest`)
     }
     const stored = new Map<PageIndex, Uint8Array>()
     for (let page = 0 as PageIndex; page < world.pages; page++) stored.set(page, world.storage.bytesOf(page))
@@ -339,10 +338,9 @@ export class ProtocolRun<M> {
     const { world } = this
     for (const name of [...this.#children, homeName]) {
       for (let page = 0; page < world.pages; page++) {
-        const end = world.now + healMsMax
+        const patience = new Patience(world)
         while (!world.evict(name, page)) {
-          demand(world.now < end, `${name} never lets go of page ${page}, which nobody uses`)
-          world.settleFor(healStepMs)
+          patience.wait(() => `${name} never lets go of page ${page}, which nobody uses`)
         }
         world.settle()
       }

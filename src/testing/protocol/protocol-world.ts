@@ -85,6 +85,8 @@ export const homeName = 'H'
 /** Without it a manager that rings itself again and again would go unnoticed. */
 const alarmsAtOnceMax = 1000
 const deliveriesMax = 100_000
+/** What rounding may do to a time on the clock of a site: alarms that are nearer have come. */
+const clockGrainMs = 1e-6
 /** Before it all has happened that the wall clock of 2024 could be asked about. */
 const wallStartMs = 1_700_000_000_000
 
@@ -478,7 +480,7 @@ export class ProtocolWorld<M> {
     let least = Infinity
     for (const site of this.sites) {
       const inMs = site.alarmAt - site.now
-      if (inMs > until - this.now || inMs >= least) continue
+      if (inMs > until - this.now + clockGrainMs || inMs >= least) continue
       first = site
       least = inMs
     }
@@ -496,7 +498,7 @@ export class ProtocolWorld<M> {
       this.deliverAll()
       if (this.storage.waiting > 0) this.endCommit()
       else if (this.home.waitingLoads > 0) this.endLoad()
-      else if (this.nextAlarmAt() <= this.now) this.tick(0)
+      else if (this.nextAlarmAt() <= this.now + clockGrainMs) this.tick(0)
       else return
     }
     throw new ContractViolation('the managers never come to rest')

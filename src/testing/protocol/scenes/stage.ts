@@ -4,6 +4,7 @@ import type { LockTerms } from '../../../address/lock-terms.js'
 import type { ProtocolDefinition } from '../../../consistency/contract.js'
 import { readCell, writeCell } from '../cells.js'
 import { demand } from '../contract-violation.js'
+import { Patience } from '../patience.js'
 import { attributesOf } from '../protocol-claims.js'
 import type { ProtocolClaims } from '../protocol-claims.js'
 import type { ProtocolSection } from '../protocol-section.js'
@@ -23,10 +24,6 @@ export interface Scene {
 export function scene(one: Scene): Scene {
   return one
 }
-
-/** How long anything may take where nothing is in its way: milliseconds of virtual time. */
-const patienceMs = 60_000
-const stepMs = 100
 
 /** A protocol, what it claims, and a world of a home and three children in which to see it. */
 export class Stage<M> {
@@ -114,13 +111,9 @@ export class Stage<M> {
 
   /** All happens that there is to do, for as long as it takes to come true. */
   until(what: string, isTrue: () => boolean): void {
-    const end = this.world.now + patienceMs
-    for (;;) {
-      this.world.settle()
-      if (isTrue()) return
-      demand(this.world.now < end, `it never comes to it that ${what}`)
-      this.world.settleFor(stepMs)
-    }
+    const patience = new Patience(this.world)
+    this.world.settle()
+    while (!isTrue()) patience.wait(() => `it never comes to it that ${what}`)
   }
 
   /** The page is freed, and has no storage. */
