@@ -105,6 +105,11 @@ export class ReplicaSet {
     return this.#replicas.values()
   }
 
+  /** Regions that clients here use at homes elsewhere, in protocols that are stars: for those who watch a node. */
+  get wayCount(): number {
+    return this.#relay.wayCount
+  }
+
   session(peer: SiteId): Session | undefined {
     return this.#sessions.get(peer)
   }
