@@ -59,7 +59,8 @@ export function checkOverride(
   switch (synchronization) {
     case 'strict':
     case 'release':
-      return undefined
+      // Served anyway; but the region may be a `bounded` one by the time the lock is granted.
+      return isFresh ? fresh : undefined
     case 'bounded':
       if (isFresh) return fresh
       if (isTighter(wanted, staleness)) throw tooTight(staleness)

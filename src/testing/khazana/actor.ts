@@ -173,14 +173,12 @@ export class Actor {
   /** In a `bounded` region also other bounds than the region's own. */
   #wishToRead({ pledge }: Place): Wish {
     const { random, temper } = this.#options
-    const { reads, staleness, changes } = pledge
+    const { reads, staleness } = pledge
     if (reads !== 'bounded') return { demands: undefined, bound: undefined }
     const { ms, versions } = staleness
-    // A handle from before a change would not know what to make of a demand.
-    const isPlain = changes.length > 0
     const which = temper === 'patient' ? 0 : random.unit()
-    if (!isPlain && which < 0.2) return { demands: { staleness: 'fresh' }, bound: fresh }
-    if (isPlain || which < 0.7) return { demands: undefined, bound: boundOf(ms, versions) }
+    if (which < 0.2) return { demands: { staleness: 'fresh' }, bound: fresh }
+    if (which < 0.7) return { demands: undefined, bound: boundOf(ms, versions) }
     const loose = { ms: ms * 3, versions: versions * 2 }
     return { demands: { staleness: loose }, bound: boundOf(loose.ms, loose.versions) }
   }
