@@ -60,7 +60,7 @@ export function checkOverride(
     case 'strict':
     case 'release':
       // Served anyway; but the region may be a `bounded` one by the time the lock is granted.
-      return isFresh ? fresh : undefined
+      return demand === 'fresh' ? fresh : undefined
     case 'bounded':
       if (isFresh) return fresh
       if (isTighter(wanted, staleness)) throw tooTight(staleness)
