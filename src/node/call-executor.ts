@@ -14,7 +14,7 @@ import type { Home } from './home/home.js'
 import type { MembershipTable } from './membership-table.js'
 import type { NodeRecord } from './node-record.js'
 import type { Peers } from './peers.js'
-import { unreserved } from './replica-set.js'
+import { unreserved } from './unreserved.js'
 
 /** Pages that one `stat` tells of. */
 export const statPagesMax = 4096

@@ -1,14 +1,12 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { clientSite, clientSiteMin, clusterId, founder, isNode } from '../address/identity.js'
+import { clientSite, clientSiteMin, founder, isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
-import type { Endpoint, Listener } from '../io/network.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
 import { RegionDirectory } from '../location/region-directory.js'
 import { KhazanaError } from '../stdx/errors.js'
-import { shown } from '../stdx/shown.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
 import type {
@@ -20,23 +18,23 @@ import type {
   Result,
   SequencedMessage,
 } from '../wire/message.js'
-import { leaseMsMax, leaseMsMin } from '../wire/limits.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
-import { formatEndpoint, isLocal, parseEndpoint, unixEndpoint } from './endpoint-text.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import { MembershipTable } from './membership-table.js'
 import { NodeDialers } from './node-dialers.js'
-import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
+import { NodeDoors } from './node-doors.js'
+import { diskBytesDefault, leaseMsDefault, memoryBytesDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
-import { joinCluster } from './join-cluster.js'
+import { checkJoin, checkOptions, foundOrJoin } from './node-start-up.js'
+import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
@@ -68,7 +66,6 @@ export class Node implements SiteAccess {
   readonly #options: NodeOptions
   readonly #plugins: Plugins
   readonly #store: Store
-  readonly #record: NodeRecord
   readonly #memory: LocalMemory
   readonly #peers: Peers
   readonly #directory = new RegionDirectory(directoryEntriesMax)
@@ -78,12 +75,10 @@ export class Node implements SiteAccess {
   readonly #grace = new Grace()
   readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
-  readonly #listeners: Listener[] = []
+  readonly #doors: NodeDoors
   readonly #startedAt: number
-  #hasLessees: boolean
-  #markingLessees: Promise<void> | undefined
+  readonly #lessees: Lessees
   #clientNumber = clientSiteMin
-  #listen = ''
   #closing: Promise<void> | undefined
   #closed: KhazanaError | undefined
 
@@ -142,9 +137,9 @@ export class Node implements SiteAccess {
     this.#options = options
     this.#plugins = plugins
     this.#store = store
-    this.#record = record
     this.#lock = parts.lock
-    this.#hasLessees = record.hasLessees
+    this.#lessees = new Lessees(record)
+    this.#doors = new NodeDoors(options, record)
     this.#startedAt = world.clock.now()
     this.identity = identity
     this.incarnation = parts.incarnation
@@ -224,7 +219,7 @@ export class Node implements SiteAccess {
       site: node,
       incarnation: parts.incarnation,
       name: identity.name,
-      listen: this.#listen,
+      listen: this.#doors.listen,
     })
     this.#acceptor = new Acceptor({
       ...context,
@@ -245,47 +240,23 @@ export class Node implements SiteAccess {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.home.load()
     this.#tellOfMissingPlugins()
-    if (this.#hasLessees) {
+    if (this.#lessees.mayExist) {
       this.#grace.start(world.clock, leaseMs, () => {
         for (const replica of this.replicas.all()) if (replica.role.kind === 'home') replica.graceEnded()
       })
     }
     try {
-      await this.#openDoors()
+      await this.#doors.open(this.#acceptor.accept.bind(this.#acceptor))
       const { node, name } = this.identity
       if (this.members.isFounder || this.members.find(node) === undefined) {
-        await this.members.putSelf({ node, name, listen: this.#listen })
+        await this.members.putSelf({ node, name, listen: this.#doors.listen })
       }
-      if (node !== founder) await this.#markLessees()
+      if (node !== founder) await this.#lessees.mark()
       this.#dialPeers()
     } catch (error) {
       await this.close()
       throw error
     }
-  }
-
-  async #openDoors(): Promise<void> {
-    const { world, listen, socketPath, insecure } = this.#options
-    const accept = this.#acceptor.accept.bind(this.#acceptor)
-    const endpoint = this.#listenEndpoint(listen)
-    if (endpoint !== undefined) {
-      if (!isLocal(endpoint) && insecure !== true) throw insecureEndpoint(endpoint)
-      const listener = await world.network.listen(endpoint, accept)
-      this.#listeners.push(listener)
-      this.#listen = formatEndpoint(listener.endpoint)
-      if (this.#record.listen !== this.#listen) await this.#record.writeListen(this.#listen)
-    }
-    if (socketPath !== undefined) {
-      this.#listeners.push(await world.network.listen(unixEndpoint(socketPath), accept))
-    }
-  }
-
-  /** Port 0 means any port at the first start, and the same one at later starts, so that others find it again. */
-  #listenEndpoint(listen: Endpoint | undefined): Endpoint | undefined {
-    const earlier = this.#record.listen
-    if (listen?.kind !== 'tcp' || listen.port !== 0 || earlier === undefined) return listen
-    const known = parseEndpoint(earlier)
-    return known.kind === 'tcp' && known.host === listen.host ? known : listen
   }
 
   /** Whether rights from before the last crash may still be in use. */
@@ -299,7 +270,7 @@ export class Node implements SiteAccess {
 
   /** `host:port`, empty where it accepts nothing over TCP. */
   get listen(): string {
-    return this.#listen
+    return this.#doors.listen
   }
 
   status(): NodeStatus {
@@ -307,7 +278,7 @@ export class Node implements SiteAccess {
     return {
       node: this.identity.node,
       name: this.identity.name,
-      listen: this.#listen,
+      listen: this.#doors.listen,
       incarnation: this.incarnation,
       uptimeMs: world.clock.now() - this.#startedAt,
       regions: this.home.regionCount,
@@ -358,7 +329,7 @@ export class Node implements SiteAccess {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
     this.watches.close(error)
-    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()
     this.replicas.closeAll(error)
@@ -383,7 +354,7 @@ export class Node implements SiteAccess {
     }
     await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
     // Other nodes may have clients who have not heard yet.
-    if (this.#hasLessees && !hadNodes && !wasInDoubt) await this.#record.writeHasLessees(false)
+    if (!hadNodes && !wasInDoubt) await this.#lessees.unmark()
   }
 
   /** What was unlocked before the end becomes durable. */
@@ -407,18 +378,10 @@ export class Node implements SiteAccess {
         'rights of an earlier session may still be in use: come back after a lease',
       )
     }
-    await this.#markLessees()
+    await this.#lessees.mark()
     if (hello.role === 'node') return this.members.admit(hello)
     this.#clientNumber += 1
     return clientSite(this.#clientNumber)
-  }
-
-  /** From the first session on, a crash of this node leaves rights behind: its next start must know. */
-  async #markLessees(): Promise<void> {
-    if (this.#hasLessees) return
-    this.#markingLessees ??= this.#record.writeHasLessees(true)
-    await this.#markingLessees
-    this.#hasLessees = true
   }
 
   #onSession(session: Session): SessionHandlers {
@@ -544,49 +507,4 @@ export class Node implements SiteAccess {
     const answer = await this.#peers.call(founder, { op: 'grant-pool', size }, {})
     return expectResult('grant-pool', answer).pool
   }
-}
-
-function checkOptions({ memoryBytesMax = memoryBytesDefault, leaseMs = leaseMsDefault }: NodeOptions): void {
-  if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
-    const range = `${leaseMsMin} to ${leaseMsMax} milliseconds`
-    throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
-  }
-  if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
-    throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
-  }
-}
-
-/** A member that is told again where it once joined may be; a founder never joined anything. */
-function checkJoin({ join, directory }: NodeOptions, identity: NodeIdentity | undefined): void {
-  if (join === undefined || identity?.node !== founder) return
-  throw new KhazanaError(
-    'wrong-cluster',
-    `${directory} belongs to the node that founded cluster ${identity.cluster}, which cannot join another: ` +
-      'start it without --join, or use a new directory',
-  )
-}
-
-/** What a node with a new directory becomes. */
-async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
-  if (options.join !== undefined) {
-    const joined = await joinCluster(options, options.join)
-    await record.writeMembers(0, [joined.founder])
-    await record.writeIdentity(joined.identity)
-    return joined.identity
-  }
-  const digits = [...options.world.random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0'))
-  const node = founder
-  const identity = { cluster: clusterId(digits.join('')), node, name: options.name ?? `node-${node}` }
-  // A member before anybody can come to join: the ids of others count on from its own.
-  await record.writeMembers(1, [{ node, name: identity.name, listen: '' }])
-  await record.writeIdentity(identity)
-  return identity
-}
-
-function insecureEndpoint(endpoint: Endpoint): KhazanaError {
-  return new KhazanaError(
-    'insecure',
-    `${formatEndpoint(endpoint)} can be reached from other machines, and there is no TLS yet: ` +
-      'listen on 127.0.0.1, or pass --insecure in a network that you trust',
-  )
 }

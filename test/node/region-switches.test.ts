@@ -149,7 +149,7 @@ describe('a change of a region`s consistency', () => {
         await cluster.until('it is read', async () => (await read(each, 0)) === 5)
       const standing = await stands(cluster, region)
       assert.equal(standing.length, 1)
-      assert.ok(standing[0]?.startsWith('4 '), standing[0])
+      assert.ok(standing[0]?.startsWith('4 ') === true, standing[0])
       assert.equal((await region.refresh()).labels['colour'], 'green')
     })
   })

@@ -1,4 +1,3 @@
-import type { RegionAttributes } from '../../src/address/descriptor.js'
 import { Khazana } from '../../src/client/khazana.js'
 import type { ReserveOptions } from '../../src/client/khazana.js'
 import type { Region } from '../../src/client/region.js'
@@ -192,8 +191,3 @@ export async function read(region: Region, index: number, timeoutMs = 20_000): P
 
 export type Preset = 'strict' | 'release' | 'bounded' | 'eventual'
 export const presetsOfAll: readonly Preset[] = ['strict', 'release', 'bounded', 'eventual']
-
-/** What decides which protocol it is kept with. */
-export function chosen({ protocol, consistency }: RegionAttributes): string {
-  return `${protocol}: ${consistency.synchronization}`
-}

@@ -30,6 +30,11 @@ export function onDelivered(home: HomeState, delivery: Delivery, range: PageRang
     home.blocked.push(delivery)
     return
   }
+  // The storage may have been taken away in the meantime.
+  if (!home.site.isAllocated(delivery.range)) {
+    refuseDelivery(home, delivery, 'not-allocated', notAllocated)
+    return
+  }
   const lacking = lackingRange(home, delivery)
   if (lacking !== undefined && !covers(range, lacking)) {
     home.load({ kind: 'delivery', delivery, range: delivery.range })

@@ -1,0 +1,49 @@
+import { clusterId, founder } from '../address/identity.js'
+import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
+import { leaseMsMax, leaseMsMin } from '../wire/limits.js'
+import { joinCluster } from './join-cluster.js'
+import { leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
+import type { NodeOptions } from './node-options.js'
+import type { NodeIdentity, NodeRecord } from './node-record.js'
+
+/** Throws `invalid-argument`. */
+export function checkOptions({
+  memoryBytesMax = memoryBytesDefault,
+  leaseMs = leaseMsDefault,
+}: NodeOptions): void {
+  if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
+    const range = `${leaseMsMin} to ${leaseMsMax} milliseconds`
+    throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
+  }
+  if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
+    throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
+  }
+}
+
+/** A member that is told again where it once joined may be; a founder never joined anything. */
+export function checkJoin({ join, directory }: NodeOptions, identity: NodeIdentity | undefined): void {
+  if (join === undefined || identity?.node !== founder) return
+  throw new KhazanaError(
+    'wrong-cluster',
+    `${directory} belongs to the node that founded cluster ${identity.cluster}, which cannot join another: ` +
+      'start it without --join, or use a new directory',
+  )
+}
+
+/** What a node with a new directory becomes. */
+export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
+  if (options.join !== undefined) {
+    const joined = await joinCluster(options, options.join)
+    await record.writeMembers(0, [joined.founder])
+    await record.writeIdentity(joined.identity)
+    return joined.identity
+  }
+  const digits = [...options.world.random.bytes(16)].map((byte) => byte.toString(16).padStart(2, '0'))
+  const node = founder
+  const identity = { cluster: clusterId(digits.join('')), node, name: options.name ?? `node-${node}` }
+  // A member before anybody can come to join: the ids of others count on from its own.
+  await record.writeMembers(1, [{ node, name: identity.name, listen: '' }])
+  await record.writeIdentity(identity)
+  return identity
+}

@@ -1,0 +1,111 @@
+import type { Address } from '../address/address.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+import { isNode, relayedSite } from '../address/identity.js'
+import { unreachable } from '../stdx/assert.js'
+import { KhazanaError, isErrorCode } from '../stdx/errors.js'
+import type { RegionNotice } from '../wire/message.js'
+import type { RegionAnswers } from './region-answers.js'
+import { isChildSession, isOf } from './region-message.js'
+import type { RegionRouterOptions } from './region-router-options.js'
+import type { Session } from './session/session.js'
+
+/** What the drivers of one region at two sites tell each other, beside what its managers do. */
+export class RegionNotices {
+  readonly #options: RegionRouterOptions
+  readonly #answers: RegionAnswers
+
+  constructor(options: RegionRouterOptions, answers: RegionAnswers) {
+    this.#options = options
+    this.#answers = answers
+  }
+
+  receive(from: Session, message: RegionNotice): void {
+    const { region, generation, client, notice } = message
+    const { site } = from.peer
+    // From the home, for a client here.
+    if (client !== 0 && notice.kind !== 'client-lost') {
+      if (!this.#options.relay.knows(site, client, region)) return
+      // Before the client's way of the old era is forgotten.
+      this.#options.relay.noticeToClient(client, message)
+      if (notice.kind === 'resume') this.learned(notice.descriptor)
+      return
+    }
+    const replica = this.#options.regions.get(region)
+    const descriptor = descriptorOf(this.#options, region)
+    const isParent = replica?.role.kind === 'copy' && replica.role.parent === site
+    // What is said of the way to the home is meant for a star of the same era.
+    const isOnItsWay = isParent && replica.isStar && isOf(replica.descriptor, message)
+    switch (notice.kind) {
+      case 'client-lost':
+        if (isNode(site)) this.#options.relayed.lost(relayedSite(site, notice.client))
+        return
+      case 'severed':
+        if (isOnItsWay) replica.parentLost()
+        return
+      case 'joined':
+        if (isOnItsWay) replica.parentReady(from, notice.link)
+        return
+      case 'refused': {
+        const code = isErrorCode(notice.code) ? notice.code : 'internal'
+        if (isOnItsWay) replica.refused(from, notice.link, new KhazanaError(code, notice.message))
+        return
+      }
+      case 'suspend':
+        // Of a region that is known otherwise, nothing can be in use.
+        if (descriptor?.generation !== generation)
+          this.#answers.notify(from, { address: region, generation, era: message.era }, 0, {
+            kind: 'suspended',
+            idle: true,
+          })
+        else if (!isChildSession(this.#options.self, descriptor, from))
+          this.#options.switches.onSuspend(from, descriptor)
+        return
+      case 'suspended':
+        return this.#options.switches.onSuspended(site, region)
+      case 'resume':
+        if (descriptor !== undefined && isChildSession(this.#options.self, descriptor, from)) return
+        if (this.#options.self !== undefined && notice.descriptor.home !== site) return
+        this.learned(notice.descriptor)
+        return this.#options.switches.onResume(
+          this.#options.regions.get(region)?.descriptor ?? notice.descriptor,
+        )
+      case 'gone':
+        if (isParent && replica.descriptor.generation === generation)
+          this.#options.regions.gone(replica.descriptor)
+        return
+      default:
+        return unreachable(notice)
+    }
+  }
+
+  /** What is newer than what is known takes effect. */
+  learned(descriptor: RegionDescriptor): void {
+    this.#options.relay.learned(descriptor)
+    const replica = this.#options.regions.get(descriptor.address)
+    const described = this.#options.describe(descriptor.address)
+    if (described === undefined || isNewer(descriptor, described)) this.#options.learned(descriptor)
+    if (replica === undefined || !isNewer(descriptor, replica.descriptor)) return
+    try {
+      this.#options.regions.open(descriptor, replica.role)
+    } catch (reason) {
+      // Its protocol is not registered here.
+      this.#options.regions.close(replica, KhazanaError.from(reason))
+    }
+  }
+}
+
+/** What is known here of the region. At its home, that is what the disk has. */
+export function descriptorOf(
+  { self, describe, regions }: Pick<RegionRouterOptions, 'self' | 'describe' | 'regions'>,
+  region: Address,
+): RegionDescriptor | undefined {
+  const described = describe(region)
+  return described !== undefined && described.home === self
+    ? described
+    : (regions.get(region)?.descriptor ?? described)
+}
+
+/** Of one reservation. */
+function isNewer(a: RegionDescriptor, b: RegionDescriptor): boolean {
+  return a.generation === b.generation && a.era > b.era
+}
