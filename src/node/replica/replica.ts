@@ -8,6 +8,7 @@ import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type { AnyProtocol, CmMessage, PageView } from '../../consistency/contract.js'
+import type { Timer } from '../../io/clock.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
@@ -44,6 +45,9 @@ export class Replica implements ContextOwner {
   #closed: KhazanaError | undefined
   /** Where what it said could not be served: whom the next lock asks again, as one of whom nothing is known. */
   #refusal: { readonly session: Session; readonly link: number } | undefined
+  /** Asks again after a refusal, ever more slowly. */
+  #retry: Timer | undefined
+  #retryMs = retryMsMin
   /** Those for whom this replica is to come to rest. */
   readonly #suspensions = new Map<object, Suspension>()
   /** Whether the manager has been told to. */
@@ -355,7 +359,10 @@ export class Replica implements ContextOwner {
 
   /** The home can be reached, and knows nothing of this site. `link` counts how often in one session. */
   parentReady(session: Session, link = 0): void {
+    // Where it begins in another session, or on a way that was found again, nothing has been refused yet.
+    if (this.#refusal === undefined) this.#retryMs = retryMsMin
     this.#refusal = undefined
+    this.#retry?.cancel()
     this.#uplink = session
     this.#engine.parentReady(link)
   }
@@ -365,9 +372,16 @@ export class Replica implements ContextOwner {
     this.parentLost()
     this.#desk.refuseAll(error)
     this.#refusal = { session, link }
+    this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2)
+    this.#retry = this.#env.clock.after(this.#retryMs, () => {
+      this.#askAgain()
+    })
   }
 
-  /** For whoever asks next: what was in the way may be so no more. */
+  /**
+   * For whoever asks next, and by itself after a while, since copies may be in use that nobody asks for: what was in the way
+   * may be so no more.
+   */
   #askAgain(): void {
     const refusal = this.#refusal
     if (refusal?.session.loss === undefined && refusal !== undefined) {
@@ -377,6 +391,7 @@ export class Replica implements ContextOwner {
 
   parentLost(): void {
     this.#refusal = undefined
+    this.#retry?.cancel()
     if (this.#uplink === undefined) return
     this.#engine.forget(this.#uplink.peer.site)
     this.#uplink = undefined
@@ -418,6 +433,7 @@ export class Replica implements ContextOwner {
       context.break()
       this.#letGo(context)
     }
+    this.#retry?.cancel()
     this.#engine.close(error)
     this.#frames.clear()
     this.#onStepped()
@@ -586,6 +602,10 @@ function lostWith(cause: KhazanaError): KhazanaError {
     'the protocol of the region was changed before all that was unlocked here had come to the home'
   return new KhazanaError('outcome-unknown', message, { cause })
 }
+
+/** How long after a refusal the home is asked again, for the first time and at the most. */
+const retryMsMin = 250
+const retryMsMax = 30_000
 
 /** Sections of one region that have ended here and are not durable yet. */
 const openCommitsMax = 4096
