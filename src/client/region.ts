@@ -6,6 +6,7 @@ import type { AttributeSettings } from '../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import { termsOf } from '../address/lock-demands.js'
 import type { LockDemands } from '../address/lock-demands.js'
+import type { LockTerms } from '../address/lock-terms.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
 import { checkObject, checkOneOf } from '../stdx/checks.js'
@@ -108,8 +109,7 @@ export class Region {
    */
   tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
-    if (demands !== undefined) checkObject(demands, 'demands')
-    const terms = termsOf(range, demands, this.attributes.consistency)
+    const terms = demands === undefined ? undefined : this.#termsOf(range, demands)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }
 
@@ -175,6 +175,11 @@ export class Region {
     checkObject(range, 'a range')
     checkRange(range, this.size)
     return this.#access.watch({ descriptor: this.#descriptor, range: bounds(range) }, options)
+  }
+
+  #termsOf(range: ByteRange, demands: LockDemands): LockTerms | undefined {
+    checkObject(demands, 'demands')
+    return termsOf(range, demands, this.attributes.consistency)
   }
 
   get #whole(): ByteRange {

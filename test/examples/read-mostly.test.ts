@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ProtocolWorld, runProtocolTests } from 'khazana/testing'
+import { ProtocolWorld, runProtocolTests, simulateKhazana } from 'khazana/testing'
 import type { ProtocolSection } from 'khazana/testing'
 import { readMostly } from '../../examples/read-mostly/read-mostly.js'
 
@@ -13,6 +13,24 @@ runProtocolTests(
   { reads: 'eventual', writes: 'serial', unlockMeans: 'durable', hits: ['read'] },
   { seeds: 150 },
 )
+
+describe('simulated clusters whose regions are read-mostly', () => {
+  it('keep what the protocol promises, over 10 seeds of faults', async () => {
+    const claims = { reads: 'eventual', writes: 'serial' } as const
+    const protocols = [readMostly({ everyMs: 50 })]
+    for (let seed = 1; seed <= 10; seed++) {
+      const report = await simulateKhazana({
+        seed,
+        operations: 200,
+        protocols,
+        attributes: { protocol: 'read-mostly' },
+        claims,
+      })
+      assert.ok(report.ok, `seed ${seed}: ${report.failure?.message}`)
+      assert.ok(report.acknowledged > 0)
+    }
+  })
+})
 
 describe('read-mostly', () => {
   it('sends what has changed once in a while, however often it has changed', () => {

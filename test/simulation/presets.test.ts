@@ -12,6 +12,9 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   // As a region was brought to rest, a lock that was taken back made room for another, which was then asked for twice.
   ['switch', 59, 200],
   ['switch', 202, 400],
+  // A client whose node could not find the region at that moment was refused, and had no reason ever to ask again.
+  ['eventual', 136, 300],
+  ['eventual', 1143, 400],
 ]
 
 function explain({ seed, failure }: SimReport, preset: SimPreset, count: number): string {

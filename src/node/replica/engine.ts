@@ -58,6 +58,7 @@ interface Batch {
 
 const nothing = (): void => undefined
 const laterWins: MergeFunction = (_mine, theirs) => theirs
+const noParcels: readonly ParcelId[] = []
 const noPayloads: readonly Uint8Array[] = []
 const noAttachments = [] as const
 
@@ -170,8 +171,23 @@ export class Engine {
     event: Omit<Extract<CmEvent, { kind: 'unlock' }>, 'kind' | 'parcels'>,
     written: readonly Parcel[],
   ): void {
+    const { range, mode, terms, written: pages, ticket } = event
+    // Without a spread, and a closure where there is nothing to sweep: a write hit comes by here.
+    if (written.length === 0) {
+      const unlock = {
+        kind: 'unlock',
+        range,
+        mode,
+        terms,
+        written: pages,
+        ticket,
+        parcels: noParcels,
+      } as const
+      this.#perform({ effects: this.manager.step(unlock), payloads: noPayloads, after: nothing })
+      return
+    }
     const parcels = written.map((parcel) => this.#parcels.add(parcel))
-    this.#stepWith(parcels, { kind: 'unlock', ...event, parcels })
+    this.#stepWith(parcels, { kind: 'unlock', range, mode, terms, written: pages, ticket, parcels })
   }
 
   perform(effects: readonly CmEffect<unknown>[]): void {

@@ -27,13 +27,16 @@ export interface LockedPages {
   readonly first: PageIndex
   /** In page order; pinned in memory. */
   readonly frames: readonly RegionFrame[]
-  /**
-   * The bytes of the frames at the moment of the grant, where those are what the lock sees. Undefined where nobody changes
-   * the frames while the lock is held, or what they become is to be seen.
-   */
-  readonly snapshot: readonly Uint8Array[] | undefined
-  /** Whether the pages that a written one began as are needed at the end, to tell what was written. */
-  readonly bases: 'kept' | 'not-kept'
+  /** Undefined where nobody changes the frames while the lock is held, and all of a written page is new: the plain case. */
+  readonly kept: KeptBytes | undefined
+}
+
+/** Bytes that a lock context keeps besides the frames, by their place among these. Its own. */
+export interface KeptBytes {
+  /** What the lock sees: the bytes at the moment of the grant. Undefined: what the frames become. */
+  readonly snapshot: Uint8Array[] | undefined
+  /** What shadows began as, to tell at the end what was written. Undefined where that is not needed. */
+  readonly bases: (Uint8Array | undefined)[] | undefined
 }
 
 const settledAlready = Promise.resolve()
@@ -56,11 +59,7 @@ export class LockContext {
   /** In page order; pinned in memory. */
   readonly frames: readonly RegionFrame[]
   readonly terms: LockTerms
-  /** Where the lock sees bytes as they were when it was granted: those, by their place in `frames`. */
-  readonly #snapshot: Uint8Array[] | undefined
-  /** The bytes that shadows began as, where they are needed at the end. */
-  bases: (Uint8Array | undefined)[] | undefined
-  readonly #keepsBases: boolean
+  readonly #kept: KeptBytes | undefined
   /** New bytes of pages written so far, by their place in `frames`. Not visible to anybody else. */
   shadows: (Uint8Array | undefined)[] | undefined
   /** Whether the user was given views of the shadows, which it may use after the end. */
@@ -81,8 +80,12 @@ export class LockContext {
     this.count = pages.frames.length
     this.frames = pages.frames
     this.terms = terms
-    this.#keepsBases = pages.bases === 'kept'
-    this.#snapshot = pages.snapshot === undefined ? undefined : [...pages.snapshot]
+    this.#kept = pages.kept
+  }
+
+  /** What shadows began as, by their place in `frames`, where that is needed at the end. */
+  get bases(): readonly (Uint8Array | undefined)[] {
+    return this.#kept?.bases ?? []
   }
 
   get isOpen(): boolean {
@@ -225,7 +228,7 @@ export class LockContext {
   #bytesOf(slot: number): Uint8Array {
     const shadow = this.shadows?.[slot]
     if (shadow !== undefined) return shadow
-    const bytes = this.#snapshot?.[slot] ?? this.frames[slot]?.bytes
+    const bytes = this.#kept?.snapshot?.[slot] ?? this.frames[slot]?.bytes
     if (bytes === undefined) throw outOfRange('no such page under this lock')
     return bytes
   }
@@ -235,21 +238,20 @@ export class LockContext {
     const existing = shadows[slot]
     if (existing !== undefined) return existing
     const made = this.#owner.takeBuffer()
-    if (this.#keepsBases) this.#keepBase(slot)
+    if (this.#kept?.bases !== undefined) this.#keepBase(slot, this.#kept.bases)
     if (!isWhole) made.set(this.#bytesOf(slot))
     shadows[slot] = made
     return made
   }
 
   /** What a shadow begins as, unless there is one already. */
-  #keepBase(slot: number): void {
-    const bases = (this.bases ??= [])
+  #keepBase(slot: number, bases: (Uint8Array | undefined)[]): void {
     bases[slot] ??= this.#bytesOf(slot)
   }
 
   #mapFrames(firstSlot: number, lastSlot: number): Uint8Array {
     const count = lastSlot - firstSlot + 1
-    const snapshot = this.#snapshot
+    const snapshot = this.#kept?.snapshot
     const frames = this.frames.slice(firstSlot, lastSlot + 1)
     if (snapshot === undefined) return this.#owner.makeContiguous(frames)
     // Whoever has the view may have it for longer than the lock.
@@ -280,7 +282,7 @@ export class LockContext {
     const shadows = (this.shadows ??= [])
     for (let slot = firstSlot; slot <= lastSlot; slot++) {
       const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)
-      if (this.#keepsBases) this.#keepBase(slot)
+      if (this.#kept?.bases !== undefined) this.#keepBase(slot, this.#kept.bases)
       part.set(this.#bytesOf(slot))
       shadows[slot] = part
     }

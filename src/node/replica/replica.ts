@@ -20,7 +20,7 @@ import type { Session } from '../session/session.js'
 import { Engine } from './engine.js'
 import { FrameTable } from './frame-table.js'
 import { LockContext } from './lock-context.js'
-import type { ContextOwner } from './lock-context.js'
+import type { ContextOwner, KeptBytes, LockedPages } from './lock-context.js'
 import { LockDesk } from './lock-desk.js'
 import type { PinnedPages } from './lock-desk.js'
 import type { Parcel } from './parcel-table.js'
@@ -113,7 +113,10 @@ export class Replica implements ContextOwner {
         if (!this.isValid(mode, terms)) await this.#uplink?.whenValid()
       },
       whenCaughtUp: (mode) => this.#whenCaughtUp(mode),
-      makeContext: (mode, range, terms, first, pinned) => this.#newContext(mode, range, terms, first, pinned),
+      makeContext: (mode, range, terms, first, { frames, seen }) => {
+        const kept = this.#keptBytes(frames, terms, seen)
+        return this.#newContext(mode, range, terms, { first, frames, kept })
+      },
     })
   }
 
@@ -159,7 +162,11 @@ export class Replica implements ContextOwner {
       frame.pins += 1
       frame.uses += 1
     }
-    return this.#newContext(mode, range, terms, first, { frames, seen: undefined })
+    return this.#newContext(mode, range, terms, {
+      first,
+      frames,
+      kept: this.#keptBytes(frames, terms, undefined),
+    })
   }
 
   /**
@@ -217,27 +224,25 @@ export class Replica implements ContextOwner {
     return this.role.kind === 'home' ? this.role.backing.whenCaughtUp() : undefined
   }
 
-  #newContext(
-    mode: LockMode,
-    range: ByteRange,
-    terms: LockTerms,
-    first: PageIndex,
-    {
-      frames,
-      seen,
-    }: { readonly frames: readonly RegionFrame[]; readonly seen: PinnedPages['seen'] | undefined },
-  ): LockContext {
-    const { writes } = this.#engine
-    const isolation = terms.isolation ?? this.descriptor.attributes.consistency.isolation
-    const isLive = writes === undefined || isolation === 'live'
-    const context = new LockContext(this, mode, range, terms, {
-      first,
-      frames,
-      snapshot: isLive ? undefined : (seen ?? frames.map((frame) => frame.bytes)),
-      bases: writes === 'patches' ? 'kept' : 'not-kept',
-    })
+  #newContext(mode: LockMode, range: ByteRange, terms: LockTerms, pages: LockedPages): LockContext {
+    const context = new LockContext(this, mode, range, terms, pages)
     this.#contexts.add(context)
     return context
+  }
+
+  #keptBytes(
+    frames: readonly RegionFrame[],
+    terms: LockTerms,
+    seen: PinnedPages['seen'] | undefined,
+  ): KeptBytes | undefined {
+    const { writes } = this.#engine
+    if (writes === undefined) return undefined
+    const isolation = terms.isolation ?? this.descriptor.attributes.consistency.isolation
+    const isLive = isolation === 'live'
+    return {
+      snapshot: isLive ? undefined : seen === undefined ? frames.map((frame) => frame.bytes) : [...seen],
+      bases: writes === 'patches' ? [] : undefined,
+    }
   }
 
   // ---- what lock contexts ask -------------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ export class Replica implements ContextOwner {
 
   /** Elsewhere: what was written is for the manager to place. A page that was written to and not changed was not written. */
   #releaseParcels(context: LockContext, writes: 'patches' | 'pages'): Promise<void> {
-    const { first, count, mode, terms, shadows = [], bases = [] } = context
+    const { first, count, mode, terms, shadows = [], bases } = context
     const written: PageIndex[] = []
     const parcels: Parcel[] = []
     shadows.forEach((bytes, slot) => {

@@ -228,7 +228,9 @@ export class Actor {
 
   /** Some look at what they wrote while it is on its way. */
   #looksAtOnce({ pledge }: Place, old: string | null | undefined): boolean {
-    return old !== undefined && pledge.excludes !== 'everybody' && this.#options.random.chance(0.2)
+    // That a site sees what is still on its way from it is a promise of the protocols of this package alone.
+    if (old === undefined || pledge.attributes.protocol !== undefined) return false
+    return pledge.excludes !== 'everybody' && this.#options.random.chance(0.2)
   }
 
   /** `ending` may reject meanwhile; who began it will wait for it. */

@@ -39,6 +39,9 @@ function judgePlace({ pledge, cell }: Place, history: readonly Operation[]): rea
     case 'bounded':
       return [checkStaleness(history, boundOf), ...judgeWriters(history, cell.form.kind)]
     case 'eventual':
+      // Copies of any age, of what writers made one after the other.
+      if (pledge.excludes !== 'nobody')
+        return [checkStaleness(history, anyAge), ...judgeWriters(history, cell.form.kind)]
       return [cell.form.kind === 'set' ? judgeSet(history) : judgeEventual(history)]
     default:
       return unreachable(pledge.reads)
@@ -56,6 +59,11 @@ function judgeWriters(
 
 function isFresh({ bound }: Operation): boolean {
   return bound?.ms === 0 && bound.versions === 0
+}
+
+/** Who writes begins with the newest. */
+function anyAge({ op }: Operation): Staleness {
+  return op === 'write' ? { ms: 0, versions: 0 } : { ms: Infinity, versions: Infinity }
 }
 
 function boundOf({ op, bound }: Operation): Staleness {
