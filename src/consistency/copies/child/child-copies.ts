@@ -70,6 +70,7 @@ function install(
     if (!page.isTracked) continue
     page.validatedBy = Math.max(page.validatedBy, serial)
     page.freshAt = Math.max(page.freshAt, freshAt)
+    page.isTakenAway = false
     page.moment = moment
   }
 }
@@ -132,6 +133,7 @@ export function applyGathered(child: ChildState, freshAt: number): readonly numb
     if (fitting.has(index)) {
       page.version = version
       page.freshAt = Math.max(page.freshAt, freshAt)
+      page.isTakenAway = false
       page.moment = moment
     } else if (pending.numbers.length === 0) {
       page.isTracked = false
@@ -174,6 +176,7 @@ export function letGo(child: ChildState, page: ChildPage): void {
   page.isTracked = false
   page.validatedBy = 0
   page.freshAt = -Infinity
+  page.isTakenAway = false
   page.floor = 0
   page.idleUpdates = 0
   child.forgetIfIdle(page)
@@ -192,6 +195,7 @@ export function onInvalidate(
     page.validatedBy = 0
     // Whatever its age: it is known to be too far behind, or is not to be used at all.
     page.freshAt = -Infinity
+    if (when === 'unused') page.isTakenAway = true
   }
   if (when === 'unused') child.owedAcks.push({ serial, pages })
   else child.send({ kind: 'ack', serial, dropped: [] })

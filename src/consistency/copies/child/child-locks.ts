@@ -159,6 +159,7 @@ function knownOf(child: ChildState, range: PageRange): number[] {
 }
 
 function isPresent(child: ChildState, page: ChildPage): boolean {
+  if (page.isTakenAway) return false
   return (
     page.version !== noBytes && (page.version >= page.floor || child.policy.plantedBug === 'forget-own-write')
   )

@@ -8,6 +8,8 @@ export interface ChildPage {
   version: number
   /** Whether the home counts on this copy, at this version. Only while no answer about the page can be on its way that says otherwise. */
   isTracked: boolean
+  /** Whether the home has taken the page from everybody: not for any lock, cut off or not, until the home says more of it. */
+  isTakenAway: boolean
   /** On this site's clock: all that was unlocked before then is in the bytes. */
   freshAt: number
   /**
@@ -39,6 +41,7 @@ export function newChildPage(page: PageIndex): ChildPage {
     page,
     version: noBytes,
     isTracked: false,
+    isTakenAway: false,
     freshAt: -Infinity,
     moment: 0,
     validatedBy: 0,
