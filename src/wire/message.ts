@@ -150,7 +150,7 @@ export type Notice =
   | { readonly kind: 'gone' }
   /**
    * Parent to child, where the region exists and what the child said cannot be served: locks that wait fail, and the child
-   * begins anew, as one of whom nothing is known, with its next lock. `link` as in `joined`.
+   * begins anew, as one of whom nothing is known, with its next lock or after a while. `link` as in `joined`.
    */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly link: number }
 

@@ -416,6 +416,26 @@ describe('a replica', () => {
     await assert.rejects(again, { code: 'closed' })
   })
 
+  it('that is refused asks again by itself, ever more slowly, and not where the parent is lost', async () => {
+    const bench = new Bench({}, { kind: 'copy' })
+    const session = bench.site.session.as(peer)
+    const begun = (): number => bench.protocol.told.filter((kind) => kind === 'parent-ready').length
+    const error = new KhazanaError('unsupported', 'not there')
+    bench.replica.parentReady(session)
+    bench.replica.refused(session, 1, error)
+    await bench.site.clock.advance(1000)
+    assert.equal(begun(), 2)
+    bench.replica.refused(session, 2, error)
+    await bench.site.clock.advance(900)
+    assert.equal(begun(), 2)
+    await bench.site.clock.advance(30_000)
+    assert.equal(begun(), 3)
+    bench.replica.refused(session, 3, error)
+    bench.replica.parentLost()
+    await bench.site.clock.advance(120_000)
+    assert.equal(begun(), 3)
+  })
+
   it('tells a star`s manager of its own parent and children, and of no one else', () => {
     const bench = new Bench({}, { kind: 'copy' })
     bench.replica.childLost((2 ** 20 + 1) as SiteId)
