@@ -15,6 +15,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   // A client whose node could not find the region at that moment was refused, and had no reason ever to ask again.
   ['eventual', 136, 300],
   ['eventual', 1143, 400],
+  // A page was freed, and read all the same by a client that was cut off.
+  ['bounded', 2069, 400],
 ]
 
 function explain({ seed, failure }: SimReport, preset: SimPreset, count: number): string {
