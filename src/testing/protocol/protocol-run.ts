@@ -13,9 +13,10 @@ import { ProtocolActors, cellKey, cellsPerPage, valuesOf } from './protocol-acto
 import { attributesOf, bytesConflict, excludes, largerStands } from './protocol-claims.js'
 import type { ClaimedLock, ProtocolClaims } from './protocol-claims.js'
 import type { ProtocolSection } from './protocol-section.js'
-import { ProtocolWorld, homeName } from './protocol-world.js'
+import { ProtocolWorld } from './protocol-world.js'
 import { checkReleaseVisibility } from './release-visibility.js'
 import { checkStaleness } from './staleness-bound.js'
+import { homeName } from './world-sites.js'
 
 /** What may go wrong in a run; each seed has some of it. */
 interface Plan {
