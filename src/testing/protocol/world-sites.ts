@@ -99,3 +99,13 @@ export function makeSites<M>(
   })
   return new WorldSites(sites)
 }
+
+/** Of all sites, the home's first. */
+export function namesOf<M>({ sites }: { readonly sites: readonly ProtocolSite<M>[] }): string[] {
+  return sites.map(({ name }) => name)
+}
+
+/** Of all sites but the home. */
+export function childNamesOf<M>(world: { readonly sites: readonly ProtocolSite<M>[] }): string[] {
+  return namesOf(world).filter((name) => name !== homeName)
+}
