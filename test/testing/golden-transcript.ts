@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { transcriptOf } from '../../src/testing/protocol/protocol-world.js'
+import { transcriptOf } from '../../src/testing/protocol/world-log.js'
 
 const folder = fileURLToPath(new URL('../../../test/transcripts/', import.meta.url))
 const isUpdate = process.env['KHAZANA_UPDATE_TRANSCRIPTS'] === '1'

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { readCell, writeCell } from '../../src/testing/protocol/cells.js'
-import { ProtocolWorld, transcriptOf } from '../../src/testing/protocol/protocol-world.js'
+import { ProtocolWorld } from '../../src/testing/protocol/protocol-world.js'
+import { transcriptOf } from '../../src/testing/protocol/world-log.js'
 import { toyWith } from './toy-protocol.js'
 
 test('a section at one site sees what one at another wrote', () => {

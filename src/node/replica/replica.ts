@@ -8,22 +8,23 @@ import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type { AnyProtocol, CmMessage, PageView } from '../../consistency/contract.js'
-import type { Timer } from '../../io/clock.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
 import { makePatch } from '../../wire/patch.js'
-import { Deadline, withResolvers } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
 import { Engine } from './engine.js'
 import { FrameTable } from './frame-table.js'
+import { HomeRetry } from './home-retry.js'
 import { LockContext } from './lock-context.js'
 import type { ContextOwner, KeptBytes, LockedPages } from './lock-context.js'
 import { LockDesk } from './lock-desk.js'
 import type { PinnedPages } from './lock-desk.js'
 import type { Parcel } from './parcel-table.js'
+import { Rest } from './rest.js'
+import type { Suspension } from './rest.js'
 import type { ReplicaRole } from './role.js'
 import type { SiteEnvironment } from './site-environment.js'
 
@@ -43,15 +44,8 @@ export class Replica implements ContextOwner {
   #engine: Engine
   #uplink: Session | undefined
   #closed: KhazanaError | undefined
-  /** Where what it said could not be served: whom the next lock asks again, as one of whom nothing is known. */
-  #refusal: { readonly session: Session; readonly link: number } | undefined
-  /** Asks again after a refusal, ever more slowly. */
-  #retry: Timer | undefined
-  #retryMs = retryMsMin
-  /** Those for whom this replica is to come to rest. */
-  readonly #suspensions = new Map<object, Suspension>()
-  /** Whether the manager has been told to. */
-  #isTold = false
+  readonly #retry: HomeRetry
+  readonly #rest: Rest
 
   constructor(env: SiteEnvironment, descriptor: RegionDescriptor, role: ReplicaRole, protocol: AnyProtocol) {
     this.#env = env
@@ -71,6 +65,19 @@ export class Replica implements ContextOwner {
     })
     this.#engine = this.#makeEngine(protocol)
     this.#desk = this.#makeDesk()
+    this.#retry = new HomeRetry(env.clock, (session, link) => {
+      this.parentReady(session, link)
+    })
+    this.#rest = new Rest({
+      clock: env.clock,
+      desk: () => this.#desk,
+      engine: () => this.#engine,
+      closed: () => this.#closed,
+      hasOpenLocks: () => this.#contexts.size > 0,
+      askAgain: () => {
+        this.#retry.askNow()
+      },
+    })
   }
 
   #makeEngine(protocol: AnyProtocol): Engine {
@@ -91,7 +98,7 @@ export class Replica implements ContextOwner {
         this.#break(page)
       },
       stepped: () => {
-        this.#onStepped()
+        this.#rest.stepped()
       },
     })
   }
@@ -107,7 +114,7 @@ export class Replica implements ContextOwner {
       },
       release: (pages, mode, terms) => {
         this.#engine.release(pages, mode, terms)
-        this.#onStepped()
+        this.#rest.stepped()
       },
       whenUsable: async (mode, terms) => {
         if (!this.isValid(mode, terms)) await this.#uplink?.whenValid()
@@ -184,7 +191,7 @@ export class Replica implements ContextOwner {
       if (options.signal?.aborted !== true) return hit
       hit.discard()
     }
-    this.#askAgain()
+    this.#retry.askNow()
     // Its own also in `crew`: another protocol may have come by the time that it is asked.
     const own = terms ?? { ...plainTerms, offset: range.offset, length: range.length }
     return this.#desk.lock(mode, range, own, options)
@@ -284,7 +291,7 @@ export class Replica implements ContextOwner {
     const sawUnsettled = commits.openCommits > 0 && this.#isUnsettled(first, count)
     this.#letGo(context)
     this.#engine.release(context, mode, terms)
-    this.#onStepped()
+    this.#rest.stepped()
     return sawUnsettled ? commits.whenDurable() : done
   }
 
@@ -332,7 +339,7 @@ export class Replica implements ContextOwner {
     }
     this.#letGo(context)
     this.#engine.release(context, context.mode, context.terms)
-    this.#onStepped()
+    this.#rest.stepped()
   }
 
   #letGo(context: LockContext): void {
@@ -364,10 +371,7 @@ export class Replica implements ContextOwner {
 
   /** The home can be reached, and knows nothing of this site. `link` counts how often in one session. */
   parentReady(session: Session, link = 0): void {
-    // Where it begins in another session, or on a way that was found again, nothing has been refused yet.
-    if (this.#refusal === undefined) this.#retryMs = retryMsMin
-    this.#refusal = undefined
-    this.#retry?.cancel()
+    this.#retry.begun()
     this.#uplink = session
     this.#engine.parentReady(link)
   }
@@ -376,27 +380,11 @@ export class Replica implements ContextOwner {
   refused(session: Session, link: number, error: KhazanaError): void {
     this.parentLost()
     this.#desk.refuseAll(error)
-    this.#refusal = { session, link }
-    this.#retryMs = Math.min(retryMsMax, this.#retryMs * 2)
-    this.#retry = this.#env.clock.after(this.#retryMs, () => {
-      this.#askAgain()
-    })
-  }
-
-  /**
-   * For whoever asks next, and by itself after a while, since copies may be in use that nobody asks for: what was in the way
-   * may be so no more.
-   */
-  #askAgain(): void {
-    const refusal = this.#refusal
-    if (refusal?.session.loss === undefined && refusal !== undefined) {
-      this.parentReady(refusal.session, refusal.link)
-    }
+    this.#retry.refused(session, link)
   }
 
   parentLost(): void {
-    this.#refusal = undefined
-    this.#retry?.cancel()
+    this.#retry.forget()
     if (this.#uplink === undefined) return
     this.#engine.forget(this.#uplink.peer.site)
     this.#uplink = undefined
@@ -438,67 +426,35 @@ export class Replica implements ContextOwner {
       context.break()
       this.#letGo(context)
     }
-    this.#retry?.cancel()
+    this.#retry.stop()
     this.#engine.close(error)
     this.#frames.clear()
-    this.#onStepped()
+    this.#rest.stepped()
   }
 
   // ---- a change of protocol ---------------------------------------------------------------------------------------
 
   /** Grants no more locks until `resume` with the same `who`, or `switchTo`. */
   suspend(who: object, suspension: Suspension): void {
-    this.#suspensions.set(who, suspension)
-    this.#desk.park()
-    this.#onStepped()
+    this.#rest.suspend(who, suspension)
   }
 
   /** While suspended: whether no lock is open and nothing is on its way. */
   get isQuiet(): boolean {
-    return this.#closed !== undefined || (this.#isTold && this.#isAllTold)
-  }
-
-  /** Whether the home has all that was unlocked here. */
-  get #isAllTold(): boolean {
-    const { manager, commits } = this.#engine
-    return commits.openCommits === 0 && manager.isQuiet()
+    return this.#rest.isQuiet
   }
 
   /** All goes on as it was. */
   resume(who: object): void {
-    this.#suspensions.delete(who)
-    if (this.#closed !== undefined || this.#suspensions.size > 0) return
-    if (this.#isTold) this.#engine.step({ kind: 'resume' })
-    this.#isTold = false
-    this.#desk.unpark()
+    this.#rest.resume(who)
   }
 
   /**
    * Resolves when all that was unlocked at this site is durable at the home, with no lock granted meanwhile. Throws
    * `timeout`, `aborted`, `closed`, and `outcome-unknown` where the region got another protocol while this site was cut off.
    */
-  async sync(options: WaitOptions): Promise<void> {
-    if (this.#closed !== undefined) throw this.#closed
-    const outcome = withResolvers<void>()
-    const deadline = Deadline.start(this.#env.clock, 'sync', options, outcome.reject)
-    const who = {}
-    try {
-      this.#askAgain()
-      this.suspend(who, {
-        stepped: () => {
-          if (this.#closed !== undefined) outcome.reject(this.#closed)
-          else if (this.isQuiet) outcome.resolve()
-        },
-        switched: (loss) => {
-          if (loss === undefined) outcome.resolve()
-          else outcome.reject(loss)
-        },
-      })
-      await outcome.promise
-    } finally {
-      deadline.stop()
-      this.resume(who)
-    }
+  sync(options: WaitOptions): Promise<void> {
+    return this.#rest.sync(options)
   }
 
   /** Breaks all locks, and resolves when what was unlocked here is durable. Throws as `sync`, and `unreachable`. */
@@ -524,16 +480,14 @@ export class Replica implements ContextOwner {
    */
   switchTo(descriptor: RegionDescriptor, protocol: AnyProtocol, error: KhazanaError): void {
     if (this.#closed !== undefined) return
-    const loss = this.#isAllTold ? undefined : lostWith(error)
+    const loss = this.#rest.isAllTold ? undefined : lostWith(error)
     if (loss !== undefined) {
       this.#env.logger.log('warn', loss.message, {
         region: formatAddress(descriptor.address),
         era: descriptor.era,
       })
     }
-    const suspensions = [...this.#suspensions.values()]
-    this.#suspensions.clear()
-    this.#isTold = false
+    const suspensions = this.#rest.end()
     this.#desk.park()
     for (const context of [...this.#contexts]) {
       context.break()
@@ -550,16 +504,6 @@ export class Replica implements ContextOwner {
     if (session !== undefined) this.parentReady(session)
     for (const { switched } of suspensions) switched(loss)
     this.#desk.unpark()
-  }
-
-  #onStepped(): void {
-    if (this.#suspensions.size === 0 || this.#engine.isPerforming) return
-    const isAtRest = this.#contexts.size === 0 && !this.#desk.isHandingOut
-    if (!this.#isTold && isAtRest && this.#closed === undefined) {
-      this.#isTold = true
-      this.#engine.step({ kind: 'quiesce' })
-    }
-    for (const { stepped } of [...this.#suspensions.values()]) stepped()
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------
@@ -594,23 +538,11 @@ export class Replica implements ContextOwner {
   }
 }
 
-/** Somebody for whom a replica is to come to rest. */
-export interface Suspension {
-  /** `isQuiet` may have changed. */
-  readonly stepped: () => void
-  /** It is over: another protocol has begun. The error tells that not all that was unlocked here was at the home by then. */
-  readonly switched: (loss: KhazanaError | undefined) => void
-}
-
 function lostWith(cause: KhazanaError): KhazanaError {
   const message =
     'the protocol of the region was changed before all that was unlocked here had come to the home'
   return new KhazanaError('outcome-unknown', message, { cause })
 }
-
-/** How long after a refusal the home is asked again, for the first time and at the most. */
-const retryMsMin = 250
-const retryMsMax = 30_000
 
 /** Sections of one region that have ended here and are not durable yet. */
 const openCommitsMax = 4096

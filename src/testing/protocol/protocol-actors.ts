@@ -80,6 +80,10 @@ export class ProtocolActors<M> {
     return [...this.#errands.keys(), ...this.#seizures.keys()]
   }
 
+  inState(state: ProtocolSection['state']): ProtocolSection[] {
+    return this.busy.filter((section) => section.state === state)
+  }
+
   /** Some application at the site asks for some lock. */
   ask(site: string): ProtocolSection {
     const prng = this.#prng

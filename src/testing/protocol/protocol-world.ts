@@ -1,94 +1,27 @@
-import { defaultAttributes } from '../../address/attributes.js'
-import type { RegionAttributes } from '../../address/descriptor.js'
-import { nodeId } from '../../address/identity.js'
-import type { SiteId } from '../../address/identity.js'
 import type { LockMode } from '../../address/lock-mode.js'
 import { plainTerms } from '../../address/lock-terms.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
-import type {
-  CmEffect,
-  ConflictTest,
-  MergeFunction,
-  MessageCodec,
-  ProtocolDefinition,
-} from '../../consistency/contract.js'
+import type { ProtocolDefinition } from '../../consistency/contract.js'
 import { assert, present } from '../../stdx/assert.js'
-import { KhazanaError } from '../../stdx/errors.js'
-import { cmBodyBytesMax } from '../../wire/limits.js'
-import { ContractViolation, demand } from './contract-violation.js'
+import { ContractViolation } from './contract-violation.js'
 import { HomeStorage } from './home-storage.js'
-import { changedBy } from './parcel-table.js'
 import type { Parcel } from './parcel-table.js'
 import { ProtocolSection } from './protocol-section.js'
-import { ProtocolSite } from './protocol-site.js'
-import type { SiteWorld } from './protocol-site.js'
-import { wordsOfAttached, wordsOfEffect, wordsOfRange, wordsOfUnknown } from './protocol-words.js'
+import type { ProtocolSite } from './protocol-site.js'
+import { checkSeizure } from './seizure-check.js'
+import type { SiteWorld } from './site-world.js'
+import { WorldClock } from './world-clock.js'
+import { WorldLog } from './world-log.js'
+import type { SentMessage } from './world-log.js'
+import { WorldMail } from './world-mail.js'
+import type { LockSettings, WorldOptions } from './world-options.js'
+import { WorldSessions } from './world-sessions.js'
+import { homeName, makeSites } from './world-sites.js'
+import type { WorldSites } from './world-sites.js'
 
-/** The session between a child and the home. Each side learns of its loss by itself. */
-interface Link<M> {
-  readonly child: ProtocolSite<M>
-  /** Whether messages pass. */
-  isCarrying: boolean
-  /** Whether the side still takes the session for alive. */
-  childThinksUp: boolean
-  homeThinksUp: boolean
-  readonly toHome: Letter[]
-  readonly toChild: Letter[]
-}
-
-interface Letter {
-  readonly bytes: Uint8Array
-  readonly parcels: readonly Parcel[]
-  readonly words: string
-}
-
-/** Something that a world wrote down. */
-export interface SentMessage {
-  readonly from: string
-  readonly to: string
-  /** Its `kind`, where it has one. */
-  readonly kind: string
-  /** Encoded, without parcels. */
-  readonly bytes: Uint8Array
-  readonly parcelBytes: number
-}
-
-export interface WorldOptions<M> {
-  readonly protocol: ProtocolDefinition<M>
-  /** Names of the sites beside the home, which is `H`. Three, `A`, `B` and `C`, unless told. */
-  readonly children?: readonly string[]
-  /** Of the region; 4 unless told. */
-  readonly pages?: number
-  /** Bytes; 256 unless told: what the protocol must not mind. */
-  readonly pageSize?: number
-  readonly attributes?: Partial<RegionAttributes>
-  readonly conflicts?: ConflictTest
-  readonly merge?: MergeFunction
-  /** How far the site's clocks are from the world's: `now`, and the wall clock. 0 unless told. */
-  readonly clocks?: (site: string) => { readonly offsetMs: number; readonly wallOffsetMs: number }
-  /** A message for a transcript; its kind and fields unless told. `nameOf` gives a site's name. */
-  readonly words?: (message: M, nameOf: (site: SiteId) => string) => string
-  /** Called when a section can be used, and when it is over. */
-  readonly opened?: (section: ProtocolSection) => void
-  readonly over?: (section: ProtocolSection) => void
-}
-
-/** What a lock is asked for with, beside mode and pages. */
-export interface LockSettings {
-  /** `offset` and `length` are those of the pages unless told. */
-  readonly terms?: Partial<LockTerms>
-}
-
-export const homeName = 'H'
-
-/** Without it a manager that rings itself again and again would go unnoticed. */
-const alarmsAtOnceMax = 1000
-const deliveriesMax = 100_000
-/** What rounding may do to a time on the clock of a site: alarms that are nearer have come. */
-const clockGrainMs = 1e-6
-/** Before it all has happened that the wall clock of 2024 could be asked about. */
-const wallStartMs = 1_700_000_000_000
+/** Rounds of deliveries, disk and alarms in which nothing takes time. */
+const roundsMax = 100_000
 
 /**
  * The managers of one region at a home and any number of children of it, with the sessions between them, clocks, and the
@@ -106,21 +39,19 @@ export class ProtocolWorld<M> {
   readonly sites: readonly ProtocolSite<M>[]
   readonly storage: HomeStorage
   /** What happened, a line each, as in `test/transcripts`. */
-  readonly log: string[] = []
+  readonly log: string[]
   /** All messages, in the order of sending. */
-  readonly sent: SentMessage[] = []
+  readonly sent: readonly SentMessage[]
+  /** Names of children that get nothing of what is sent to them. */
+  readonly deaf: Set<string>
   /** All sections, in the order of asking. */
   readonly sections: ProtocolSection[] = []
-  /** Milliseconds since the world began. */
-  now = 0
-  isInGrace = false
-  /** Names of children that get nothing of what is sent to them. */
-  readonly deaf = new Set<string>()
   readonly #options: WorldOptions<M>
-  readonly #codec: MessageCodec<M>
-  readonly #links: readonly Link<M>[]
-  readonly #byName = new Map<string, ProtocolSite<M>>()
-  readonly #letters: (readonly [Link<M>, 'toHome' | 'toChild'])[] = []
+  readonly #clock = new WorldClock()
+  readonly #log: WorldLog<M>
+  readonly #sites: WorldSites<M>
+  readonly #mail: WorldMail<M>
+  readonly #sessions: WorldSessions<M>
   #order = 0
 
   constructor(options: WorldOptions<M>) {
@@ -129,85 +60,68 @@ export class ProtocolWorld<M> {
     this.pageSize = options.pageSize ?? 256
     this.pages = options.pages ?? 4
     this.#options = options
-    this.#codec = present(protocol.codec, 'a protocol has a codec')
     this.storage = new HomeStorage({ pageSize: this.pageSize, pages: this.pages, merge })
-    const attributes: RegionAttributes = {
-      ...defaultAttributes,
-      protocol: protocol.name,
-      merge: merge === undefined ? '' : 'merge',
-      conflicts: options.conflicts === undefined ? '' : 'conflicts',
-      ...options.attributes,
-    }
-    const world = this.#siteWorld()
-    const names = [homeName, ...(options.children ?? ['A', 'B', 'C'])]
-    this.sites = names.map((name, index) => {
-      const clock = options.clocks?.(name) ?? { offsetMs: 0, wallOffsetMs: 0 }
-      return new ProtocolSite(
-        {
-          id: nodeId(index + 1),
-          name,
-          parent: index === 0 ? undefined : nodeId(1),
-          storage: index === 0 ? this.storage : undefined,
-          protocol,
-          merge,
-          options: {
-            pageSize: this.pageSize,
-            attributes,
-            conflicts: options.conflicts,
-            merges: merge !== undefined,
-          },
-          clockOffsetMs: clock.offsetMs,
-          wallOffsetMs: clock.wallOffsetMs + wallStartMs,
-        },
-        world,
-      )
+    this.#log = new WorldLog(options.words, (id) => this.#sites.withId(id)?.name ?? `${id}`)
+    this.#sites = makeSites(options, this.pageSize, this.storage, this.#siteWorld())
+    const codec = present(protocol.codec, 'a protocol has a codec')
+    this.#mail = new WorldMail(this.#sites, codec, this.#log, this.pageSize)
+    this.#sessions = new WorldSessions({
+      sites: this.#sites,
+      mail: this.#mail,
+      storage: this.storage,
+      log: this.#log,
+      nextOrder: () => this.nextOrder(),
     })
-    for (const site of this.sites) this.#byName.set(site.name, site)
-    this.home = this.site(homeName)
-    this.#links = this.sites.slice(1).map((child) => ({
-      child,
-      isCarrying: false,
-      childThinksUp: false,
-      homeThinksUp: false,
-      toHome: [],
-      toChild: [],
-    }))
-    for (const { child } of this.#links) this.connect(child.name)
+    this.home = this.#sites.home
+    this.sites = this.#sites.all
+    this.log = this.#log.lines
+    this.sent = this.#log.sent
+    this.deaf = this.#mail.deaf
+    for (const { child } of this.#sites.links) this.connect(child.name)
   }
 
   #siteWorld(): SiteWorld<M> {
-    const now = (): number => this.now
+    const clock = this.#clock
     return {
       get now(): number {
-        return now()
+        return clock.now
       },
       nextOrder: () => this.nextOrder(),
-      send: (from, to, message, parcels, pages) => this.#send(from, to, message, parcels, pages),
-      isConnected: (child) => this.#link(child.name).childThinksUp,
-      onEffect: (site, effect) => this.#logEffect(site, effect),
-      onOpen: (section) => this.#onOpen(section),
-      onOutcome: (site, section) => this.#onOutcome(site, section),
+      send: (from, to, message, parcels, pages) => {
+        this.#mail.send(from, to, message, parcels, pages)
+      },
+      isConnected: (child) => this.#sites.link(child).childThinksUp,
+      onEffect: (site, effect) => {
+        this.#log.onEffect(site, effect)
+      },
+      onOpen: (section) => {
+        if (section.request.terms.seize) checkSeizure(section, this.sites)
+        this.#options.opened?.(section)
+      },
+      onOutcome: (section) => {
+        this.#log.onOutcome(section)
+        this.#options.over?.(section)
+      },
     }
+  }
+
+  site(name: string): ProtocolSite<M> {
+    return this.#sites.site(name)
+  }
+
+  /** Prose, for a transcript. */
+  say(text: string): void {
+    this.#log.say(text)
+  }
+
+  /** How often each kind of message was sent. */
+  counts(): ReadonlyMap<string, number> {
+    return this.#log.counts()
   }
 
   /** The next place in the order of all that happens. */
   nextOrder(): number {
     return this.#order++
-  }
-
-  site(name: string): ProtocolSite<M> {
-    return present(this.#byName.get(name), `there is a site ${name}`)
-  }
-
-  #link(name: string): Link<M> {
-    return present(
-      this.#links.find(({ child }) => child.name === name),
-      `${name} is a child`,
-    )
-  }
-
-  #nameOf(id: SiteId): string {
-    return this.sites.find((site) => site.id === id)?.name ?? `${id}`
   }
 
   // ---- sections ---------------------------------------------------------------------------------------------------
@@ -233,32 +147,27 @@ export class ProtocolWorld<M> {
       pageSize: this.pageSize,
     })
     this.sections.push(section)
-    const tag = terms.tag === '' ? '' : ` "${terms.tag}"`
-    const why = terms.seize ? ', to take the storage away' : ''
-    this.log.push(`${name}: lock ${mode} ${wordsOfRange(range)}${tag}${why}`)
+    this.#log.onAsked(section)
     if (site.begin(section)) this.log.push(`${name}: a hit, no message`)
     return section
   }
 
   /** Ends the section; what it wrote, if anything, becomes the region's. */
   unlock(section: ProtocolSection): void {
-    const { site, range } = section.request
-    this.log.push(`${site}: unlock ${wordsOfRange(range)}`)
-    this.site(site).unlock(section)
+    this.#log.onAction(section, 'unlock')
+    this.site(section.request.site).unlock(section)
   }
 
   /** Ends the section; what it wrote is dropped, and it has `failed`. */
   discard(section: ProtocolSection): void {
-    const { site, range } = section.request
-    this.log.push(`${site}: discard ${wordsOfRange(range)}`)
-    this.site(site).abandon(section)
+    this.#log.onAction(section, 'discard')
+    this.site(section.request.site).abandon(section)
   }
 
   /** Gives up waiting for the lock. */
   cancel(section: ProtocolSection): void {
-    const { site, range } = section.request
-    this.log.push(`${site}: give up waiting for ${wordsOfRange(range)}`)
-    this.site(site).cancel(section)
+    this.#log.onAction(section, 'give up waiting for')
+    this.site(section.request.site).cancel(section)
   }
 
   /** The home begins to take the storage of the pages away: `free` ends what this returns, once it is open. */
@@ -268,7 +177,7 @@ export class ProtocolWorld<M> {
 
   /** The storage of the section's pages is gone, and the section over. */
   free(section: ProtocolSection): void {
-    this.log.push(`${homeName}: free ${wordsOfRange(section.range)}`)
+    this.#log.onAction(section, 'free')
     this.home.free(section)
   }
 
@@ -277,130 +186,26 @@ export class ProtocolWorld<M> {
     this.storage.allocate({ first: first as PageIndex, count }, fill)
   }
 
-  #onOpen(section: ProtocolSection): void {
-    if (section.request.terms.seize) this.#checkSeizure(section)
-    this.#options.opened?.(section)
-  }
-
-  #checkSeizure(seizure: ProtocolSection): void {
-    for (const site of this.sites) {
-      for (const section of site.sections) {
-        if (section === seizure || section.state !== 'open') continue
-        const { first, count } = seizure.range
-        const isMeeting =
-          section.range.first < first + count && first < section.range.first + section.range.count
-        const isBound = site.isValid && site.manager.needsLease(section.mode, section.request.terms)
-        demand(
-          !isMeeting || !isBound,
-          `the home grants ${seizure.name}, to free ${wordsOfRange(seizure.range)}, while ${section.name} is open`,
-        )
-      }
-    }
-  }
-
-  #onOutcome(site: ProtocolSite<M>, section: ProtocolSection): void {
-    const what = `the ${section.mode} of ${wordsOfRange(section.range)}`
-    if (section.state === 'failed')
-      this.log.push(`${site.name}: ${what} failed: ${section.failure?.code ?? ''}`)
-    if (section.state === 'unknown') this.log.push(`${site.name}: ${what} has an unknown outcome`)
-    if (section.state === 'done' && section.mode !== 'read') this.log.push(`${site.name}: ${what} is done`)
-    this.#options.over?.(section)
-  }
-
   // ---- messages ---------------------------------------------------------------------------------------------------
-
-  #send(
-    from: ProtocolSite<M>,
-    to: SiteId,
-    message: M,
-    parcels: readonly Parcel[],
-    pages: readonly PageIndex[],
-  ): void {
-    const target = this.sites.find((site) => site.id === to)
-    demand(target !== undefined, `${from.name} sends to site ${to}, which there is not`)
-    demand(target !== from, `${from.name} sends to itself`)
-    demand(
-      from.isHome || target.isHome,
-      `${from.name} sends to ${target.name}, which is neither its parent nor its child`,
-    )
-    const bytes = this.#codec.encode(message)
-    demand(bytes.length <= cmBodyBytesMax, `${from.name} sends a message of ${bytes.length} bytes`)
-    const words = this.#wordsOf(message, parcels, pages)
-    this.#checkCodec(from, bytes, words)
-    const link = this.#link(from.isHome ? target.name : from.name)
-    const isUp = link.isCarrying && (from.isHome ? link.homeThinksUp : link.childThinksUp)
-    if (!isUp || this.deaf.has(target.name)) return
-    this.log.push(`${from.name} -> ${target.name}: ${words}`)
-    const parcelBytes = parcels.reduce((sum, parcel) => sum + parcel.bytes.length, 0)
-    this.sent.push({
-      from: from.name,
-      to: target.name,
-      kind: kindOf(message),
-      bytes: bytes.slice(),
-      parcelBytes,
-    })
-    const direction = from.isHome ? 'toChild' : 'toHome'
-    link[direction].push({ bytes: bytes.slice(), parcels, words })
-    this.#letters.push([link, direction])
-  }
-
-  #wordsOf(message: M, parcels: readonly Parcel[], pages: readonly PageIndex[]): string {
-    const words = this.#options.words?.(message, (id) => this.#nameOf(id)) ?? wordsOfUnknown(message)
-    return `${words}${wordsOfAttached(parcels, pages)}`
-  }
-
-  #checkCodec(from: ProtocolSite<M>, bytes: Uint8Array, words: string): void {
-    const again = this.#codec.encode(this.#codec.decode(bytes))
-    const isSame = again.length === bytes.length && again.every((byte, at) => byte === bytes[at])
-    demand(isSame, `${from.name} sends ${words}: decoded and encoded again it is something else`)
-  }
 
   /** How many messages are on their way. */
   inFlight(from: string, to: string): number {
-    return this.#queue(from, to).length
-  }
-
-  #queue(from: string, to: string): Letter[] {
-    return from === homeName ? this.#link(to).toChild : this.#link(from).toHome
+    return this.#mail.queue(from, to).length
   }
 
   /** The oldest message between the two arrives. Answers whether there was one. */
   deliver(from: string, to: string): boolean {
-    const letter = this.#queue(from, to).shift()
-    if (letter === undefined) return false
-    const site = this.site(from)
-    try {
-      const message = this.#codec.decode(letter.bytes)
-      this.site(to).step((parcels) => ({ kind: 'message', from: site.id, message, parcels }), letter.parcels)
-    } catch (cause) {
-      if (!(cause instanceof KhazanaError)) throw cause
-      throw new ContractViolation(
-        `${to} refuses "${letter.words}", which the manager at ${from} sent: ${cause.message}`,
-        {
-          cause,
-        },
-      )
-    }
-    return true
+    return this.#mail.deliver(from, to)
   }
 
   /** As `deliver`, and says so in the log: for scripts in which the order of arriving matters. */
   arrive(from: string, to: string): void {
-    const letter = present(this.#queue(from, to)[0], `a message of ${from} is on its way to ${to}`)
-    this.log.push(`(${letter.words} arrives at ${to})`)
-    this.deliver(from, to)
+    this.#mail.arrive(from, to)
   }
 
   /** All messages arrive, in the order of sending, and those that follow from them. */
   deliverAll(): void {
-    for (let count = 0; count < deliveriesMax; count++) {
-      const next = this.#letters.shift()
-      if (next === undefined) return
-      const [{ child }, direction] = next
-      if (direction === 'toHome') this.deliver(child.name, homeName)
-      else this.deliver(homeName, child.name)
-    }
-    throw new ContractViolation('the managers send messages without end')
+    this.#mail.deliverAll()
   }
 
   /**
@@ -408,26 +213,7 @@ export class ProtocolWorld<M> {
    * driver expects: it ends the session. Answers whether there was one. Other errors are thrown.
    */
   inject(from: string, said: Uint8Array | M, parcels: readonly Parcel[] = []): boolean {
-    const child = this.site(from)
-    try {
-      // The driver looks at what came before the manager hears of it.
-      for (const parcel of parcels) changedBy(new Uint8Array(this.pageSize), parcel)
-      const bytes = said instanceof Uint8Array ? said : this.#codec.encode(said)
-      const message = this.#codec.decode(bytes)
-      this.home.step((ids) => ({ kind: 'message', from: child.id, message, parcels: ids }), parcels)
-      return false
-    } catch (cause) {
-      if (!(cause instanceof KhazanaError) || cause.code !== 'protocol-error') throw cause
-      this.log.push(`(${homeName} refuses what ${from} says: ${cause.message})`)
-      return true
-    }
-  }
-
-  /** How often each kind of message was sent. */
-  counts(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>()
-    for (const { kind } of this.sent) counts.set(kind, (counts.get(kind) ?? 0) + 1)
-    return counts
+    return this.#mail.inject(from, said, parcels)
   }
 
   // ---- storage, memory, time --------------------------------------------------------------------------------------
@@ -458,47 +244,28 @@ export class ProtocolWorld<M> {
     return this.site(name).evict(page as PageIndex)
   }
 
-  /** Time passes; alarms ring when theirs has come. */
-  tick(ms: number): void {
-    const end = this.now + ms
-    let rings = 0
-    for (;;) {
-      const site = this.#nextAlarm(end)
-      if (site === undefined) break
-      const at = this.now + (site.alarmAt - site.now)
-      rings = at <= this.now ? rings + 1 : 0
-      demand(rings <= alarmsAtOnceMax, `${site.name} sets alarms without end, and time does not pass`)
-      this.now = Math.max(this.now, at)
-      this.log.push(`${site.name}: (its alarm rings)`)
-      site.ring()
-    }
-    this.now = end
+  /** Milliseconds since the world began. */
+  get now(): number {
+    return this.#clock.now
   }
 
-  #nextAlarm(until: number): ProtocolSite<M> | undefined {
-    let first: ProtocolSite<M> | undefined
-    let least = Infinity
-    for (const site of this.sites) {
-      const inMs = site.alarmAt - site.now
-      if (inMs > until - this.now + clockGrainMs || inMs >= least) continue
-      first = site
-      least = inMs
-    }
-    return first
+  /** Time passes; alarms ring when theirs has come. */
+  tick(ms: number): void {
+    this.#clock.tick(ms, this.sites, ({ name }) => this.log.push(`${name}: (its alarm rings)`))
   }
 
   /** When the next alarm rings, in milliseconds of this world; Infinity where none is set. */
   nextAlarmAt(): number {
-    return this.now + Math.max(0, Math.min(...this.sites.map((site) => site.alarmAt - site.now)))
+    return this.#clock.nextAlarmAt(this.sites)
   }
 
   /** All that there is to do happens, but for the passing of time. */
   settle(): void {
-    for (let round = 0; round < deliveriesMax; round++) {
+    for (let round = 0; round < roundsMax; round++) {
       this.deliverAll()
       if (this.storage.waiting > 0) this.endCommit()
       else if (this.home.waitingLoads > 0) this.endLoad()
-      else if (this.nextAlarmAt() <= this.now + clockGrainMs) this.tick(0)
+      else if (this.#clock.isAlarmDue(this.sites)) this.tick(0)
       else return
     }
     throw new ContractViolation('the managers never come to rest')
@@ -516,89 +283,24 @@ export class ProtocolWorld<M> {
 
   // ---- sessions, crashes ------------------------------------------------------------------------------------------
 
+  /** Whether messages pass between the child and the home. */
   isUp(name: string): boolean {
-    return this.#link(name).isCarrying
+    return this.#sites.link(name).isCarrying
   }
 
   /** The session is lost, with all that is on its way. Nobody knows yet. */
   cut(name: string): void {
-    const link = this.#link(name)
-    if (!link.isCarrying) return
-    this.log.push(`(${name} and ${homeName} cannot reach each other)`)
-    this.#drop(link)
-  }
-
-  #drop(link: Link<M>): void {
-    link.isCarrying = false
-    link.toHome.length = 0
-    link.toChild.length = 0
-    // Empty queues make their letters void: the list may hold more than there are, in the same order.
-    for (let at = this.#letters.length - 1; at >= 0; at--) {
-      if (this.#letters[at]?.[0] === link) this.#letters.splice(at, 1)
-    }
+    this.#sessions.cut(name)
   }
 
   /** The child learns that the session is lost. */
   childNotices(name: string): void {
-    const link = this.#link(name)
-    if (link.isCarrying || !link.childThinksUp) return
-    this.log.push(`${name}: (the parent is lost)`)
-    link.childThinksUp = false
-    this.#lapse(link.child)
-    link.child.step({ kind: 'parent-lost' })
+    this.#sessions.childNotices(name)
   }
 
   /** The home gives the child up. By then its lease has ended. */
   homeNotices(name: string): void {
-    const link = this.#link(name)
-    if (link.isCarrying || !link.homeThinksUp) return
-    this.log.push(`${homeName}: (${name} is lost)`)
-    this.#stop(link)
-    link.homeThinksUp = false
-    this.home.step({ kind: 'child-lost', child: link.child.id })
-  }
-
-  #stop(link: Link<M>): void {
-    if (link.childThinksUp) link.child.isStopped = true
-    this.#lapse(link.child)
-  }
-
-  /** Sections that need a lease cannot be used from here on. */
-  #lapse(site: ProtocolSite<M>): void {
-    for (const section of site.sections) {
-      if (section.state === 'open' && site.manager.needsLease(section.mode, section.request.terms))
-        section.closeOrder ??= this.nextOrder()
-    }
-  }
-
-  /** The child's lease ends, though the session does not: its rights rest. */
-  pauseLease(name: string): void {
-    this.site(name).isStopped = true
-  }
-
-  /** The lease holds again, where the session lives. */
-  renewLease(name: string): void {
-    const link = this.#link(name)
-    if (!link.isCarrying) return
-    link.child.isStopped = false
-    link.child.wake()
-  }
-
-  /** A new session, which begins when both sides know that the old one is lost. Answers whether there is one now. */
-  connect(name: string): boolean {
-    const link = this.#link(name)
-    if (link.isCarrying) return true
-    if (link.childThinksUp || link.homeThinksUp) return false
-    if (this.log.length > 0) this.log.push(`${name}: (connected to ${homeName})`)
-    link.isCarrying = true
-    link.childThinksUp = true
-    link.homeThinksUp = true
-    link.child.isStopped = false
-    link.child.step({ kind: 'parent-ready' })
-    // Those that were not broken are used again.
-    for (const section of link.child.sections) if (section.state === 'open') section.closeOrder = undefined
-    link.child.wake()
-    return true
+    this.#sessions.homeNotices(name)
   }
 
   /** The whole course of a loss: both sides learn of it, the child first. */
@@ -608,35 +310,39 @@ export class ProtocolWorld<M> {
     this.homeNotices(name)
   }
 
+  /** A new session, which begins when both sides know that the old one is lost. Answers whether there is one now. */
+  connect(name: string): boolean {
+    return this.#sessions.connect(name)
+  }
+
+  /** The child's lease ends, though the session does not: its rights rest. */
+  pauseLease(name: string): void {
+    this.#sessions.pauseLease(name)
+  }
+
+  /** The lease holds again, where the session lives. */
+  renewLease(name: string): void {
+    this.#sessions.renewLease(name)
+  }
+
   /** A child dies, and starts again with nothing. Until the home has noticed, it cannot connect. */
   crash(name: string): void {
-    const link = this.#link(name)
-    this.log.push(`(${name} dies)`)
-    this.#drop(link)
-    link.childThinksUp = false
-    link.child.crash('none')
+    this.#sessions.crash(name)
   }
 
   /** The home dies and starts again on its storage. The first `kept` of the waiting commits had reached it. */
   crashHome(kept = 0): void {
-    this.log.push(`(${homeName} dies)`)
-    for (let count = 0; count < kept; count++) this.storage.endFirst()
-    this.storage.loseQueue()
-    for (const link of this.#links) {
-      this.#drop(link)
-      link.homeThinksUp = false
-    }
-    this.isInGrace = true
-    this.home.crash('until-ended')
+    this.#sessions.crashHome(kept)
+  }
+
+  /** Between `crashHome` and `endGrace`. */
+  get isInGrace(): boolean {
+    return this.#sessions.isInGrace
   }
 
   /** A lease has passed since the home started: who has not come back must have stopped. */
   endGrace(): void {
-    if (!this.isInGrace) return
-    this.log.push(`${homeName}: (rights of before have ended)`)
-    for (const link of this.#links) if (!link.isCarrying) this.#stop(link)
-    this.isInGrace = false
-    this.home.step({ kind: 'grace-ended' })
+    this.#sessions.endGrace()
   }
 
   // ---- quiesce ----------------------------------------------------------------------------------------------------
@@ -666,27 +372,4 @@ export class ProtocolWorld<M> {
   isQuiet(): boolean {
     return this.sites.every(({ manager }) => manager.isQuiet())
   }
-
-  // ---- the log ----------------------------------------------------------------------------------------------------
-
-  /** Prose, for a transcript. */
-  say(text: string): void {
-    if (this.log.length > 0) this.log.push('')
-    for (const line of text.trim().split('\n')) this.log.push(`# ${line.trim()}`.trimEnd())
-  }
-
-  #logEffect(site: ProtocolSite<M>, effect: CmEffect<M>): void {
-    const words = wordsOfEffect(effect)
-    if (words !== undefined) this.log.push(`${site.name}: ${words}`)
-  }
-}
-
-/** The conversation so far, as a golden file under `test/transcripts` has it. */
-export function transcriptOf(world: { readonly log: readonly string[] }): string {
-  return `${world.log.join('\n')}\n`
-}
-
-function kindOf(message: unknown): string {
-  const isTagged = typeof message === 'object' && message !== null && 'kind' in message
-  return isTagged && typeof message.kind === 'string' ? message.kind : 'message'
 }

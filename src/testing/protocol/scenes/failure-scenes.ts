@@ -1,7 +1,7 @@
 import { plainTerms } from '../../../address/lock-terms.js'
 import { writeCell } from '../cells.js'
 import { demand } from '../contract-violation.js'
-import { homeName } from '../protocol-world.js'
+import { homeName } from '../world-sites.js'
 import { scene } from './stage.js'
 import type { Scene, Stage } from './stage.js'
 

@@ -5,7 +5,7 @@ import { makePatch } from '../../../wire/patch.js'
 import { cellOffset } from '../cells.js'
 import { demand } from '../contract-violation.js'
 import type { Parcel } from '../parcel-table.js'
-import { homeName } from '../protocol-world.js'
+import { homeName } from '../world-sites.js'
 import { Stage, scene } from './stage.js'
 import type { Scene } from './stage.js'
 

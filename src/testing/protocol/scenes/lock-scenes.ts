@@ -1,7 +1,7 @@
 import { writeCell } from '../cells.js'
 import { demand } from '../contract-violation.js'
 import { bytesConflict, largerStands } from '../protocol-claims.js'
-import { homeName } from '../protocol-world.js'
+import { homeName } from '../world-sites.js'
 import { Stage, scene } from './stage.js'
 import type { Scene } from './stage.js'
 

@@ -1,6 +1,6 @@
 import { readCell, writeCell } from '../cells.js'
 import { demand } from '../contract-violation.js'
-import { homeName } from '../protocol-world.js'
+import { homeName } from '../world-sites.js'
 import { scene } from './stage.js'
 import type { Scene } from './stage.js'
 

@@ -9,7 +9,7 @@ import { attributesOf } from '../protocol-claims.js'
 import type { ProtocolClaims } from '../protocol-claims.js'
 import type { ProtocolSection } from '../protocol-section.js'
 import { ProtocolWorld } from '../protocol-world.js'
-import type { WorldOptions } from '../protocol-world.js'
+import type { WorldOptions } from '../world-options.js'
 
 /** A short story that every protocol with such claims has to bring to a good end. */
 export interface Scene {
