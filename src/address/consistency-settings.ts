@@ -1,4 +1,4 @@
-import { checkObject, checkOneOf } from '../stdx/checks.js'
+import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { objectionTo } from './consistency-rules.js'
@@ -94,14 +94,6 @@ function checkPreset(name: ConsistencyPreset): ConsistencyPreset {
 }
 
 /** A name that is mistyped must not pass for a wish that is fulfilled. */
-function checkNames(settings: object, allowed: readonly string[], what: string): void {
-  for (const name of Object.keys(settings)) {
-    if (!allowed.includes(name)) {
-      throw invalid(`${what} has no setting ${shown(name)}: there is ${allowed.join(', ')}`)
-    }
-  }
-}
-
 function invalid(message: string): KhazanaError {
   return new KhazanaError('invalid-argument', message)
 }

@@ -39,7 +39,8 @@ export async function writeAll(
   source: AsyncIterable<Uint8Array>,
   options: TransferOptions,
 ): Promise<number> {
-  const repeatedAfter = options.writers === 'nobody else' ? undoneOrDone : undone
+  const { writers, progress, ...wait } = options
+  const repeatedAfter = writers === 'nobody else' ? undoneOrDone : undone
   const pipeline = new Pipeline(chunksInFlightMax)
   let at = offset
   let done = 0
@@ -50,9 +51,9 @@ export async function writeAll(
       if (start + bytes.length > region.size) throw beyond(region, start - offset)
       at += bytes.length
       await pipeline.add(async () => {
-        await repeatedly(() => writeChunk(region, start, bytes, options), repeatedAfter)
+        await repeatedly(() => writeChunk(region, start, bytes, wait), repeatedAfter)
         done += bytes.length
-        options.progress?.(done)
+        progress?.(done)
       })
     }
     await pipeline.end()
@@ -83,6 +84,7 @@ export async function* readAll(
   range: ByteRange,
   options: TransferOptions,
 ): AsyncGenerator<Uint8Array> {
+  const { writers: _nobody, progress, ...wait } = options
   const end = range.offset + range.length
   const ahead: Promise<Uint8Array>[] = []
   let next = range.offset
@@ -91,14 +93,14 @@ export async function* readAll(
     for (;;) {
       while (ahead.length < chunksInFlightMax && next < end) {
         const length = Math.min(chunkBytesMax - (next % chunkBytesMax), end - next)
-        ahead.push(startReading(region, { offset: next, length }, options))
+        ahead.push(startReading(region, { offset: next, length }, wait))
         next += length
       }
       const bytes = await ahead.shift()
       if (bytes === undefined) return
       yield bytes
       done += bytes.length
-      options.progress?.(done)
+      progress?.(done)
     }
   } finally {
     await Promise.allSettled(ahead)

@@ -3,6 +3,7 @@ import type { Address } from '../address/address.js'
 import { checkAttributes } from '../address/attributes.js'
 import type { AttributeSettings } from '../address/attributes.js'
 import { regionSize } from '../address/region-size.js'
+import { checkNames, checkObject } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
@@ -17,6 +18,18 @@ export interface ReserveOptions extends WaitOptions, AttributeSettings {
 }
 
 const pageSizeDefault = 4096
+
+const reserveOptionNames: readonly string[] = [
+  'pageSize',
+  'protocol',
+  'consistency',
+  'conflicts',
+  'merge',
+  'minReplicas',
+  'labels',
+  'timeoutMs',
+  'signal',
+]
 
 function checkAddress(address: unknown): void {
   if (typeof address === 'bigint') return
@@ -45,6 +58,8 @@ export class Khazana {
    * Throws `invalid-argument`, `unsupported`, `no-space`, and `outcome-unknown` where the connection was lost meanwhile.
    */
   async reserve(size: number, options: ReserveOptions = {}): Promise<Region> {
+    checkObject(options, 'options')
+    checkNames(options, reserveOptionNames, 'reserve')
     const { pageSize = pageSizeDefault, consistency, protocol, conflicts, merge, ...others } = options
     const { minReplicas, labels, ...wait } = others
     // The home checks too; but what makes no sense cannot even be sent there.

@@ -9,8 +9,9 @@ import type { LockDemands } from '../address/lock-demands.js'
 import type { LockTerms } from '../address/lock-terms.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
-import { checkObject, checkOneOf } from '../stdx/checks.js'
+import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
 import { expectResult } from '../node/calls/result.js'
+import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
@@ -73,12 +74,18 @@ export class Region {
   async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    await this.#access.call({ op: 'free', address: this.address, ...bounds(range) }, options)
+    await this.#access.call(
+      { op: 'free', address: this.address, ...bounds(range), waitMs: waitAtHomeMs(options) },
+      options,
+    )
   }
 
   /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
   async unreserve(options: WaitOptions = {}): Promise<void> {
-    await this.#access.call({ op: 'unreserve', address: this.address }, options)
+    await this.#access.call(
+      { op: 'unreserve', address: this.address, waitMs: waitAtHomeMs(options) },
+      options,
+    )
   }
 
   /**
@@ -99,6 +106,7 @@ export class Region {
   ): Promise<LockContext> {
     checkLock(mode, range)
     checkObject(options, 'options')
+    checkNames(options, lockOptionNames, 'a lock')
     const terms = termsOf(range, options, this.attributes.consistency)
     return this.#access.replica(this.#descriptor).lock(mode, range, terms, options)
   }
@@ -136,6 +144,7 @@ export class Region {
    */
   async setAttributes(update: AttributeSettings, options: WaitOptions = {}): Promise<RegionAttributes> {
     checkObject(update, 'the update')
+    checkNames(update, attributeNames, 'a region')
     // The home checks too; but what makes no sense cannot even be sent there.
     const after = applyChanges(this.attributes, update)
     const { conflicts, merge, minReplicas, labels = {} } = update
@@ -143,7 +152,12 @@ export class Region {
     const isChosen = update.protocol !== undefined || update.consistency !== undefined
     const { protocol, consistency } = isChosen ? after : unchosen
     const changes = { protocol, consistency, conflicts, merge, minReplicas, labels }
-    const call = { op: 'set-attributes', address: this.address, changes } as const
+    const call = {
+      op: 'set-attributes',
+      address: this.address,
+      changes,
+      waitMs: waitAtHomeMs(options),
+    } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
   }
@@ -179,6 +193,7 @@ export class Region {
 
   #termsOf(range: ByteRange, demands: LockDemands): LockTerms | undefined {
     checkObject(demands, 'demands')
+    checkNames(demands, lockOptionNames, 'a lock')
     return termsOf(range, demands, this.attributes.consistency)
   }
 
@@ -187,12 +202,33 @@ export class Region {
   }
 }
 
+const attributeNames: readonly string[] = [
+  'protocol',
+  'consistency',
+  'conflicts',
+  'merge',
+  'minReplicas',
+  'labels',
+]
+
 const unchosen = Object.freeze({ protocol: undefined, consistency: undefined })
+
+const lockOptionNames: readonly string[] = ['tag', 'staleness', 'isolation', 'failure', 'timeoutMs', 'signal']
 
 function checkLock(mode: LockMode, range: ByteRange): void {
   checkOneOf(mode, lockModes, 'the mode of a lock')
   checkObject(range, 'a range')
 }
+
+/**
+ * How long the home may wait for locks of others: less than the caller does, so that it has given up, and lets all go on, by
+ * the time that the caller hears `timeout`.
+ */
+function waitAtHomeMs(options: WaitOptions): number {
+  return timeoutOf(options) * homeShare
+}
+
+const homeShare = 0.9
 
 function bounds({ offset, length }: ByteRange): ByteRange {
   return { offset, length }

@@ -9,6 +9,7 @@ import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, NodeEntry, NodeStatus, PoolEntry, Result } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
+import { timeoutMsMax } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import type { Home } from './home/home.js'
 import type { MembershipTable } from './membership-table.js'
@@ -138,14 +139,17 @@ export class CallExecutor {
         await home.allocate(address, call)
         return { op: call.op }
       case 'free':
-        await home.free(address, call, options)
+        await home.free(address, call, waitOf(call, options))
         return { op: call.op }
       case 'unreserve':
         if (call.address !== address) throw notItsStart(descriptor)
-        await home.unreserve(address, options)
+        await home.unreserve(address, waitOf(call, options))
         return { op: call.op }
       case 'set-attributes':
-        return { op: call.op, descriptor: await home.setAttributes(address, call.changes, options) }
+        return {
+          op: call.op,
+          descriptor: await home.setAttributes(address, call.changes, waitOf(call, options)),
+        }
       case 'stat': {
         if (call.range.count > statPagesMax) {
           throw new KhazanaError('invalid-argument', `stat tells of at most ${statPagesMax} pages at a time`)
@@ -184,6 +188,11 @@ export class CallExecutor {
       }),
     )
   }
+}
+
+/** The home gives up by itself when the caller is about to. */
+function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
+  return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
 }
 
 function notTheFounder(): KhazanaError {

@@ -10,6 +10,17 @@ export function checkObject(value: unknown, what: string): void {
   if (typeof value !== 'object' || value === null) throw invalid(what, 'an object', value)
 }
 
+/** Only these names: a slip of the pen would otherwise be taken for nothing said. */
+export function checkNames(value: object, known: readonly string[], what: string): void {
+  for (const name of Object.keys(value)) {
+    if (known.includes(name)) continue
+    throw new KhazanaError(
+      'invalid-argument',
+      `${what} has no setting ${shown(name)}: there is ${known.join(', ')}`,
+    )
+  }
+}
+
 export function checkText(value: unknown, what: string): void {
   if (typeof value !== 'string') throw invalid(what, 'a text', value)
 }

@@ -158,11 +158,11 @@ const watchNews = union<words.WatchNews, 'kind'>('kind', {
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
-  unreserve: [1, { address }],
+  unreserve: [1, { address, waitMs: milliseconds }],
   allocate: [2, { address, offset: count, length: count }],
-  free: [3, { address, offset: count, length: count }],
+  free: [3, { address, offset: count, length: count, waitMs: milliseconds }],
   describe: [4, { address }],
-  'set-attributes': [5, { address, changes: attributeChanges }],
+  'set-attributes': [5, { address, changes: attributeChanges, waitMs: milliseconds }],
   stat: [6, { address, range: pageRange }],
   nodes: [7, empty],
   'node-status': [8, empty],

@@ -207,11 +207,23 @@ export type Call =
       readonly pageSize: number
       readonly attributes: RegionAttributes
     }
-  | { readonly op: 'unreserve'; readonly address: Address }
+  /** `waitMs`, here and below: how long the home may wait for locks to end before it gives up, and nothing has happened. */
+  | { readonly op: 'unreserve'; readonly address: Address; readonly waitMs: number }
   | { readonly op: 'allocate'; readonly address: Address; readonly offset: number; readonly length: number }
-  | { readonly op: 'free'; readonly address: Address; readonly offset: number; readonly length: number }
+  | {
+      readonly op: 'free'
+      readonly address: Address
+      readonly offset: number
+      readonly length: number
+      readonly waitMs: number
+    }
   | { readonly op: 'describe'; readonly address: Address }
-  | { readonly op: 'set-attributes'; readonly address: Address; readonly changes: AttributeChanges }
+  | {
+      readonly op: 'set-attributes'
+      readonly address: Address
+      readonly changes: AttributeChanges
+      readonly waitMs: number
+    }
   | { readonly op: 'stat'; readonly address: Address; readonly range: PageRange }
   | { readonly op: 'nodes' }
   | { readonly op: 'node-status' }

@@ -51,7 +51,6 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'bounded:acknowledge-before-holders': { faults: partitions, firstSeed: 11 },
   'objects:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   'eventual:lower-stamp-wins': { firstSeed: 3 },
-  'eventual:drop-a-dirty-page': { faults: powerCuts },
   'eventual:no-sync-after-loss': { faults: powerCuts },
 }
 

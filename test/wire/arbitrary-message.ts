@@ -160,11 +160,11 @@ const pool = plain({ start: address, size: address.map((value) => value + 0n), n
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
-  tagged('op', 'unreserve', { address }),
+  tagged('op', 'unreserve', { address, waitMs: milliseconds }),
   tagged('op', 'allocate', { address, offset: count, length: count }),
-  tagged('op', 'free', { address, offset: count, length: count }),
+  tagged('op', 'free', { address, offset: count, length: count, waitMs: milliseconds }),
   tagged('op', 'describe', { address }),
-  tagged('op', 'set-attributes', { address, changes }),
+  tagged('op', 'set-attributes', { address, changes, waitMs: milliseconds }),
   tagged('op', 'stat', { address, range }),
   tagged('op', 'nodes', {}),
   tagged('op', 'node-status', {}),
