@@ -15,6 +15,7 @@ interface Line {
 class Watcher {
   readonly #child
   readonly #lines: AsyncIterator<string, undefined>
+  readonly #closed: Promise<[number | null]>
   #stderr = ''
 
   constructor(args: readonly string[], at: string) {
@@ -22,6 +23,8 @@ class Watcher {
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#child.stderr.on('data', (bytes: Buffer) => (this.#stderr += bytes.toString()))
+    // From the start: it may be over before anybody asks.
+    this.#closed = once(this.#child, 'close') as Promise<[number | null]>
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
@@ -41,7 +44,7 @@ class Watcher {
   }
 
   async ended(): Promise<readonly [status: number | null, stderr: string]> {
-    const [status] = (await once(this.#child, 'close')) as [number | null]
+    const [status] = await this.#closed
     return [status, this.#stderr]
   }
 }
