@@ -1,38 +1,47 @@
 import type { Address } from '../address/address.js'
-
-/** A free part of the address space. */
-export interface AddressRange {
-  readonly start: bigint
-  readonly size: bigint
-}
+import type { AddressRange } from './ordered-ranges.js'
 
 /**
- * Address space that this node may reserve regions from without asking anybody (paper 3.1). Ranges are kept sorted;
- * neighbours are joined when they are given back.
+ * The free parts of the address space that a node may reserve from (paper 3.1). Ranges are kept sorted; neighbours are
+ * joined when they are given back.
  */
 export class AddressPool {
-  #free: AddressRange[] = []
+  readonly #free: AddressRange[] = []
   /** Where the last region was taken: the search goes on behind it. */
   #cursor = 0n
+  #freeBytes = 0n
 
   /** Bytes. */
   get freeBytes(): bigint {
-    return this.#free.reduce((sum, range) => sum + range.size, 0n)
+    return this.#freeBytes
   }
 
-  /** Adds free space. It must not overlap what is free already. */
+  get largestFreeBytes(): bigint {
+    return this.#free.reduce((largest, { size }) => (size > largest ? size : largest), 0n)
+  }
+
+  has(address: bigint): boolean {
+    const range = this.#free[this.#after(address) - 1]
+    return range !== undefined && address < endOf(range)
+  }
+
+  /** Adds free space. What is free already stays so, once. */
   give(start: bigint, size: bigint): void {
-    const at = this.#free.findIndex((range) => range.start > start)
-    const before = at < 0 ? this.#free : this.#free.slice(0, at)
-    const after = at < 0 ? [] : this.#free.slice(at)
-    const joined: AddressRange[] = []
-    for (const range of [...before, { start, size }, ...after]) {
-      const last = joined.at(-1)
-      if (last !== undefined && last.start + last.size === range.start) {
-        joined[joined.length - 1] = { start: last.start, size: last.size + range.size }
-      } else joined.push(range)
+    if (size === 0n) return
+    let from = start
+    let to = start + size
+    let first = this.#after(start)
+    const before = this.#free[first - 1]
+    if (before !== undefined && endOf(before) >= start) first -= 1
+    let last = first
+    for (let range = this.#free[last]; range !== undefined && range.start <= to; range = this.#free[last]) {
+      if (range.start < from) from = range.start
+      if (endOf(range) > to) to = endOf(range)
+      this.#freeBytes -= range.size
+      last += 1
     }
-    this.#free = joined
+    this.#free.splice(first, last - first, { start: from, size: to - from })
+    this.#freeBytes += to - from
   }
 
   /**
@@ -43,36 +52,52 @@ export class AddressPool {
     const start = this.#find(size, alignment, this.#cursor) ?? this.#find(size, alignment, 0n)
     if (start === undefined) return undefined
     this.#cursor = start + size
-    this.#cut(start, size)
+    this.remove(start, size)
     return start as Address
   }
 
   #find(size: bigint, alignment: bigint, from: bigint): bigint | undefined {
-    for (const range of this.#free) {
+    for (let at = Math.max(0, this.#after(from) - 1); at < this.#free.length; at++) {
+      const range = this.#free[at]
+      if (range === undefined) break
       const first = range.start > from ? range.start : from
       const start = ((first + alignment - 1n) / alignment) * alignment
-      if (start + size <= range.start + range.size) return start
+      if (start + size <= endOf(range)) return start
     }
     return undefined
   }
 
   /** Takes exactly this range out, where it is free; what of it is not is left alone. */
   remove(start: bigint, size: bigint): void {
-    this.#cut(start, size)
+    const end = start + size
+    let first = this.#after(start)
+    const before = this.#free[first - 1]
+    if (before !== undefined && endOf(before) > start) first -= 1
+    let last = first
+    const left: AddressRange[] = []
+    for (let range = this.#free[last]; range !== undefined && range.start < end; range = this.#free[last]) {
+      if (range.start < start) left.push({ start: range.start, size: start - range.start })
+      if (endOf(range) > end) left.push({ start: end, size: endOf(range) - end })
+      this.#freeBytes -= range.size
+      last += 1
+    }
+    for (const { size: bytes } of left) this.#freeBytes += bytes
+    this.#free.splice(first, last - first, ...left)
   }
 
-  #cut(start: bigint, size: bigint): void {
-    const end = start + size
-    const left: AddressRange[] = []
-    for (const range of this.#free) {
-      const rangeEnd = range.start + range.size
-      if (rangeEnd <= start || range.start >= end) {
-        left.push(range)
-        continue
-      }
-      if (range.start < start) left.push({ start: range.start, size: start - range.start })
-      if (rangeEnd > end) left.push({ start: end, size: rangeEnd - end })
+  /** How many begin at or before the address. */
+  #after(address: bigint): number {
+    let low = 0
+    let high = this.#free.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#free[middle]?.start ?? 0n) <= address) low = middle + 1
+      else high = middle
     }
-    this.#free = left
+    return low
   }
+}
+
+function endOf({ start, size }: AddressRange): bigint {
+  return start + size
 }

@@ -1,19 +1,17 @@
 import { formatAddress } from '../address/address.js'
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { founder } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
-import type { PoolTable } from '../location/pool-table.js'
-import type { RegionDirectory } from '../location/region-directory.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
-import type { Call, NodeEntry, NodeStatus, PoolEntry, Result } from '../wire/message.js'
+import type { Call, Found, NodeEntry, NodeStatus, Result } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
 import { timeoutMsMax } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
+import type { ManagerDuties } from './cluster/manager-duties.js'
+import type { Membership } from './cluster/membership.js'
 import type { Home } from './home/home.js'
-import type { MembershipTable } from './membership-table.js'
-import type { NodeRecord } from './node-record.js'
+import type { FoundRegion, Location } from './location/location.js'
 import type { Peers } from './peers.js'
 import { unreserved } from './unreserved.js'
 
@@ -26,33 +24,34 @@ export interface CallExecutorOptions {
   readonly self: NodeId
   readonly home: Home
   readonly peers: Peers
-  readonly directory: RegionDirectory
-  readonly pools: PoolTable
-  readonly members: MembershipTable
-  readonly record: NodeRecord
+  readonly location: Location
+  readonly members: Membership
+  readonly duties: ManagerDuties
   readonly status: () => NodeStatus
 }
 
 /** Who asked: a client's request goes wherever it must, a node's is for this node alone. */
 export type Caller = { readonly kind: 'client' } | { readonly kind: 'node'; readonly node: NodeId }
 
+/** What is done at the home of a region. */
+type HomeCall = Extract<Call, { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' }>
+
+const foundHere: Found = { by: 'home', asked: 0 }
+
 /** Carries requests out: here, or at the node that must. */
 export class CallExecutor {
   readonly #options: CallExecutorOptions
-  /** The founder gives address space out one range after the other. */
-  #granting: Promise<unknown> = Promise.resolve()
-
   constructor(options: CallExecutorOptions) {
     this.#options = options
   }
 
   async execute(call: Call, caller: Caller, options: WaitOptions): Promise<Result> {
-    const { home, status } = this.#options
+    const { home, status, location, duties } = this.#options
     switch (call.op) {
       case 'reserve':
         return { op: call.op, descriptor: await home.reserve(call.size, call.pageSize, call.attributes) }
       case 'describe':
-        return { op: call.op, descriptor: await this.#describe(call.address, caller, options) }
+        return { op: call.op, ...(await this.#describe(call.address, caller, options)) }
       case 'allocate':
       case 'free':
       case 'unreserve':
@@ -63,11 +62,17 @@ export class CallExecutor {
         return { op: call.op, nodes: await this.#nodes() }
       case 'node-status':
         return { op: call.op, status: status() }
+      case 'whereis':
+        return { op: call.op, whereabouts: location.whereabouts(call.address) }
       case 'grant-pool':
-        if (caller.kind !== 'node') throw new KhazanaError('unsupported', 'only nodes get address space')
-        return { op: call.op, pool: await this.grantPool(caller.node, call.size) }
-      case 'locate':
-        return { op: call.op, pool: this.#locateHere(call.address) }
+      case 'grant-ids':
+      case 'admit':
+      case 'hint':
+      case 'report':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        return duties.serve(call, caller.node)
+      case 'return-space':
+        throw new KhazanaError('unsupported', 'not yet')
       case 'watch':
       case 'unwatch':
         throw new KhazanaError('unsupported', 'a watch belongs to a session, and is not a call by itself')
@@ -76,63 +81,46 @@ export class CallExecutor {
     }
   }
 
-  /** Founder: address space for a node, which counts as given once it is durable here. */
-  grantPool(node: NodeId, size: number): Promise<PoolEntry> {
-    const granted = this.#granting.then(async () => {
-      if (!this.#options.members.isFounder) throw notTheFounder()
-      const entry = this.#options.pools.next(node, BigInt(size))
-      await this.#options.record.writeGrant(entry)
-      this.#options.pools.add(entry)
-      return entry
-    })
-    // Whoever asked is told; the next one is served all the same.
-    this.#granting = granted.catch(() => undefined)
-    return granted
+  /** A node's question is for what is homed here. */
+  async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<FoundRegion> {
+    const { home, location } = this.#options
+    if (caller.kind === 'client') return location.find(address, options)
+    const descriptor = home.find(address)
+    if (descriptor === undefined) throw unreserved()
+    return { descriptor, found: foundHere }
   }
 
-  async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<RegionDescriptor> {
-    const { home, directory, self, peers } = this.#options
-    const known = home.find(address) ?? (caller.kind === 'client' ? directory.find(address) : undefined)
-    if (known !== undefined) return known
-    if (caller.kind === 'node') throw unreserved()
-    const node = await this.#locate(address, options)
-    if (node === self) throw unreserved()
-    const answer = await peers.call(node, { op: 'describe', address }, options)
-    const { descriptor } = expectResult('describe', answer)
-    directory.add(descriptor)
-    return descriptor
+  /** Where the region is not where it was thought to be, it is looked for, and the call goes where it is. */
+  async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
+    const { location } = this.#options
+    const region = await this.#describe(call.address, caller, options)
+    try {
+      return await this.#atHomeOf(region, call, options)
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      if (error.code !== 'no-such-region' || caller.kind === 'node') throw error
+      location.forget(region.descriptor.address)
+      if (region.found.by !== 'directory') throw error
+      return this.#atHomeOf(await location.find(call.address, options), call, options)
+    }
   }
 
-  /** The node whose pool holds the address, which is the home of all regions in it. */
-  async #locate(address: Address, options: WaitOptions): Promise<NodeId> {
-    const { pools, peers, members } = this.#options
-    const known = pools.find(address)
-    if (known !== undefined) return known.node
-    if (members.isFounder) throw unreserved()
-    const { pool } = expectResult('locate', await peers.call(founder, { op: 'locate', address }, options))
-    pools.add(pool)
-    return pool.node
+  async #atHomeOf({ descriptor, found }: FoundRegion, call: HomeCall, options: WaitOptions): Promise<Result> {
+    const { self, location, peers } = this.#options
+    if (descriptor.home === self) return this.#here(descriptor, found, call, options)
+    const result = await peers.call(descriptor.home, call, options)
+    if (result.op === 'set-attributes') location.learned(result.descriptor)
+    if (result.op === 'unreserve') location.forget(descriptor.address)
+    return result.op === 'stat' ? { ...result, found } : result
   }
 
-  #locateHere(address: Address): PoolEntry {
-    const found = this.#options.pools.find(address)
-    if (found === undefined) throw unreserved()
-    return found
-  }
-
-  async #atHome(
-    call: Extract<Call, { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' }>,
-    caller: Caller,
+  async #here(
+    descriptor: RegionDescriptor,
+    found: Found,
+    call: HomeCall,
     options: WaitOptions,
   ): Promise<Result> {
-    const { home, directory, self } = this.#options
-    const descriptor = await this.#describe(call.address, caller, options)
-    if (descriptor.home !== self) {
-      const result = await this.#forward(descriptor, call, options)
-      if (result.op === 'set-attributes') directory.add(result.descriptor)
-      if (result.op === 'unreserve') directory.forget(descriptor.address)
-      return result
-    }
+    const { home } = this.#options
     const { address } = descriptor
     switch (call.op) {
       case 'allocate':
@@ -154,21 +142,10 @@ export class CallExecutor {
         if (call.range.count > statPagesMax) {
           throw new KhazanaError('invalid-argument', `stat tells of at most ${statPagesMax} pages at a time`)
         }
-        return { op: call.op, stat: home.stat(address, call.range) }
+        return { op: call.op, stat: home.stat(address, call.range), found }
       }
       default:
         return unreachable(call)
-    }
-  }
-
-  /** A home that knows nothing of the region makes the descriptor stale: it is forgotten. */
-  async #forward(descriptor: RegionDescriptor, call: Call, options: WaitOptions): Promise<Result> {
-    try {
-      return await this.#options.peers.call(descriptor.home, call, options)
-    } catch (reason) {
-      const error = KhazanaError.from(reason)
-      if (error.code === 'no-such-region') this.#options.directory.forget(descriptor.address)
-      throw error
     }
   }
 
@@ -193,10 +170,6 @@ export class CallExecutor {
 /** The home gives up by itself when the caller is about to. */
 function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
   return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
-}
-
-function notTheFounder(): KhazanaError {
-  return new KhazanaError('unsupported', 'only the founding node gives address space out')
 }
 
 function notItsStart({ address }: RegionDescriptor): KhazanaError {

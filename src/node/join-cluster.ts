@@ -1,4 +1,5 @@
-import { founder, isNode, noCluster } from '../address/identity.js'
+import { isNode, noCluster } from '../address/identity.js'
+import type { NodeId } from '../address/identity.js'
 import type { Endpoint } from '../io/network.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Member } from '../wire/message.js'
@@ -13,13 +14,13 @@ import { Traffic } from './session/traffic.js'
 
 export interface Joined {
   readonly identity: NodeIdentity
-  /** Where the founder is. */
-  readonly founder: Member
+  /** The node that let it in: from there it learns of the others. */
+  readonly contact: Member
 }
 
 /**
- * Asks the founding node of a cluster for an id. The session in which this happens is only for that: the node comes
- * back with its id. Throws `unreachable`, and what the founder refuses with.
+ * Asks a node of a cluster for an id. The session in which this happens is only for that: the node comes
+ * back with its id. Throws `unreachable`, and what the node refuses with.
  */
 export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
   const { world } = options
@@ -72,6 +73,12 @@ function joinedBy(session: Session, name: string | undefined): Joined {
   if (!isNode(assigned)) throw new KhazanaError('protocol-error', `node ${peer.site} gave no node id`)
   return {
     identity: { cluster: peer.cluster, node: assigned, name: name ?? `node-${assigned}` },
-    founder: { node: founder, name: peer.name, listen: peer.listen },
+    contact: {
+      node: peer.site as NodeId,
+      name: peer.name,
+      listen: peer.listen,
+      revision: peer.incarnation,
+      state: 'in',
+    },
   }
 }

@@ -2,7 +2,7 @@ import { clusterId, nodeId } from '../address/identity.js'
 import type { ClusterId, NodeId } from '../address/identity.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Store } from '../store/store.js'
-import type { Member, PoolEntry } from '../wire/message.js'
+import type { Member, NodeIdRange, PoolEntry } from '../wire/message.js'
 import { parseAddress } from '../address/address.js'
 import { formatAddress } from '../address/address.js'
 
@@ -17,7 +17,10 @@ const identityKey = 'node/identity'
 const incarnationKey = 'node/incarnation'
 const listenKey = 'node/listen'
 const lesseesKey = 'node/lessees'
+/** Earlier forms have all members in one record. */
 const membersKey = 'cluster/members'
+const memberPrefix = 'cluster/member/'
+const idsKey = 'cluster/ids'
 const grantPrefix = 'cluster/pool/'
 const recordFormat = 1
 
@@ -71,16 +74,26 @@ export class NodeRecord {
     return this.#write(lesseesKey, hasLessees)
   }
 
-  get members(): { readonly revision: number; readonly members: readonly Member[] } {
-    const value = this.#read(membersKey) as { revision: number; members: Member[] } | undefined
-    return value ?? { revision: 0, members: [] }
+  get members(): Member[] {
+    const members = this.#store.list(memberPrefix).map(([, value]) => parse(value) as Member)
+    if (members.length > 0) return members
+    const earlier = this.#read(membersKey) as { members: Member[] } | undefined
+    return (earlier?.members ?? []).map((member) => ({ ...member, revision: 0, state: 'in' }))
   }
 
-  writeMembers(revision: number, members: readonly Member[]): Promise<void> {
-    return this.#write(membersKey, { revision, members })
+  /** Numbers that this node may give to others; undefined where that was never said. */
+  get ids(): NodeIdRange[] | undefined {
+    return this.#read(idsKey) as NodeIdRange[] | undefined
   }
 
-  /** Founder: all address space that was given out. */
+  /** What has changed of the members, and with it the numbers that are left. */
+  writeMembers(members: readonly Member[], ids?: readonly NodeIdRange[]): Promise<void> {
+    const puts = members.map((member) => ({ key: `${memberPrefix}${member.node}`, value: encode(member) }))
+    if (ids !== undefined) puts.push({ key: idsKey, value: encode(ids) })
+    return this.#store.commit({ puts })
+  }
+
+  /** All address space that this node has granted as cluster manager. */
   get grants(): PoolEntry[] {
     return this.#store.list(grantPrefix).map(([key, value]) => {
       const { size, node } = parse(value) as { size: string; node: number }
@@ -98,8 +111,12 @@ export class NodeRecord {
   }
 
   #write(key: string, value: unknown): Promise<void> {
-    return this.#store.commit({ puts: [{ key, value: new TextEncoder().encode(JSON.stringify(value)) }] })
+    return this.#store.commit({ puts: [{ key, value: encode(value) }] })
   }
+}
+
+function encode(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
 }
 
 function parse(value: Uint8Array): unknown {

@@ -35,7 +35,7 @@ export function checkJoin({ join, directory }: NodeOptions, identity: NodeIdenti
 export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
   if (options.join !== undefined) {
     const joined = await joinCluster(options, options.join)
-    await record.writeMembers(0, [joined.founder])
+    await record.writeMembers([joined.contact])
     await record.writeIdentity(joined.identity)
     return joined.identity
   }
@@ -43,7 +43,7 @@ export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Pro
   const node = founder
   const identity = { cluster: clusterId(digits.join('')), node, name: options.name ?? `node-${node}` }
   // A member before anybody can come to join: the ids of others count on from its own.
-  await record.writeMembers(1, [{ node, name: identity.name, listen: '' }])
+  await record.writeMembers([{ node, name: identity.name, listen: '', revision: 0, state: 'in' }])
   await record.writeIdentity(identity)
   return identity
 }

@@ -1,32 +1,27 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { clientSite, clientSiteMin, founder, isNode } from '../address/identity.js'
-import type { SiteId } from '../address/identity.js'
+import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { DirectoryLock } from '../io/storage.js'
-import { PoolTable } from '../location/pool-table.js'
+import { PoolGrants } from '../location/pool-grants.js'
+import { PoolHints } from '../location/pool-hints.js'
 import { RegionDirectory } from '../location/region-directory.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
-import type {
-  Call,
-  Hello,
-  Members,
-  NodeStatus,
-  PoolEntry,
-  Result,
-  SequencedMessage,
-} from '../wire/message.js'
+import type { Call, Hello, NodeStatus, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
-import { expectResult } from './calls/result.js'
+import { ManagerDuties } from './cluster/manager-duties.js'
+import { ManagerLink } from './cluster/manager-link.js'
+import { Membership } from './cluster/membership.js'
 import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
-import { MembershipTable } from './membership-table.js'
+import { Location } from './location/location.js'
 import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault } from './node-options.js'
@@ -36,6 +31,7 @@ import type { NodeIdentity } from './node-record.js'
 import { checkJoin, checkOptions, foundOrJoin } from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
+import { OwnPools } from './pools/own-pools.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Acceptor } from './session/acceptor.js'
@@ -50,6 +46,8 @@ import type { Watch, WatchOptions } from './watch/watch.js'
 
 /** Descriptors of regions homed elsewhere that a node remembers. */
 const directoryEntriesMax = 100_000
+/** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
+const managerPatienceLeases = 2
 
 /**
  * A node: a peer that keeps regions, caches those of others, and serves clients (paper 2). It composes the layers; what
@@ -61,7 +59,8 @@ export class Node implements SiteAccess {
   readonly incarnation: number
   readonly replicas: ReplicaSet
   readonly home: Home
-  readonly members: MembershipTable
+  readonly members: Membership
+  readonly location: Location
   readonly watches: NodeWatches
   readonly #options: NodeOptions
   readonly #plugins: Plugins
@@ -69,6 +68,9 @@ export class Node implements SiteAccess {
   readonly #memory: LocalMemory
   readonly #peers: Peers
   readonly #directory = new RegionDirectory(directoryEntriesMax)
+  readonly #pools: OwnPools
+  readonly #duties: ManagerDuties
+  readonly #manager: ManagerLink
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -162,11 +164,18 @@ export class Node implements SiteAccess {
         this.#directory.forget(region)
       },
     })
+    this.#pools = new OwnPools({
+      store,
+      grantPool: (size) => this.#manager.grantPool(size),
+      changed: () => {
+        this.#manager.report()
+      },
+    })
     this.home = new Home({
       node: identity.node,
       store,
       replicas: this.replicas,
-      grantPool: (size) => this.#grantPool(size),
+      pools: this.#pools,
       inGrace: () => this.#grace.isOn,
       plugins,
       storageFailed: (error) => {
@@ -174,23 +183,64 @@ export class Node implements SiteAccess {
         options.storageFailed?.(error)
       },
     })
-    this.members = new MembershipTable({
+    const leaseMs = options.leaseMs ?? leaseMsDefault
+    this.members = new Membership({
       self: identity.node,
+      clock: world.clock,
+      logger: world.logger,
       record,
-      changed: (members) => {
-        this.#onMembersChanged(members)
+      patienceMs: leaseMs * managerPatienceLeases,
+      sessions: () => this.#peers.nodes(),
+      keep: () => undefined,
+      askForId: (manager, name, listen) => this.#manager.askForId(manager, name, listen),
+      changed: () => {
+        this.#dialPeers()
+      },
+      managerChanged: (manager) => {
+        this.#onManagerChanged(manager)
       },
     })
-    const pools = new PoolTable()
-    for (const entry of record.grants) pools.add(entry)
+    const grants = new PoolGrants(identity.node)
+    for (const entry of record.grants) grants.add(entry)
+    const hints = new PoolHints()
+    this.#duties = new ManagerDuties({
+      record,
+      members: this.members,
+      grants,
+      hints,
+      directory: this.#directory,
+      granted: () => undefined,
+    })
+    this.#manager = new ManagerLink({
+      self: identity.node,
+      clock: world.clock,
+      manager: () => this.members.manager,
+      duties: this.#duties,
+      call: (node, call, wait) => this.#peers.call(node, call, wait),
+      report: () => this.#pools.report(store.usableBytes - this.home.allocatedBytes),
+    })
+    this.location = new Location({
+      self: identity.node,
+      clock: world.clock,
+      home: this.home,
+      pools: this.#pools,
+      grants,
+      hints,
+      directory: this.#directory,
+      members: this.members,
+      peers: this.#peers,
+      searchMap: () => Promise.resolve([]),
+      tellManager: (descriptor) => {
+        this.#manager.hint(descriptor)
+      },
+    })
     this.#executor = new CallExecutor({
       self: identity.node,
       home: this.home,
       peers: this.#peers,
-      directory: this.#directory,
-      pools,
+      location: this.location,
       members: this.members,
-      record,
+      duties: this.#duties,
       status: () => this.status(),
     })
     this.watches = new NodeWatches({
@@ -200,8 +250,8 @@ export class Node implements SiteAccess {
       home: this.home,
       peers: this.#peers,
       locate: async (address, wait) => {
-        const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, wait)
-        return expectResult('describe', answer).descriptor.home
+        const { descriptor } = await this.location.find(address, wait)
+        return descriptor.home
       },
     })
     const context: SessionContext = {
@@ -224,7 +274,7 @@ export class Node implements SiteAccess {
     this.#acceptor = new Acceptor({
       ...context,
       identity: self,
-      leaseMs: options.leaseMs ?? leaseMsDefault,
+      leaseMs,
       admit: (hello) => this.#admit(hello),
     })
     this.#dialers = new NodeDialers({
@@ -248,10 +298,16 @@ export class Node implements SiteAccess {
     try {
       await this.#doors.open(this.#acceptor.accept.bind(this.#acceptor))
       const { node, name } = this.identity
-      if (this.members.isFounder || this.members.find(node) === undefined) {
-        await this.members.putSelf({ node, name, listen: this.#doors.listen })
-      }
-      if (node !== founder) await this.#lessees.mark()
+      const self = {
+        node,
+        name,
+        listen: this.#doors.listen,
+        revision: this.incarnation,
+        state: 'in',
+      } as const
+      await this.members.start(self)
+      // Others may come to hold rights of this node's without asking it: a crash of it leaves them behind.
+      if (this.members.members.length > 1) await this.#lessees.mark()
       this.#dialPeers()
     } catch (error) {
       await this.close()
@@ -293,6 +349,9 @@ export class Node implements SiteAccess {
       bytesSent: this.#traffic.bytesSent,
       messagesFromClients: this.#traffic.messagesFromClients,
       bytesFromClients: this.#traffic.bytesFromClients,
+      manager: this.members.manager,
+      poolBytes: this.#pools.bytes,
+      poolFreeBytes: this.#pools.freeBytes,
     }
   }
 
@@ -329,6 +388,8 @@ export class Node implements SiteAccess {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
     this.watches.close(error)
+    this.members.stop()
+    this.#manager.stop()
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()
@@ -387,13 +448,15 @@ export class Node implements SiteAccess {
   #onSession(session: Session): SessionHandlers {
     this.#peers.up(session)
     this.replicas.sessionUp(session)
-    if (isNode(session.peer.site) && this.members.isFounder) session.send(this.members.message)
+    this.members.reached(session)
+    if (session.peer.site === this.members.manager) this.#onManagerReached()
     return {
       message: (message, pages) => {
         this.#onMessage(session, message, pages)
       },
       lost: (loss) => {
         this.#peers.lost(session, loss.error)
+        this.members.lost(session.peer)
         this.replicas.sessionLost(session, loss)
         this.watches.sessionLost(session)
       },
@@ -415,7 +478,7 @@ export class Node implements SiteAccess {
       case 'failure':
         return this.#peers.onAnswer(session, message)
       case 'members':
-        if (session.peer.site === founder) void this.#learnMembers(message)
+        if (isNode(session.peer.site)) this.members.receive(session, message)
         return
     }
   }
@@ -427,20 +490,26 @@ export class Node implements SiteAccess {
     return this.#executor.execute(call, caller, {})
   }
 
-  async #learnMembers(members: Members): Promise<void> {
-    try {
-      await this.members.learn(members)
-    } catch (reason) {
-      const { logger } = this.#options.world
-      logger.log('error', 'the list of members could not be saved', {
-        reason: KhazanaError.from(reason).message,
-      })
-    }
+  #onManagerChanged(manager: NodeId): void {
+    this.#options.world.logger.log('info', 'the cluster has another manager', { manager })
+    if (manager === this.identity.node || this.#peers.get(manager) !== undefined) this.#onManagerReached()
   }
 
-  #onMembersChanged(members: Members): void {
-    if (this.members.isFounder) for (const session of this.#peers.nodes()) session.send(members)
-    this.#dialPeers()
+  #onManagerReached(): void {
+    this.#manager.report()
+    if (!this.members.hasIds && !this.members.isManager) void this.#fetchSpareIds()
+  }
+
+  /** Never rejects. */
+  async #fetchSpareIds(): Promise<void> {
+    try {
+      await this.members.takeIds([await this.#manager.askForIds(this.members.manager)])
+    } catch (reason) {
+      // They are for the day on which no other node can give any: the next manager is asked again.
+      const { code, message } = KhazanaError.from(reason)
+      if (code === 'internal') throw reason
+      this.#options.world.logger.log('info', 'no numbers for new nodes were had', { code, reason: message })
+    }
   }
 
   /** Of two nodes, the one with the higher id keeps the connection. */
@@ -475,8 +544,7 @@ export class Node implements SiteAccess {
 
   /** Asks for what is not known here. */
   async #learnRegion(address: Address): Promise<RegionDescriptor> {
-    const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, {})
-    return expectResult('describe', answer).descriptor
+    return (await this.location.find(address, {})).descriptor
   }
 
   /** Throws `unsupported`. */
@@ -500,11 +568,5 @@ export class Node implements SiteAccess {
     }
     const { logger } = this.#options.world
     for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
-  }
-
-  async #grantPool(size: number): Promise<PoolEntry> {
-    if (this.members.isFounder) return this.#executor.grantPool(this.identity.node, size)
-    const answer = await this.#peers.call(founder, { op: 'grant-pool', size }, {})
-    return expectResult('grant-pool', answer).pool
   }
 }

@@ -35,6 +35,10 @@ export const inlinePatchBytesMax = 1024
 export const labelsMax = 64
 export const membersMax = 4096
 export const groupMembersMax = 64
+/** Nodes named in one hint of where a region is. */
+export const hintNodesMax = 16
+/** Pools that one node tells of. */
+export const poolsReportedMax = 1024
 /** Changes told to a watcher in one message. */
 export const changesMax = 256
 /** Sharers told of one page. */

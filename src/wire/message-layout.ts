@@ -1,6 +1,7 @@
+import type { Address } from '../address/address.js'
 import type { ConsistencyVector } from '../address/consistency-vector.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
-import { clusterId, siteIdMax, type SiteId } from '../address/identity.js'
+import { clusterId, nodeIdMax, siteIdMax, type SiteId } from '../address/identity.js'
 import type { Staleness } from '../address/lock-terms.js'
 import { pageBytesMax, pageBytesMin } from '../address/page.js'
 import { KhazanaError } from '../stdx/errors.js'
@@ -79,6 +80,33 @@ const descriptor = checked(
 
 const poolEntry = record<words.PoolEntry>({ start: address, size: extent, node: nodeId })
 
+const idRange = checked(
+  record<words.NodeIdRange>({ first: nodeId, count: integer(1, nodeIdMax) }),
+  ({ first, count: many }) => (first + many - 1 > nodeIdMax ? 'numbers of nodes end before that' : undefined),
+)
+
+const whereabouts = union<words.Whereabouts, 'kind'>('kind', {
+  home: [0, { descriptor }],
+  elsewhere: [1, { nodes: list(nodeId, limits.hintNodesMax), isSure: flag }],
+  unreserved: [2, empty],
+  unknown: [3, empty],
+})
+
+const found = record<words.Found>({
+  by: choice(['home', 'directory', 'manager', 'map', 'walk']),
+  asked: count,
+})
+
+const spaceReport = record<words.SpaceReport>({
+  pools: list(
+    record<{ readonly start: Address; readonly size: bigint }>({ start: address, size: extent }),
+    limits.poolsReportedMax,
+  ),
+  freeBytes: extent,
+  largestFreeBytes: extent,
+  diskFreeBytes: count,
+})
+
 const pageStat = record<words.PageStat>({
   page: pageIndex,
   version,
@@ -117,9 +145,23 @@ const nodeStatus = record<words.NodeStatus>({
   bytesSent: count,
   messagesFromClients: count,
   bytesFromClients: count,
+  manager: nodeId,
+  poolBytes: extent,
+  poolFreeBytes: extent,
 })
 
-const member = record<words.Member>({ node: nodeId, name, listen: endpoint })
+const member = record<words.Member>({
+  node: nodeId,
+  name,
+  listen: endpoint,
+  revision: count,
+  state: choice(['in', 'left']),
+})
+const memberStamp = record<words.MemberStamp>({
+  node: nodeId,
+  revision: count,
+  state: choice(['in', 'left']),
+})
 const nodeEntry = record<words.NodeEntry>({ member, status: optional(nodeStatus) })
 
 const attributeChanges = record<words.AttributeChanges>({
@@ -167,9 +209,14 @@ const call = union<words.Call, 'op'>('op', {
   nodes: [7, empty],
   'node-status': [8, empty],
   'grant-pool': [9, { size: count }],
-  locate: [10, { address }],
   watch: [11, { address, generation: count, offset: count, length: count, watch: count }],
   unwatch: [12, { watch: count }],
+  'grant-ids': [20, empty],
+  admit: [21, { name, listen: endpoint }],
+  whereis: [22, { address }],
+  hint: [23, { descriptor }],
+  report: [24, { report: spaceReport }],
+  'return-space': [25, { address, generation: count }],
 })
 
 const result = union<words.Result, 'op'>('op', {
@@ -177,15 +224,20 @@ const result = union<words.Result, 'op'>('op', {
   unreserve: [1, empty],
   allocate: [2, empty],
   free: [3, empty],
-  describe: [4, { descriptor }],
+  describe: [4, { descriptor, found }],
   'set-attributes': [5, { descriptor }],
-  stat: [6, { stat: regionStat }],
+  stat: [6, { stat: regionStat, found }],
   nodes: [7, { nodes: list(nodeEntry, limits.membersMax) }],
   'node-status': [8, { status: nodeStatus }],
   'grant-pool': [9, { pool: poolEntry }],
-  locate: [10, { pool: poolEntry }],
   watch: [11, empty],
   unwatch: [12, empty],
+  'grant-ids': [20, { ids: idRange }],
+  admit: [21, { node: nodeId }],
+  whereis: [22, { whereabouts }],
+  hint: [23, empty],
+  report: [24, empty],
+  'return-space': [25, empty],
 })
 
 /** Read before all else of a first message: what follows may lie differently in another version. */
@@ -267,5 +319,8 @@ export const message = union<words.Message, 'kind'>('kind', {
   ],
   'region-notice': [22, { region: address, generation: count, era: count, client: noSiteId, notice }],
   'watch-notice': [24, { watch: count, news: watchNews }],
-  members: [20, { revision: count, members: list(member, limits.membersMax) }],
+  members: [
+    20,
+    { members: list(member, limits.membersMax), known: optional(list(memberStamp, limits.membersMax)) },
+  ],
 })

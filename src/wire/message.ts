@@ -6,7 +6,7 @@ import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { CrewMessage } from './crew-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 2
+export const protocolVersion = 3
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
@@ -227,8 +227,20 @@ export type Call =
   | { readonly op: 'stat'; readonly address: Address; readonly range: PageRange }
   | { readonly op: 'nodes' }
   | { readonly op: 'node-status' }
+  /** To the cluster manager: address space for the asking node, at least `size` bytes. */
   | { readonly op: 'grant-pool'; readonly size: number }
-  | { readonly op: 'locate'; readonly address: Address }
+  /** To the cluster manager: numbers that the asking node may give to nodes it admits, should it ever be the manager. */
+  | { readonly op: 'grant-ids' }
+  /** To the cluster manager: a number for a node that asks to join. */
+  | { readonly op: 'admit'; readonly name: string; readonly listen: string }
+  /** What the asked node itself knows of who has the region that holds the address: it asks nobody else. */
+  | { readonly op: 'whereis'; readonly address: Address }
+  /** To the cluster manager: this is where the region is now. */
+  | { readonly op: 'hint'; readonly descriptor: RegionDescriptor }
+  /** To the cluster manager: what address space the asking node has. */
+  | { readonly op: 'report'; readonly report: SpaceReport }
+  /** To the node whose pool the range is part of: its region, which was homed elsewhere, is unreserved. */
+  | { readonly op: 'return-space'; readonly address: Address; readonly generation: number }
   /**
    * Asks for a `watch-notice` of each change of the range that becomes durable from now on. `watch` is a number that
    * the asker has never used before in this session.
@@ -245,12 +257,19 @@ export type Call =
   | { readonly op: 'unwatch'; readonly watch: number }
 
 export type Result =
-  | { readonly op: 'reserve' | 'describe' | 'set-attributes'; readonly descriptor: RegionDescriptor }
-  | { readonly op: 'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' }
-  | { readonly op: 'stat'; readonly stat: RegionStat }
+  | { readonly op: 'reserve' | 'set-attributes'; readonly descriptor: RegionDescriptor }
+  | { readonly op: 'describe'; readonly descriptor: RegionDescriptor; readonly found: Found }
+  | {
+      readonly op:
+        'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' | 'hint' | 'report' | 'return-space'
+    }
+  | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }
-  | { readonly op: 'grant-pool' | 'locate'; readonly pool: PoolEntry }
+  | { readonly op: 'grant-pool'; readonly pool: PoolEntry }
+  | { readonly op: 'grant-ids'; readonly ids: NodeIdRange }
+  | { readonly op: 'admit'; readonly node: NodeId }
+  | { readonly op: 'whereis'; readonly whereabouts: Whereabouts }
 
 export interface AttributeChanges {
   readonly protocol: string | undefined
@@ -267,6 +286,45 @@ export interface PoolEntry {
   readonly start: Address
   readonly size: bigint
   readonly node: NodeId
+}
+
+/** Numbers of nodes that nobody has yet. */
+export interface NodeIdRange {
+  readonly first: NodeId
+  readonly count: number
+}
+
+/** What one node knows of who has a region. */
+export type Whereabouts =
+  /** It is homed here. */
+  | { readonly kind: 'home'; readonly descriptor: RegionDescriptor }
+  /**
+   * One of these is its home, or knows more; the likeliest first. `isSure`: there is such a region, and that it is there is no
+   * guess: it was handed over, or is about to be.
+   */
+  | { readonly kind: 'elsewhere'; readonly nodes: readonly NodeId[]; readonly isSure: boolean }
+  /** The address is this node's to reserve, or to grant, and nobody has it. */
+  | { readonly kind: 'unreserved' }
+  | { readonly kind: 'unknown' }
+
+/** How a descriptor came to be known at the node that was asked for it. */
+export interface Found {
+  /** `home`: it is homed there. Else the first of the ways that led to it, in their order. */
+  readonly by: 'home' | 'directory' | 'manager' | 'map' | 'walk'
+  /** Nodes that were asked. */
+  readonly asked: number
+}
+
+/** The address space of one node, as far as others may want to know. */
+export interface SpaceReport {
+  /** Its pools, in order of their addresses; the first 1,024. */
+  readonly pools: readonly { readonly start: Address; readonly size: bigint }[]
+  /** In all its pools. Bytes. */
+  readonly freeBytes: bigint
+  /** The largest region that it could reserve from them. Bytes. */
+  readonly largestFreeBytes: bigint
+  /** What its disk has room for beside what is promised to regions. Bytes. */
+  readonly diskFreeBytes: number
 }
 
 export interface RegionStat {
@@ -312,6 +370,11 @@ export interface NodeStatus {
   readonly bytesSent: number
   readonly messagesFromClients: number
   readonly bytesFromClients: number
+  /** Whom it takes for the cluster manager. */
+  readonly manager: NodeId
+  /** Address space that it may reserve from, and what of it is free. Bytes. */
+  readonly poolBytes: bigint
+  readonly poolFreeBytes: bigint
 }
 
 /** One member, with its status where it could be asked. */
@@ -322,16 +385,27 @@ export interface NodeEntry {
 
 // ---- membership -------------------------------------------------------------------------------------------------
 
-/** The founder tells all nodes who is in the cluster. */
+/** Who is in the cluster: what the sender takes to be news to the receiver, and what it asks for. */
 export interface Members {
   readonly kind: 'members'
-  readonly revision: number
   readonly members: readonly Member[]
+  /** All that the sender knows of, in short, where it wants to hear of what is missing in it. */
+  readonly known: readonly MemberStamp[] | undefined
+}
+
+export interface MemberStamp {
+  readonly node: NodeId
+  readonly revision: number
+  readonly state: Member['state']
 }
 
 export interface Member {
   readonly node: NodeId
   readonly name: string
-  /** `host:port`. */
+  /** `host:port`; empty where it accepts no connections. */
   readonly listen: string
+  /** Raised by the node itself whenever it says something new of itself: of two entries the higher counts. */
+  readonly revision: number
+  /** Once a node has left, for good, no other entry of it counts. */
+  readonly state: 'in' | 'left'
 }

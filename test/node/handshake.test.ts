@@ -78,13 +78,15 @@ describe('who accepts connections', () => {
       node: nodeId(index + 1),
       name: 'n'.repeat(200),
       listen: '',
+      revision: 1,
+      state: 'in' as const,
     }))
     const first: readonly Uint8Array[] = [
       Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
       frame(request(1), 1),
       frame({ kind: 'renew', renewal: 1 }, 0),
       large,
-      frame({ kind: 'members', revision: 1, members: many }, 1),
+      frame({ kind: 'members', members: many, known: undefined }, 1),
       Buffer.concat([frame(hello, 0), frame(request(1), 1)]).fill(0xff, 24, 30),
     ]
     for (const bytes of first) {

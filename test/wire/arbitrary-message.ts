@@ -23,6 +23,7 @@ import {
   type RegionStat,
   type Result,
   type WatchNews,
+  type Whereabouts,
   type WireParcel,
 } from '../../src/wire/message.js'
 
@@ -137,8 +138,36 @@ const status: Arbitrary<NodeStatus> = plain({
   bytesSent: count,
   messagesFromClients: count,
   bytesFromClients: count,
+  manager: node,
+  poolBytes: address.map((value) => value + 0n),
+  poolFreeBytes: address.map((value) => value + 0n),
 })
-const member = plain({ node, name: short, listen: short })
+const state = fc.constantFrom('in' as const, 'left' as const)
+const member = plain({ node, name: short, listen: short, revision: count, state })
+const memberStamp = plain({ node, revision: count, state })
+const found = plain({
+  by: fc.constantFrom(
+    'home' as const,
+    'directory' as const,
+    'manager' as const,
+    'map' as const,
+    'walk' as const,
+  ),
+  asked: count,
+})
+const extent = address.map((value) => value + 0n)
+const report = plain({
+  pools: fc.array(plain({ start: address, size: extent }), { maxLength: 3 }),
+  freeBytes: extent,
+  largestFreeBytes: extent,
+  diskFreeBytes: count,
+})
+const whereabouts: Arbitrary<Whereabouts> = fc.oneof(
+  tagged('kind', 'home', { descriptor }),
+  tagged('kind', 'elsewhere', { nodes: fc.array(node, { maxLength: 3 }), isSure: fc.boolean() }),
+  tagged('kind', 'unreserved', {}),
+  tagged('kind', 'unknown', {}),
+)
 const stat: Arbitrary<RegionStat> = plain({
   descriptor,
   group: fc.array(node, { maxLength: 3 }),
@@ -169,24 +198,36 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'nodes', {}),
   tagged('op', 'node-status', {}),
   tagged('op', 'grant-pool', { size: count }),
-  tagged('op', 'locate', { address }),
+  tagged('op', 'grant-ids', {}),
+  tagged('op', 'admit', { name: short, listen: short }),
+  tagged('op', 'whereis', { address }),
+  tagged('op', 'hint', { descriptor }),
+  tagged('op', 'report', { report }),
+  tagged('op', 'return-space', { address, generation: count }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
 )
 const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
-  tagged('op', 'describe', { descriptor }),
+  tagged('op', 'describe', { descriptor, found }),
   tagged('op', 'set-attributes', { descriptor }),
   tagged('op', 'unreserve', {}),
   tagged('op', 'allocate', {}),
   tagged('op', 'free', {}),
-  tagged('op', 'stat', { stat }),
+  tagged('op', 'stat', { stat, found }),
   tagged('op', 'nodes', {
     nodes: fc.array(plain({ member, status: fc.option(status, { nil: undefined }) }), { maxLength: 3 }),
   }),
   tagged('op', 'node-status', { status }),
   tagged('op', 'grant-pool', { pool }),
-  tagged('op', 'locate', { pool }),
+  tagged('op', 'grant-ids', {
+    ids: whole(1, 1000).chain((first) => plain({ first: fc.constant(nodeId(first)), count: whole(1, 1000) })),
+  }),
+  tagged('op', 'admit', { node }),
+  tagged('op', 'whereis', { whereabouts }),
+  tagged('op', 'hint', {}),
+  tagged('op', 'report', {}),
+  tagged('op', 'return-space', {}),
   tagged('op', 'watch', {}),
   tagged('op', 'unwatch', {}),
 )
@@ -264,5 +305,8 @@ export const messages: Arbitrary<Message> = fc.oneof(
   { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),
-  tagged('kind', 'members', { revision: count, members: fc.array(member, { maxLength: 3 }) }),
+  tagged('kind', 'members', {
+    members: fc.array(member, { maxLength: 3 }),
+    known: fc.option(fc.array(memberStamp, { maxLength: 3 }), { nil: undefined }),
+  }),
 )

@@ -137,8 +137,10 @@ describe('frames in a stream', () => {
       node: index + 1,
       name: 'n'.repeat(256),
       listen: '',
+      revision: 1,
+      state: 'in',
     }))
-    const large = { kind: 'members', revision: 1, members } as unknown as Message
+    const large = { kind: 'members', members, known: undefined } as unknown as Message
     assert.throws(() => writer.encode(large, [], 1, 0), { code: 'invalid-argument' })
     assert.ok(4096 * 256 >= headerBytesMax)
     const { message, pages } = commitOf([4096])

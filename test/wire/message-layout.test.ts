@@ -98,9 +98,9 @@ describe('a message in bytes', () => {
     assert.throws(revoke(2 ** 40 - 1, 2), protocolError)
     const memberWithId = (id: number): (() => Message) => {
       writer.begin()
-      for (const byte of [20, 1, 1]) writer.u8(byte)
+      for (const byte of [20, 1]) writer.u8(byte)
       writer.varint(id - 1)
-      for (const byte of [0, 0]) writer.u8(byte)
+      for (const byte of [0, 0, 0, 0, 0]) writer.u8(byte)
       const bytes = writer.finish()
       return () => decode(bytes)
     }

@@ -8,13 +8,13 @@ import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
-import { AddressPool } from '../../location/address-pool.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { CommitGroup } from '../../store/commit-group.js'
 import type { Store } from '../../store/store.js'
-import type { AttributeChanges, PageStat, PoolEntry, RegionStat } from '../../wire/message.js'
+import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
+import type { OwnPools } from '../pools/own-pools.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
@@ -28,15 +28,14 @@ export const allocatedFragmentsMax = 10_000
 const freePagesMax = 1024
 /** Bytes on disk that a page costs beside its own: its record's header, and the room its batch rounds up to. */
 const pageOverheadBytes = 256
-const poolKeyPrefix = 'pool/'
 const generationKey = 'generation'
 
 export interface HomeOptions {
   readonly node: NodeId
   readonly store: Store
   readonly replicas: ReplicaSet
-  /** More address space, at least `size` bytes, from the cluster manager. */
-  readonly grantPool: (size: number) => Promise<PoolEntry>
+  /** Where regions that are reserved here get their addresses. */
+  readonly pools: OwnPools
   /** Whether rights from before a restart may be outstanding. */
   readonly inGrace: () => boolean
   /** A write to the disk failed for good. */
@@ -54,11 +53,8 @@ export class Home {
   readonly #regions = new Map<Address, HomedRegion>()
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
-  readonly #pool = new AddressPool()
   #generation = 0
   #allocatedBytes = 0
-  /** A request for address space that is under way: one at a time. */
-  #growing: Promise<void> | undefined
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -66,18 +62,15 @@ export class Home {
 
   /** Reads what is homed here from the store. Throws `bad-format`. */
   load(): void {
-    const { store, node } = this.#options
+    const { store, node, pools } = this.#options
     this.#generation = readNumber(store.get(generationKey))
-    for (const [key, value] of store.list(poolKeyPrefix)) {
-      const start = BigInt(`0x${key.slice(poolKeyPrefix.length)}`)
-      this.#pool.give(start, BigInt(`0x${new TextDecoder().decode(value)}`))
-    }
+    pools.load()
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const region = new HomedRegion(store, decodeRegion(key, value, node), this.#options.storageFailed)
       const { address, size, pageSize } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
-      this.#pool.remove(address, BigInt(size))
+      pools.occupy(address, size)
       this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
     }
   }
@@ -127,7 +120,7 @@ export class Home {
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
     this.#checkSupported(checked)
-    const address = await this.#takeAddress(rounded, pageSize)
+    const address = await this.#options.pools.take(rounded, pageSize)
     this.#generation += 1
     const descriptor: RegionDescriptor = {
       address,
@@ -148,38 +141,12 @@ export class Home {
         ],
       })
     } catch (error) {
-      this.#pool.give(address, BigInt(rounded))
+      this.#options.pools.give(address, rounded)
       throw error
     }
     this.#regions.set(address, new HomedRegion(this.#options.store, record, this.#options.storageFailed))
     this.#directory.add(descriptor)
     return descriptor
-  }
-
-  async #takeAddress(size: number, pageSize: number): Promise<Address> {
-    for (;;) {
-      const address = this.#pool.take(BigInt(size), BigInt(pageSize))
-      if (address !== undefined) return address
-      this.#growing ??= this.#grow(size + pageSize)
-      await this.#growing
-    }
-  }
-
-  async #grow(size: number): Promise<void> {
-    try {
-      const { start, size: granted } = await this.#options.grantPool(size)
-      await this.#options.store.commit({
-        puts: [
-          {
-            key: poolKeyPrefix + start.toString(16).padStart(32, '0'),
-            value: new TextEncoder().encode(granted.toString(16)),
-          },
-        ],
-      })
-      this.#pool.give(start, granted)
-    } finally {
-      this.#growing = undefined
-    }
   }
 
   /** Gives the range storage, all zeros; what has some keeps it. Throws `no-space`, `invalid-argument`. */
@@ -275,7 +242,7 @@ export class Home {
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#pool.give(descriptor.address, BigInt(descriptor.size))
+      this.#options.pools.give(descriptor.address, descriptor.size)
     })
   }
 

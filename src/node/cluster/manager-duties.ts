@@ -1,0 +1,70 @@
+import type { NodeId } from '../../address/identity.js'
+import type { PoolGrants } from '../../location/pool-grants.js'
+import type { PoolHints } from '../../location/pool-hints.js'
+import type { RegionDirectory } from '../../location/region-directory.js'
+import { unreachable } from '../../stdx/assert.js'
+import type { Call, PoolEntry, Result } from '../../wire/message.js'
+import type { NodeRecord } from '../node-record.js'
+import type { Membership } from './membership.js'
+
+/** What nodes ask of the cluster manager. */
+export type ManagerCall = Extract<Call, { op: 'grant-pool' | 'grant-ids' | 'admit' | 'hint' | 'report' }>
+
+export interface ManagerDutiesOptions {
+  readonly record: NodeRecord
+  readonly members: Membership
+  readonly grants: PoolGrants
+  readonly hints: PoolHints
+  readonly directory: RegionDirectory
+  /** A pool was granted: the address map is to know of it. */
+  readonly granted: (pool: PoolEntry) => void
+}
+
+/**
+ * The duties of a cluster manager (paper 3.1): handing out address space and numbers of nodes, and keeping hints. Every node
+ * does them for whoever asks it, manager or not: what it hands out is its own to hand out, and hints do no harm.
+ */
+export class ManagerDuties {
+  readonly #options: ManagerDutiesOptions
+  /** Address space is granted one range after the other. */
+  #granting: Promise<unknown> = Promise.resolve()
+
+  constructor(options: ManagerDutiesOptions) {
+    this.#options = options
+  }
+
+  async serve(call: ManagerCall, node: NodeId): Promise<Result> {
+    const { members, hints, directory } = this.#options
+    switch (call.op) {
+      case 'grant-pool':
+        return { op: call.op, pool: await this.grantPool(node, call.size) }
+      case 'grant-ids':
+        return { op: call.op, ids: await members.giveSpareIds() }
+      case 'admit':
+        return { op: call.op, node: await members.giveId(call.name, call.listen) }
+      case 'hint':
+        directory.add(call.descriptor)
+        return { op: call.op }
+      case 'report':
+        hints.set(node, call.report)
+        return { op: call.op }
+      default:
+        return unreachable(call)
+    }
+  }
+
+  /** Address space for a node, at least `size` bytes, which counts as given once it is durable here. Throws `no-space`. */
+  grantPool(node: NodeId, size: number): Promise<PoolEntry> {
+    const { grants, record, granted } = this.#options
+    const entry = this.#granting.then(async () => {
+      const next = grants.next(node, BigInt(size))
+      await record.writeGrant(next)
+      grants.add(next)
+      granted(next)
+      return next
+    })
+    // Whoever asked is told; the next one is served all the same.
+    this.#granting = entry.catch(() => undefined)
+    return entry
+  }
+}

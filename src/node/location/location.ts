@@ -1,0 +1,108 @@
+import type { Address } from '../../address/address.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { NodeId } from '../../address/identity.js'
+import type { Clock } from '../../io/clock.js'
+import { sliceOwner } from '../../location/address-slice.js'
+import type { PoolGrants } from '../../location/pool-grants.js'
+import type { PoolHints } from '../../location/pool-hints.js'
+import type { RegionDirectory } from '../../location/region-directory.js'
+import type { Whereabouts } from '../../wire/message.js'
+import type { Membership } from '../cluster/membership.js'
+import type { WaitOptions } from '../deadline.js'
+import type { Home } from '../home/home.js'
+import type { Peers } from '../peers.js'
+import type { OwnPools } from '../pools/own-pools.js'
+import { RegionFinder } from './region-finder.js'
+import type { FoundRegion } from './region-finder.js'
+
+export type { FoundRegion } from './region-finder.js'
+
+export interface LocationOptions {
+  readonly self: NodeId
+  readonly clock: Clock
+  readonly home: Home
+  readonly pools: OwnPools
+  readonly grants: PoolGrants
+  readonly hints: PoolHints
+  readonly directory: RegionDirectory
+  readonly members: Membership
+  readonly peers: Peers
+  readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
+  readonly tellManager: (descriptor: RegionDescriptor) => void
+}
+
+/** Where regions are: what this node knows of it, and how it finds out (paper 3.2). */
+export class Location {
+  readonly #options: LocationOptions
+  readonly #finder: RegionFinder
+
+  constructor(options: LocationOptions) {
+    this.#options = options
+    const { searchMap, tellManager } = options
+    this.#finder = new RegionFinder({
+      ...options,
+      whereabouts: (address) => this.whereabouts(address),
+      searchMap,
+      tellManager,
+    })
+  }
+
+  /** The region that holds the address. Throws `no-such-region`, `unreachable`, `timeout`, `aborted`. */
+  async find(address: Address, wait: WaitOptions): Promise<FoundRegion> {
+    const { home, directory } = this.#options
+    const here = home.find(address)
+    if (here !== undefined) return { descriptor: here, found: { by: 'home', asked: 0 } }
+    const known = directory.find(address)
+    if (known !== undefined) return { descriptor: known, found: { by: 'directory', asked: 0 } }
+    const found = await this.#finder.find(address, wait)
+    this.learned(found.descriptor)
+    return found
+  }
+
+  /** What is known without a question to anybody. */
+  known(address: Address): RegionDescriptor | undefined {
+    return this.#options.home.find(address) ?? this.#options.directory.find(address)
+  }
+
+  learned(descriptor: RegionDescriptor): void {
+    if (descriptor.home !== this.#options.self) this.#options.directory.add(descriptor)
+  }
+
+  /** It was not where it was thought to be. `start` is the region's own address. */
+  forget(start: Address): void {
+    this.#options.directory.forget(start)
+  }
+
+  /** What this node can say of the address by itself. */
+  whereabouts(address: Address): Whereabouts {
+    const { home, pools, directory } = this.#options
+    const descriptor = home.find(address)
+    if (descriptor !== undefined) return { kind: 'home', descriptor }
+    if (pools.isFree(address)) return { kind: 'unreserved' }
+    const cached = directory.find(address)
+    const named = cached === undefined ? [] : [cached.home]
+    const granted = pools.find(address) === undefined ? this.#grantee(address) : undefined
+    if (granted === 'nobody') return { kind: 'unreserved' }
+    if (granted !== undefined && !named.includes(granted)) named.push(granted)
+    return named.length === 0 ? { kind: 'unknown' } : { kind: 'elsewhere', nodes: named, isSure: false }
+  }
+
+  /** Whose pool the address is part of, as far as is known here. */
+  #grantee(address: Address): NodeId | 'nobody' | undefined {
+    const { self, grants, hints, members } = this.#options
+    // What was said lately of a pool goes before to whom it was once given: pools move.
+    const node = hints.find(address) ?? grants.find(address)?.node
+    if (node !== undefined) return node === self ? undefined : node
+    const owner = sliceOwner(address)
+    if (owner === self) return 'nobody'
+    const isGrantable = owner !== undefined && members.find(owner) !== undefined
+    return members.isManager && !isGrantable && !isSystem(address) ? 'nobody' : owner
+  }
+}
+
+function isSystem(address: Address): boolean {
+  return address < rootMapBytes
+}
+
+/** The region at address 0 with the root of the address map. */
+export const rootMapBytes = 64 * 1024 * 1024

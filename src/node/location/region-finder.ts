@@ -1,0 +1,152 @@
+import type { Address } from '../../address/address.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { NodeId } from '../../address/identity.js'
+import type { Clock } from '../../io/clock.js'
+import { Locator } from '../../location/locator.js'
+import type { LocatorEffect, LocatorEvent } from '../../location/locator.js'
+import { unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { Found, Member, Whereabouts } from '../../wire/message.js'
+import { expectResult } from '../calls/result.js'
+import { timeoutOf, within, withResolvers } from '../deadline.js'
+import type { WaitOptions } from '../deadline.js'
+import type { Peers } from '../peers.js'
+
+/** How long one node has to answer, at most: those that are asked after it must have their turn. */
+const askMsMax = 2000
+/** Of the caller's time, the share that one node, and the search of the address map, may take. */
+const askShare = 1 / 8
+const mapShare = 1 / 4
+
+export interface RegionFinderOptions {
+  readonly self: NodeId
+  readonly clock: Clock
+  readonly peers: Pick<Peers, 'call'>
+  /** What this node knows by itself. */
+  readonly whereabouts: (address: Address) => Whereabouts
+  readonly members: {
+    readonly manager: NodeId
+    readonly members: readonly Member[]
+    find(node: NodeId): Member | undefined
+  }
+  /** Who has the region by what the address map says, likeliest first; empty where it says nothing. Throws as a lock does. */
+  readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
+  /** A region was found by a way that the cluster manager does not know. */
+  readonly tellManager: (descriptor: RegionDescriptor) => void
+}
+
+export interface FoundRegion {
+  readonly descriptor: RegionDescriptor
+  readonly found: Found
+}
+
+/** Finds homes of regions: performs what `Locator` decides. Each address is searched for once at a time. */
+export class RegionFinder {
+  readonly #options: RegionFinderOptions
+  readonly #searches = new Map<Address, Promise<FoundRegion>>()
+
+  constructor(options: RegionFinderOptions) {
+    this.#options = options
+  }
+
+  /** Throws `no-such-region`, `unreachable`, `timeout`, `aborted`. */
+  async find(address: Address, wait: WaitOptions): Promise<FoundRegion> {
+    const { clock } = this.#options
+    let search = this.#searches.get(address)
+    if (search === undefined) {
+      search = new Search(this.#options, address, timeoutOf(wait)).run().finally(() => {
+        this.#searches.delete(address)
+      })
+      this.#searches.set(address, search)
+    }
+    // Whoever has less time than the one who began it does not wait longer than that.
+    return within(clock, 'finding the home of the region', wait, search)
+  }
+}
+
+class Search {
+  readonly #options: RegionFinderOptions
+  readonly #address: Address
+  readonly #timeoutMs: number
+  readonly #locator: Locator
+  readonly #outcome = withResolvers<FoundRegion>()
+
+  constructor(options: RegionFinderOptions, address: Address, timeoutMs: number) {
+    this.#options = options
+    this.#address = address
+    this.#timeoutMs = timeoutMs
+    this.#locator = new Locator(options.self)
+  }
+
+  run(): Promise<FoundRegion> {
+    const { whereabouts, members } = this.#options
+    this.#step({ kind: 'start', own: whereabouts(this.#address), manager: members.manager })
+    return this.#outcome.promise
+  }
+
+  #step(event: LocatorEvent): void {
+    for (const effect of this.#locator.step(event)) this.#perform(effect)
+  }
+
+  #perform(effect: LocatorEffect): void {
+    switch (effect.kind) {
+      case 'ask':
+        void this.#ask(effect.node)
+        return
+      case 'search-map':
+        void this.#searchMap()
+        return
+      case 'list-members':
+        this.#step({ kind: 'members', nodes: this.#options.members.members.map(({ node }) => node) })
+        return
+      case 'found':
+        return this.#found(effect)
+      case 'failed':
+        this.#outcome.reject(new KhazanaError(effect.code, effect.message))
+        return
+      default:
+        unreachable(effect)
+    }
+  }
+
+  #found({ descriptor, found }: FoundRegion): void {
+    if (found.by === 'map' || found.by === 'walk') this.#options.tellManager(descriptor)
+    this.#outcome.resolve({ descriptor, found })
+  }
+
+  /** Never rejects. */
+  async #ask(node: NodeId): Promise<void> {
+    const { peers, members } = this.#options
+    // One that has left has nothing any more.
+    if (members.find(node)?.state === 'left') {
+      this.#step({ kind: 'answer', node, whereabouts: { kind: 'unknown' } })
+      return
+    }
+    let event: LocatorEvent = { kind: 'silence', node }
+    try {
+      const timeoutMs = Math.min(askMsMax, this.#timeoutMs * askShare)
+      const answer = await peers.call(node, { op: 'whereis', address: this.#address }, { timeoutMs })
+      event = { kind: 'answer', node, whereabouts: expectResult('whereis', answer).whereabouts }
+    } catch (reason) {
+      // Not having an answer is an answer, whatever the reason; only a bug is not.
+      const error = KhazanaError.from(reason)
+      if (error.code === 'internal') this.#outcome.reject(error)
+    }
+    this.#step(event)
+  }
+
+  /** Never rejects. */
+  async #searchMap(): Promise<void> {
+    const { clock, searchMap } = this.#options
+    let homes: readonly NodeId[] = []
+    try {
+      const wait = { timeoutMs: this.#timeoutMs * mapShare }
+      homes = await within(clock, 'searching the address map', wait, searchMap(this.#address, wait))
+    } catch (reason) {
+      // The map is a way among others: where it cannot be read, the next one is tried.
+      const error = KhazanaError.from(reason)
+      if (error.code === 'internal') this.#outcome.reject(error)
+    }
+    this.#step({ kind: 'map', homes })
+  }
+}

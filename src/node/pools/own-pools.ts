@@ -1,0 +1,156 @@
+import type { Address } from '../../address/address.js'
+import { AddressPool } from '../../location/address-pool.js'
+import { OrderedRanges } from '../../location/ordered-ranges.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { poolsReportedMax } from '../../wire/limits.js'
+import type { SpaceReport } from '../../wire/message.js'
+import type { Store } from '../../store/store.js'
+
+const keyPrefix = 'pool/'
+
+/** Address space that was granted to this node. */
+export interface Pool {
+  readonly start: Address
+  readonly size: bigint
+  /** The region with the map of it; undefined while there is none. */
+  readonly map: Address | undefined
+}
+
+export interface OwnPoolsOptions {
+  readonly store: Pick<Store, 'list' | 'commit'>
+  /** More address space, at least `size` bytes, from the cluster manager. Throws `unreachable`, `no-space`. */
+  readonly grantPool: (size: number) => Promise<{ readonly start: Address; readonly size: bigint }>
+  /** A pool has come, or gone. */
+  readonly changed: () => void
+}
+
+/**
+ * The address space that this node may reserve regions from without asking anybody (paper 3.1). A pool is used only when it
+ * is durable that it is this node's, and nothing in it is free that anybody may still have.
+ */
+export class OwnPools {
+  readonly #options: OwnPoolsOptions
+  readonly #pools = new OrderedRanges<Pool>()
+  readonly #free = new AddressPool()
+  /** A request for address space that is under way: one at a time. */
+  #growing: Promise<void> | undefined
+
+  constructor(options: OwnPoolsOptions) {
+    this.#options = options
+  }
+
+  /** Reads the pools from the store, all of them free: `occupy` then says what is not. */
+  load(): void {
+    for (const [key, value] of this.#options.store.list(keyPrefix)) {
+      const pool = decode(key, value)
+      this.#pools.add(pool)
+      this.#free.give(pool.start, pool.size)
+    }
+  }
+
+  all(): Iterable<Pool> {
+    return this.#pools
+  }
+
+  find(address: Address): Pool | undefined {
+    return this.#pools.find(address)
+  }
+
+  /** Whether the address could be reserved here, and is not. */
+  isFree(address: Address): boolean {
+    return this.#free.has(address)
+  }
+
+  /** Somebody has the range, or what of it is in these pools. */
+  occupy(start: Address, size: number): void {
+    this.#free.remove(start, BigInt(size))
+  }
+
+  /**
+   * Takes `size` bytes that begin at a multiple of `alignment`, and asks for more address space where there are none. Throws
+   * what `grantPool` does.
+   */
+  async take(size: number, alignment: number): Promise<Address> {
+    for (;;) {
+      const address = this.#free.take(BigInt(size), BigInt(alignment))
+      if (address !== undefined) return address
+      this.#growing ??= this.#grow(size + alignment)
+      await this.#growing
+    }
+  }
+
+  /** Nobody has the range any more. Of another node's pool nothing becomes free here. */
+  give(start: Address, size: number): void {
+    if (this.find(start) !== undefined) this.#free.give(start, BigInt(size))
+  }
+
+  async #grow(size: number): Promise<void> {
+    try {
+      const { start, size: granted } = await this.#options.grantPool(size + mapBytesMax)
+      await this.add({ start, size: granted, map: undefined })
+    } finally {
+      this.#growing = undefined
+    }
+  }
+
+  /** A pool is this node's from now on, all of it free; resolves when that is durable. */
+  async add(pool: Pool): Promise<void> {
+    const isNew = this.find(pool.start) === undefined
+    await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool) }] })
+    this.#pools.add(pool)
+    if (isNew) this.#free.give(pool.start, pool.size)
+    this.#options.changed()
+  }
+
+  /** Bytes in all pools. */
+  get bytes(): bigint {
+    let sum = 0n
+    for (const { size } of this.#pools) sum += size
+    return sum
+  }
+
+  get freeBytes(): bigint {
+    return this.#free.freeBytes
+  }
+
+  report(diskFreeBytes: number): SpaceReport {
+    const pools = [...this.#pools].slice(0, poolsReportedMax).map(({ start, size }) => ({ start, size }))
+    return {
+      pools,
+      freeBytes: this.#free.freeBytes,
+      largestFreeBytes: this.#free.largestFreeBytes,
+      diskFreeBytes: Math.max(0, Math.floor(diskFreeBytes)),
+    }
+  }
+}
+
+/** What the map of a pool takes of it, at most. Bytes. */
+export const mapBytesMax = 64 * 1024 * 1024
+
+function keyOf(start: Address): string {
+  return keyPrefix + start.toString(16).padStart(32, '0')
+}
+
+function encode({ size, map }: Pool): Uint8Array {
+  const record = { size: size.toString(16), ...(map === undefined ? {} : { map: map.toString(16) }) }
+  return new TextEncoder().encode(JSON.stringify(record))
+}
+
+/** Throws `bad-format`. An earlier form is the size alone. */
+function decode(key: string, value: Uint8Array): Pool {
+  const start = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address
+  const text = new TextDecoder().decode(value)
+  try {
+    const { size, map } = (text.startsWith('{') ? JSON.parse(text) : { size: text }) as {
+      readonly size: string
+      readonly map?: string
+    }
+    return {
+      start,
+      size: BigInt(`0x${size}`),
+      map: map === undefined ? undefined : (BigInt(`0x${map}`) as Address),
+    }
+  } catch (error) {
+    throw new KhazanaError('bad-format', `pool record ${key} cannot be read`, { cause: error })
+  }
+}
