@@ -156,12 +156,19 @@ export class Locator {
   #walkOn(): LocatorEffect[] {
     const effects: LocatorEffect[] = []
     while (this.#open.size < walkWidthMax) {
-      const next = this.#named.shift() ?? this.#walk.shift()
+      const next = this.#named.shift() ?? this.#nextOnWalk()
       if (next === undefined) break
       effects.push(this.#ask(next))
     }
     if (this.#open.size > 0) return effects
     return [this.#failure()]
+  }
+
+  /** Those that were named meanwhile have been asked. */
+  #nextOnWalk(): NodeId | undefined {
+    let next = this.#walk.shift()
+    while (next !== undefined && this.#asks.has(next)) next = this.#walk.shift()
+    return next
   }
 
   #ask(node: NodeId): LocatorEffect {

@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { addressFrom } from '../../src/address/address.js'
+import { defaultAttributes } from '../../src/address/attributes.js'
+import type { RegionDescriptor } from '../../src/address/descriptor.js'
+import { nodeId } from '../../src/address/identity.js'
+import { Locator, namedMax, walkWidthMax } from '../../src/location/locator.js'
+import type { LocatorEffect, LocatorEvent } from '../../src/location/locator.js'
+import { Prng } from '../../src/stdx/prng.js'
+import type { Whereabouts } from '../../src/wire/message.js'
+
+const self = nodeId(9)
+const manager = nodeId(1)
+
+function descriptorAt(home: number): RegionDescriptor {
+  return {
+    address: addressFrom(0x1_0000_0000n),
+    size: 4096,
+    pageSize: 4096,
+    home: nodeId(home),
+    generation: 1,
+    revision: 1,
+    era: 1,
+    attributes: defaultAttributes,
+  }
+}
+
+const unknown: Whereabouts = { kind: 'unknown' }
+const unreserved: Whereabouts = { kind: 'unreserved' }
+const homeAt = (home: number): Whereabouts => ({ kind: 'home', descriptor: descriptorAt(home) })
+const elsewhere = (...nodes: readonly number[]): Whereabouts => ({
+  kind: 'elsewhere',
+  nodes: nodes.map(nodeId),
+  isSure: false,
+})
+const answer = (node: number, whereabouts: Whereabouts): LocatorEvent => ({
+  kind: 'answer',
+  node: nodeId(node),
+  whereabouts,
+})
+const silence = (node: number): LocatorEvent => ({ kind: 'silence', node: nodeId(node) })
+const mapSays = (...homes: readonly number[]): LocatorEvent => ({ kind: 'map', homes: homes.map(nodeId) })
+const members = (...nodes: readonly number[]): LocatorEvent => ({ kind: 'members', nodes: nodes.map(nodeId) })
+const start = (own: Whereabouts = unknown): LocatorEvent => ({ kind: 'start', own, manager })
+
+function wordsOf(effect: LocatorEffect): string {
+  switch (effect.kind) {
+    case 'ask':
+      return `ask ${effect.node}`
+    case 'found':
+      return `found at ${effect.descriptor.home} by ${effect.found.by} asking ${effect.found.asked}`
+    case 'failed':
+      return effect.code
+    default:
+      return effect.kind
+  }
+}
+
+/** What each event leads to. */
+function search(...events: readonly LocatorEvent[]): string[] {
+  const locator = new Locator(self)
+  return events.map((event) => locator.step(event).map(wordsOf).join(', '))
+}
+
+describe('The search for a home', () => {
+  it('asks the manager, and whom it names', () => {
+    assert.deepEqual(search(start(), answer(1, elsewhere(4)), answer(4, homeAt(4))), [
+      'ask 1',
+      'ask 4',
+      'found at 4 by manager asking 2',
+    ])
+  })
+
+  it('follows what this node knows itself first', () => {
+    assert.deepEqual(search(start(homeAt(9))), ['found at 9 by home asking 0'])
+    assert.deepEqual(search(start(elsewhere(5)), answer(5, homeAt(5))), [
+      'ask 5',
+      'found at 5 by directory asking 1',
+    ])
+  })
+
+  it('pays one question for a stale hint', () => {
+    assert.deepEqual(
+      search(start(), answer(1, elsewhere(4)), answer(4, elsewhere(6)), answer(6, homeAt(6))),
+      ['ask 1', 'ask 4', 'ask 6', 'found at 6 by manager asking 3'],
+    )
+  })
+
+  it('goes to the map when the manager is silent or knows nothing, and to all nodes when that says nothing', () => {
+    assert.deepEqual(search(start(), silence(1), mapSays(3), answer(3, homeAt(3))), [
+      'ask 1',
+      'search-map',
+      'ask 3',
+      'found at 3 by map asking 2',
+    ])
+    const walk = [start(), answer(1, unknown), mapSays(), members(1, 2, 3, 9)]
+    assert.deepEqual(search(...walk, answer(2, unknown), answer(3, homeAt(3))), [
+      'ask 1',
+      'search-map',
+      'list-members',
+      'ask 2, ask 3',
+      '',
+      'found at 3 by walk asking 3',
+    ])
+  })
+
+  it('tells an address that nobody has from a home that cannot be reached', () => {
+    assert.deepEqual(search(start(), answer(1, elsewhere(4)), answer(4, unreserved)).at(-1), 'no-such-region')
+    const walk = [start(), answer(1, unknown), mapSays(), members(1, 2, 9)]
+    assert.equal(search(...walk, answer(2, unknown)).at(-1), 'no-such-region')
+    assert.equal(search(...walk, silence(2)).at(-1), 'unreachable')
+    const named = [start(), answer(1, elsewhere(4)), silence(4), mapSays(4), answer(4, homeAt(4))]
+    assert.equal(search(...named).at(-1), 'found at 4 by map asking 3', 'it is asked once more')
+  })
+
+  it('does not take a region that is between two homes for one that is not there', () => {
+    const handed: Whereabouts = { kind: 'elsewhere', nodes: [nodeId(4)], isSure: true }
+    const between = [start(), answer(1, handed), answer(4, unknown), mapSays(), members(1, 4, 9)]
+    assert.equal(search(...between).at(-1), 'unreachable')
+  })
+
+  it('asks a node again that names another one and is named by it, and then no more', () => {
+    const locator = new Locator(self)
+    let asked = locator.step(start())
+    let count = 0
+    while (asked[0]?.kind === 'ask') {
+      const { node } = asked[0]
+      asked = locator.step(answer(node, elsewhere(node === 4 ? 5 : 4)))
+      count += 1
+    }
+    assert.deepEqual([count, asked.map(wordsOf)], [5, ['search-map']])
+  })
+
+  it('ends in any case, asks nobody too often, and says what is so, over 2,000 seeds', () => {
+    for (let seed = 1; seed <= 2000; seed++) {
+      const random = Prng.fromSeed(seed)
+      const nodes = Array.from({ length: random.int(1, 60) }, (_, index) => index + 1)
+      const home = random.chance(0.6) ? random.pick(nodes) : undefined
+      const dead = new Set(nodes.filter(() => random.chance(0.2)))
+      const locator = new Locator(self)
+      const asks = new Map<number, number>()
+      let open: number[] = []
+      let outcome: LocatorEffect | undefined
+      const queue: LocatorEvent[] = [start(home === 9 ? homeAt(9) : unknown)]
+      const answerOf = (node: number): LocatorEvent => {
+        if (dead.has(node)) return silence(node)
+        if (node === home) return answer(node, homeAt(node))
+        const hints = Array.from({ length: random.int(1, 3) }, () => random.pick(nodes))
+        return answer(node, random.chance(0.4) ? elsewhere(...hints) : unknown)
+      }
+      for (let steps = 0; outcome === undefined; steps++) {
+        assert.ok(steps < 1000, `seed ${seed}: no end`)
+        if (open.length > 0 && (queue.length === 0 || random.chance(0.5))) {
+          const node = random.pick(open)
+          open = open.filter((each) => each !== node)
+          queue.push(answerOf(node))
+        }
+        const event = queue.shift()
+        assert.ok(event !== undefined, `seed ${seed}: it waits for nothing`)
+        for (const effect of locator.step(event)) {
+          if (effect.kind === 'ask') {
+            asks.set(effect.node, (asks.get(effect.node) ?? 0) + 1)
+            open.push(effect.node)
+          } else if (effect.kind === 'search-map') {
+            queue.push(mapSays(...(random.chance(0.5) ? [random.pick(nodes)] : [])))
+          } else if (effect.kind === 'list-members') queue.push(members(...nodes))
+          else outcome = effect
+        }
+        assert.ok(open.length <= walkWidthMax, `seed ${seed}: too many at a time`)
+      }
+      assert.ok(
+        [...asks.values()].every((count) => count <= 3),
+        `seed ${seed}: asked too often`,
+      )
+      const isLive = home !== undefined && (!dead.has(home) || home === 9)
+      const silent = nodes.some((node) => dead.has(node) && node !== 9)
+      const expected = isLive ? 'found' : silent ? 'unreachable' : 'no-such-region'
+      assert.equal(outcome.kind === 'failed' ? outcome.code : outcome.kind, expected, `seed ${seed}`)
+    }
+    assert.ok(namedMax < 100)
+  })
+})
