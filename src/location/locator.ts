@@ -27,7 +27,7 @@ export type LocatorEffect =
 /** Nodes that are asked at a time in the cluster walk. */
 export const walkWidthMax = 32
 /** Nodes that are asked because another one named them: a chain of hints longer than this is no help. */
-export const namedMax = 16
+const namedMax = 16
 /** How often one node is asked: a region may have come to it since it said that it has it not. */
 const asksMax = 2
 
