@@ -1,7 +1,7 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { clientSite, clientSiteMin, founder, isNode } from '../address/identity.js'
-import type { SiteId } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { PoolTable } from '../location/pool-table.js'
@@ -24,12 +24,13 @@ import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
+import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import { MembershipTable } from './membership-table.js'
 import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
-import { diskBytesDefault, leaseMsDefault, memoryBytesDefault } from './node-options.js'
+import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
@@ -43,6 +44,7 @@ import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
 import { Traffic } from './session/traffic.js'
+import { SiblingLines } from './sibling-lines.js'
 import type { SiteAccess } from './site-access.js'
 import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -72,6 +74,7 @@ export class Node implements SiteAccess {
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
+  readonly #idle: IdleSessions
   readonly #grace = new Grace()
   readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
@@ -144,7 +147,11 @@ export class Node implements SiteAccess {
     this.identity = identity
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
-    this.#peers = new Peers(world.clock)
+    this.#peers = new Peers(world.clock, (site) => this.#dialers.want(site as NodeId))
+    const siblings = new SiblingLines({
+      sessionCount: () => this.#peers.nodeCount,
+      want: (node) => this.#dialers.want(node),
+    })
     this.replicas = new ReplicaSet({
       self: identity.node,
       environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
@@ -160,6 +167,11 @@ export class Node implements SiteAccess {
       },
       gone: (region) => {
         this.#directory.forget(region)
+      },
+      want: (peer) => this.#dialers.want(peer as NodeId),
+      handed: (sibling, how) => {
+        if (how === 'straight') this.#peers.use(sibling)
+        else siblings.missed(sibling)
       },
     })
     this.home = new Home({
@@ -226,12 +238,33 @@ export class Node implements SiteAccess {
       identity: self,
       leaseMs: options.leaseMs ?? leaseMsDefault,
       admit: (hello) => this.#admit(hello),
+      crossing: (hello) => this.#dialers.crossing(hello),
+      latest: (peer) => this.#dialers.latest(peer),
     })
     this.#dialers = new NodeDialers({
       ...context,
       world,
       self: () => ({ ...self(), role: 'node' }),
+      beforeDialing: () => this.#lessees.mark(),
+      endpointOf: (peer) => this.members.find(peer)?.listen,
+      hasSession: (peer) => this.#peers.get(peer) !== undefined,
       mayOpen: (peer) => !this.replicas.isEnding(peer),
+      isAdmitting: (peer) => this.#acceptor.isAdmitting(peer),
+      isNeeded: (peer) => this.#peers.isBusy(peer) || this.replicas.needs(peer),
+      failed: (peer, error) => {
+        this.#peers.failed(peer, error)
+      },
+    })
+    this.#idle = new IdleSessions({
+      clock: world.clock,
+      idleMs: options.sessionIdleMs ?? sessionIdleMsDefault,
+      peers: this.#peers,
+      replicas: this.replicas,
+      isKept: (peer) => this.#dialers.isKept(peer),
+      isWatched: (peer) => this.watches.isAt(peer),
+      looked: () => {
+        siblings.forget()
+      },
     })
   }
 
@@ -251,8 +284,8 @@ export class Node implements SiteAccess {
       if (this.members.isFounder || this.members.find(node) === undefined) {
         await this.members.putSelf({ node, name, listen: this.#doors.listen })
       }
-      if (node !== founder) await this.#lessees.mark()
-      this.#dialPeers()
+      if (node !== founder) this.#dialers.keep(founder)
+      this.#idle.start()
     } catch (error) {
       await this.close()
       throw error
@@ -283,6 +316,7 @@ export class Node implements SiteAccess {
       uptimeMs: world.clock.now() - this.#startedAt,
       regions: this.home.regionCount,
       clients: this.#peers.clientCount,
+      nodeSessions: this.#peers.nodeCount,
       memoryBytes: this.#memory.frames.usedBytes,
       memoryBytesMax: this.#memory.frames.bytesMax,
       diskBytes: this.#store.diskBytes,
@@ -343,6 +377,7 @@ export class Node implements SiteAccess {
    */
   async #leavePeers(): Promise<void> {
     this.#acceptor.stop()
+    const idle = this.#idle.close()
     const wasInDoubt = this.#grace.isOn || this.replicas.hasEnding
     this.#grace.stop()
     const hadNodes = this.#peers.nodes().next().done !== true
@@ -350,9 +385,10 @@ export class Node implements SiteAccess {
     if (clients === 'unanswered') {
       this.#dialers.abandon()
       this.#acceptor.abandon()
+      await idle
       return
     }
-    await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
+    await Promise.all([this.#dialers.close(), this.#acceptor.close('node'), idle])
     // Other nodes may have clients who have not heard yet.
     if (!hadNodes && !wasInDoubt) await this.#lessees.unmark()
   }
@@ -385,6 +421,7 @@ export class Node implements SiteAccess {
   }
 
   #onSession(session: Session): SessionHandlers {
+    if (isNode(session.peer.site)) this.#dialers.sessionUp(session)
     this.#peers.up(session)
     this.replicas.sessionUp(session)
     if (isNode(session.peer.site) && this.members.isFounder) session.send(this.members.message)
@@ -393,9 +430,10 @@ export class Node implements SiteAccess {
         this.#onMessage(session, message, pages)
       },
       lost: (loss) => {
-        this.#peers.lost(session, loss.error)
+        this.#peers.lost(session, loss)
         this.replicas.sessionLost(session, loss)
         this.watches.sessionLost(session)
+        if (isNode(session.peer.site)) this.#dialers.sessionLost(session)
       },
     }
   }
@@ -417,6 +455,10 @@ export class Node implements SiteAccess {
       case 'members':
         if (session.peer.site === founder) void this.#learnMembers(message)
         return
+      case 'part':
+        return this.#idle.onPart(session)
+      case 'stay':
+        return this.#idle.onStay(session)
     }
   }
 
@@ -440,15 +482,7 @@ export class Node implements SiteAccess {
 
   #onMembersChanged(members: Members): void {
     if (this.members.isFounder) for (const session of this.#peers.nodes()) session.send(members)
-    this.#dialPeers()
-  }
-
-  /** Of two nodes, the one with the higher id keeps the connection. */
-  #dialPeers(): void {
-    if (this.#closed !== undefined) return
-    for (const { node, listen } of this.members.members) {
-      if (node < this.identity.node && listen !== '') this.#dialers.keep(node, listen)
-    }
+    this.#dialers.tableChanged()
   }
 
   /**

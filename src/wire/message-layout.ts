@@ -107,6 +107,7 @@ const nodeStatus = record<words.NodeStatus>({
   uptimeMs: milliseconds,
   regions: count,
   clients: count,
+  nodeSessions: count,
   memoryBytes: count,
   memoryBytesMax: count,
   diskBytes: count,
@@ -225,6 +226,7 @@ export const message = union<words.Message, 'kind'>('kind', {
       incarnation: count,
       name,
       listen: endpoint,
+      latest: integer(0, limits.sessionNumberMax),
       resume: optional(resumption),
     },
   ],
@@ -267,5 +269,7 @@ export const message = union<words.Message, 'kind'>('kind', {
   ],
   'region-notice': [22, { region: address, generation: count, era: count, client: noSiteId, notice }],
   'watch-notice': [24, { watch: count, news: watchNews }],
+  part: [28, empty],
+  stay: [29, empty],
   members: [20, { revision: count, members: list(member, limits.membersMax) }],
 })
