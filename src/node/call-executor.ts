@@ -4,7 +4,7 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
-import type { Call, Found, NodeEntry, NodeStatus, Result } from '../wire/message.js'
+import type { Call, Found, Member, NodeEntry, NodeStatus, Result } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
 import { timeoutMsMax } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
@@ -19,6 +19,8 @@ import { unreserved } from './unreserved.js'
 export const statPagesMax = 4096
 /** How long `nodes` waits for one node's status. */
 const statusMs = 2000
+/** Nodes that `nodes` asks at a time. */
+const statusesMax = 32
 
 export interface CallExecutorOptions {
   readonly self: NodeId
@@ -150,20 +152,30 @@ export class CallExecutor {
   }
 
   async #nodes(): Promise<NodeEntry[]> {
-    const { members, self, status, peers } = this.#options
-    return Promise.all(
-      members.members.map(async (member): Promise<NodeEntry> => {
-        if (member.node === self) return { member, status: status() }
-        try {
-          const result = await peers.call(member.node, { op: 'node-status' }, { timeoutMs: statusMs })
-          return { member, status: expectResult('node-status', result).status }
-        } catch (error) {
-          // Not having an answer is the answer.
-          if (KhazanaError.from(error).code === 'internal') throw error
-          return { member, status: undefined }
-        }
-      }),
-    )
+    const members = [...this.#options.members.members]
+    const entries: NodeEntry[] = []
+    let next = 0
+    const askOneAfterTheOther = async (): Promise<void> => {
+      for (let index = next++; index < members.length; index = next++) {
+        const member = members[index]
+        if (member !== undefined) entries[index] = await this.#entryOf(member)
+      }
+    }
+    await Promise.all(Array.from({ length: statusesMax }, askOneAfterTheOther))
+    return entries
+  }
+
+  async #entryOf(member: Member): Promise<NodeEntry> {
+    const { self, status, peers } = this.#options
+    if (member.node === self) return { member, status: status() }
+    try {
+      const result = await peers.call(member.node, { op: 'node-status' }, { timeoutMs: statusMs })
+      return { member, status: expectResult('node-status', result).status }
+    } catch (error) {
+      // Not having an answer is the answer.
+      if (KhazanaError.from(error).code === 'internal') throw error
+      return { member, status: undefined }
+    }
   }
 }
 

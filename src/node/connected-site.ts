@@ -200,7 +200,7 @@ export class ConnectedSite implements SiteAccess {
         this.#onMessage(session, message, pages)
       },
       lost: (loss) => {
-        this.#peers.lost(session, loss.error)
+        this.#peers.lost(session, loss)
         this.replicas.sessionLost(session, loss)
         this.#remoteWatches.lost(session)
       },
@@ -227,6 +227,8 @@ export class ConnectedSite implements SiteAccess {
         })
         return
       case 'members':
+      case 'part':
+      case 'stay':
         return
     }
   }

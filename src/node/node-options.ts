@@ -24,6 +24,8 @@ export interface NodeOptions extends PluginOptions {
   readonly storeLimits?: Omit<StoreLimits, 'diskBytesMax'>
   /** How long a silent peer keeps its rights. Milliseconds; 3,000 unless told. */
   readonly leaseMs?: number
+  /** How long a session with another node must have been of no use to be let go. Milliseconds; 60,000 unless told. */
+  readonly sessionIdleMs?: number
   /** Listen in the open without TLS. */
   readonly insecure?: boolean
   /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */
@@ -36,3 +38,4 @@ export const memoryBytesDefault = 256 * 1024 * 1024
 export const memoryBytesMin = 4 * 1024 * 1024
 export const diskBytesDefault = 8 * 1024 * 1024 * 1024
 export const leaseMsDefault = 3000
+export const sessionIdleMsDefault = 60_000

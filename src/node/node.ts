@@ -19,12 +19,13 @@ import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
+import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import { Location } from './location/location.js'
 import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
-import { diskBytesDefault, leaseMsDefault, memoryBytesDefault } from './node-options.js'
+import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
@@ -39,6 +40,7 @@ import type { SessionContext } from './session/handshake.js'
 import { defaultSessionLimits } from './session/session-limits.js'
 import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
 import { Traffic } from './session/traffic.js'
+import { SiblingLines } from './sibling-lines.js'
 import type { SiteAccess } from './site-access.js'
 import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -74,6 +76,7 @@ export class Node implements SiteAccess {
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
+  readonly #idle: IdleSessions
   readonly #grace = new Grace()
   readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
@@ -146,7 +149,11 @@ export class Node implements SiteAccess {
     this.identity = identity
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
-    this.#peers = new Peers(world.clock)
+    this.#peers = new Peers(world.clock, (site) => this.#dialers.want(site as NodeId))
+    const siblings = new SiblingLines({
+      sessionCount: () => this.#peers.nodeCount,
+      want: (node) => this.#dialers.want(node),
+    })
     this.replicas = new ReplicaSet({
       self: identity.node,
       environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
@@ -162,6 +169,11 @@ export class Node implements SiteAccess {
       },
       gone: (region) => {
         this.#directory.forget(region)
+      },
+      want: (peer) => this.#dialers.want(peer as NodeId),
+      handed: (sibling, how) => {
+        if (how === 'straight') this.#peers.use(sibling)
+        else siblings.missed(sibling)
       },
     })
     this.#pools = new OwnPools({
@@ -191,10 +203,12 @@ export class Node implements SiteAccess {
       record,
       patienceMs: leaseMs * managerPatienceLeases,
       sessions: () => this.#peers.nodes(),
-      keep: () => undefined,
+      keep: (nodes) => {
+        this.#dialers.keepOnly(nodes)
+      },
       askForId: (manager, name, listen) => this.#manager.askForId(manager, name, listen),
       changed: () => {
-        this.#dialPeers()
+        this.#dialers.tableChanged()
       },
       managerChanged: (manager) => {
         this.#onManagerChanged(manager)
@@ -276,12 +290,33 @@ export class Node implements SiteAccess {
       identity: self,
       leaseMs,
       admit: (hello) => this.#admit(hello),
+      crossing: (hello) => this.#dialers.crossing(hello),
+      latest: (peer) => this.#dialers.latest(peer),
     })
     this.#dialers = new NodeDialers({
       ...context,
       world,
       self: () => ({ ...self(), role: 'node' }),
+      beforeDialing: () => this.#lessees.mark(),
+      endpointOf: (peer) => this.members.endpointOf(peer),
+      hasSession: (peer) => this.#peers.get(peer) !== undefined,
       mayOpen: (peer) => !this.replicas.isEnding(peer),
+      isAdmitting: (peer) => this.#acceptor.isAdmitting(peer),
+      isNeeded: (peer) => this.#peers.isBusy(peer) || this.replicas.needs(peer),
+      failed: (peer, error) => {
+        this.#peers.failed(peer, error)
+      },
+    })
+    this.#idle = new IdleSessions({
+      clock: world.clock,
+      idleMs: options.sessionIdleMs ?? sessionIdleMsDefault,
+      peers: this.#peers,
+      replicas: this.replicas,
+      isKept: (peer) => this.#dialers.isKept(peer),
+      isWatched: (peer) => this.watches.isAt(peer),
+      looked: () => {
+        siblings.forget()
+      },
     })
   }
 
@@ -298,17 +333,14 @@ export class Node implements SiteAccess {
     try {
       await this.#doors.open(this.#acceptor.accept.bind(this.#acceptor))
       const { node, name } = this.identity
-      const self = {
+      await this.members.start({
         node,
         name,
         listen: this.#doors.listen,
         revision: this.incarnation,
         state: 'in',
-      } as const
-      await this.members.start(self)
-      // Others may come to hold rights of this node's without asking it: a crash of it leaves them behind.
-      if (this.members.members.length > 1) await this.#lessees.mark()
-      this.#dialPeers()
+      })
+      this.#idle.start()
     } catch (error) {
       await this.close()
       throw error
@@ -339,6 +371,7 @@ export class Node implements SiteAccess {
       uptimeMs: world.clock.now() - this.#startedAt,
       regions: this.home.regionCount,
       clients: this.#peers.clientCount,
+      nodeSessions: this.#peers.nodeCount,
       memoryBytes: this.#memory.frames.usedBytes,
       memoryBytesMax: this.#memory.frames.bytesMax,
       diskBytes: this.#store.diskBytes,
@@ -404,6 +437,7 @@ export class Node implements SiteAccess {
    */
   async #leavePeers(): Promise<void> {
     this.#acceptor.stop()
+    const idle = this.#idle.close()
     const wasInDoubt = this.#grace.isOn || this.replicas.hasEnding
     this.#grace.stop()
     const hadNodes = this.#peers.nodes().next().done !== true
@@ -411,9 +445,10 @@ export class Node implements SiteAccess {
     if (clients === 'unanswered') {
       this.#dialers.abandon()
       this.#acceptor.abandon()
+      await idle
       return
     }
-    await Promise.all([this.#dialers.close(), this.#acceptor.close('node')])
+    await Promise.all([this.#dialers.close(), this.#acceptor.close('node'), idle])
     // Other nodes may have clients who have not heard yet.
     if (!hadNodes && !wasInDoubt) await this.#lessees.unmark()
   }
@@ -446,6 +481,7 @@ export class Node implements SiteAccess {
   }
 
   #onSession(session: Session): SessionHandlers {
+    if (isNode(session.peer.site)) this.#dialers.sessionUp(session)
     this.#peers.up(session)
     this.replicas.sessionUp(session)
     this.members.reached(session)
@@ -455,10 +491,11 @@ export class Node implements SiteAccess {
         this.#onMessage(session, message, pages)
       },
       lost: (loss) => {
-        this.#peers.lost(session, loss.error)
+        this.#peers.lost(session, loss)
         this.members.lost(session.peer)
         this.replicas.sessionLost(session, loss)
         this.watches.sessionLost(session)
+        if (isNode(session.peer.site)) this.#dialers.sessionLost(session)
       },
     }
   }
@@ -480,6 +517,10 @@ export class Node implements SiteAccess {
       case 'members':
         if (isNode(session.peer.site)) this.members.receive(session, message)
         return
+      case 'part':
+        return this.#idle.onPart(session)
+      case 'stay':
+        return this.#idle.onStay(session)
     }
   }
 
@@ -509,14 +550,6 @@ export class Node implements SiteAccess {
       const { code, message } = KhazanaError.from(reason)
       if (code === 'internal') throw reason
       this.#options.world.logger.log('info', 'no numbers for new nodes were had', { code, reason: message })
-    }
-  }
-
-  /** Of two nodes, the one with the higher id keeps the connection. */
-  #dialPeers(): void {
-    if (this.#closed !== undefined) return
-    for (const { node, listen } of this.members.members) {
-      if (node < this.identity.node && listen !== '') this.#dialers.keep(node, listen)
     }
   }
 

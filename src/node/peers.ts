@@ -5,8 +5,8 @@ import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Request, Result } from '../wire/message.js'
 import { CallTable } from './calls/call-table.js'
 import { Deadline, withResolvers } from './deadline.js'
-import type { WaitOptions } from './deadline.js'
-import type { Session } from './session/session.js'
+import type { Resolvers, WaitOptions } from './deadline.js'
+import type { Session, SessionLoss } from './session/session.js'
 
 /** Requests of one peer that are being carried out; more are refused as `busy`. */
 const requestsRunningMax = 1000
@@ -15,16 +15,21 @@ interface Peer {
   readonly session: Session
   readonly calls: CallTable
   requestsRunning: number
+  /** When it was last of use to anybody here, in this site's time. */
+  usedAt: number
 }
 
 /** The live sessions of a site, and the requests that go through them in either direction. */
 export class Peers {
   readonly #clock: Clock
+  readonly #reach: (site: SiteId) => KhazanaError | undefined
   readonly #peers = new Map<SiteId, Peer>()
-  readonly #waiting = new Map<SiteId, Set<() => void>>()
+  readonly #waiting = new Map<SiteId, Set<Resolvers<void>>>()
 
-  constructor(clock: Clock) {
+  /** `reach`: somebody waits for a session with the site; answers why none can come, where that is known. */
+  constructor(clock: Clock, reach: (site: SiteId) => KhazanaError | undefined = () => undefined) {
     this.#clock = clock
+    this.#reach = reach
   }
 
   up(session: Session): void {
@@ -32,17 +37,43 @@ export class Peers {
       session,
       calls: new CallTable(this.#clock, session),
       requestsRunning: 0,
+      usedAt: this.#clock.now(),
     })
     const waiting = this.#waiting.get(session.peer.site)
     this.#waiting.delete(session.peer.site)
-    for (const wake of waiting ?? []) wake()
+    for (const arrival of waiting ?? []) arrival.resolve()
   }
 
-  lost(session: Session, error: KhazanaError): void {
+  lost(session: Session, { cause, error }: SessionLoss): void {
     const peer = this.#peers.get(session.peer.site)
     if (peer?.session !== session) return
     this.#peers.delete(session.peer.site)
-    peer.calls.lost(error)
+    peer.calls.lost(error, cause === 'parted' ? 'unheard' : 'unknown')
+  }
+
+  /** The session with the site is of use now. */
+  use(site: SiteId): void {
+    const peer = this.#peers.get(site)
+    if (peer !== undefined) peer.usedAt = this.#clock.now()
+  }
+
+  /** When that was so last. */
+  lastUse(site: SiteId): number {
+    return this.#peers.get(site)?.usedAt ?? -Infinity
+  }
+
+  /** No session with the site will come for now: whoever waits for it hears why. */
+  failed(site: SiteId, error: KhazanaError): void {
+    const waiting = this.#waiting.get(site)
+    this.#waiting.delete(site)
+    for (const arrival of waiting ?? []) arrival.reject(error)
+  }
+
+  /** Whether a request to the site is open or waits for a session, or one of its own is being carried out. */
+  isBusy(site: SiteId): boolean {
+    const peer = this.#peers.get(site)
+    if (peer !== undefined && (peer.requestsRunning > 0 || peer.calls.isOpen)) return true
+    return (this.#waiting.get(site)?.size ?? 0) > 0
   }
 
   get(site: SiteId): Session | undefined {
@@ -53,31 +84,49 @@ export class Peers {
     for (const { session } of this.#peers.values()) if (isNode(session.peer.site)) yield session
   }
 
+  get nodeCount(): number {
+    let nodes = 0
+    for (const { session } of this.#peers.values()) if (session.peer.role === 'node') nodes += 1
+    return nodes
+  }
+
   get clientCount(): number {
     let clients = 0
     for (const { session } of this.#peers.values()) if (session.peer.role === 'client') clients += 1
     return clients
   }
 
-  /** The peer's answer, as soon as there is a session with it. Throws `unreachable` where there is none in time. */
+  /** The peer's answer, as soon as there is a session with it. Throws `unreachable` where there is none in time, or can be none. */
   async call(site: SiteId, call: Call, options: WaitOptions): Promise<Result> {
-    const peer = this.#peers.get(site) ?? (await this.#whenUp(site, options))
-    return peer.calls.call(call, options)
+    for (;;) {
+      const peer = this.#peers.get(site) ?? (await this.#whenUp(site, options))
+      peer.usedAt = this.#clock.now()
+      try {
+        return await peer.calls.call(call, options)
+      } catch (reason) {
+        // The session was let go before the peer had heard of the call.
+        const loss = peer.session.loss
+        if (loss?.cause !== 'parted' || reason !== loss.error) throw reason
+      }
+    }
   }
 
   async #whenUp(site: SiteId, options: WaitOptions): Promise<Peer> {
-    const waiting = this.#waiting.get(site) ?? new Set<() => void>()
+    const waiting = this.#waiting.get(site) ?? new Set<Resolvers<void>>()
     this.#waiting.set(site, waiting)
     const arrival = withResolvers<void>()
-    waiting.add(arrival.resolve)
+    waiting.add(arrival)
     const deadline = Deadline.start(this.#clock, 'connecting', options, (error) => {
       arrival.reject(error.code === 'timeout' ? unreachableNode(site, error) : error)
     })
+    const refusal = this.#reach(site)
+    if (refusal !== undefined) arrival.reject(refusal)
     try {
       await arrival.promise
     } finally {
       deadline.stop()
-      waiting.delete(arrival.resolve)
+      waiting.delete(arrival)
+      if (waiting.size === 0 && this.#waiting.get(site) === waiting) this.#waiting.delete(site)
     }
     return this.#peers.get(site) ?? (await this.#whenUp(site, options))
   }
@@ -102,6 +151,7 @@ export class Peers {
       return
     }
     peer.requestsRunning += 1
+    peer.usedAt = this.#clock.now()
     try {
       const result = await execute(request.call)
       session.send({ kind: 'response', id, result })

@@ -152,6 +152,14 @@ export class RegionSwitches {
     }
   }
 
+  /** Whether anything is asked of the peer, or by it, that is not over. */
+  involves(peer: SiteId): boolean {
+    for (const { parent, children } of this.#switches.values()) {
+      if (parent === peer || children.get(peer) === 'asked') return true
+    }
+    return false
+  }
+
   /** Nothing is brought to rest any more. */
   close(error: KhazanaError): void {
     for (const current of this.#switches.values()) current.ended(error)

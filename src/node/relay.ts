@@ -9,6 +9,8 @@ import type { Session } from './session/session.js'
 export interface RelayOptions {
   readonly post: SessionPost
   readonly session: (peer: SiteId) => Session | undefined
+  /** A session with the home would be of use, and there is none. */
+  readonly want: (home: SiteId) => void
 }
 
 /** One client's way to the home of one region, in one era. */
@@ -67,7 +69,10 @@ export class Relay {
     const { site } = client.peer
     const way = this.#open(site, region, descriptor.home, envelope)
     const uplink = this.#options.session(descriptor.home)
-    if (uplink === undefined && way.isJoined) this.#sever(site, region, way)
+    if (uplink === undefined) {
+      if (way.isJoined) this.#sever(site, region, way)
+      this.#options.want(descriptor.home)
+    }
     if (uplink === undefined || !way.isJoined || envelope.link !== way.link) return
     this.#options.post.send(uplink, { ...envelope, client: site }, payloads)
   }
@@ -122,6 +127,14 @@ export class Relay {
       const uplink = way.home === undefined ? undefined : this.#options.session(way.home)
       if (uplink !== undefined) this.#notify(uplink, region, way, { kind: 'client-lost', client })
     }
+  }
+
+  /** Whether any client has a way to that home: then there is to be a session with it. */
+  leadsTo(home: SiteId): boolean {
+    for (const ways of this.#ways.values()) {
+      for (const way of ways.values()) if (way.home === home) return true
+    }
+    return false
   }
 
   homeLost(home: SiteId): void {

@@ -24,10 +24,14 @@ import { unreserved } from './unreserved.js'
 export interface ReplicaSetOptions extends RegionKnowledge {
   /** Undefined for a client. */
   readonly self: NodeId | undefined
-  readonly environment: Omit<SiteEnvironment, 'session' | 'gone' | 'post'>
+  readonly environment: Omit<SiteEnvironment, 'session' | 'gone' | 'post' | 'want' | 'canReach'>
   readonly protocol: (attributes: RegionAttributes) => AnyProtocol
   /** A region whose home says that it is no more. */
   readonly gone: (region: Address) => void
+  /** A session with the peer would be of use, and there is none. A client, which keeps its one session anyway, has none. */
+  readonly want?: (peer: SiteId) => void
+  /** A token was to be handed straight to another node: it was, or there is no session to do so. */
+  readonly handed?: (sibling: SiteId, how: 'straight' | 'by-the-home') => void
 }
 
 /** All regions at one site, and the live sessions through which their managers talk. */
@@ -39,6 +43,7 @@ export class ReplicaSet {
   /** Peers whose session is lost while they may still use their rights. */
   readonly #ending = new Map<SiteId, Timer>()
   #closed: KhazanaError | undefined
+  readonly #post = new SessionPost()
   readonly #relay: Relay
   readonly #relayed = new RelayedClients((region) => this.#replicas.get(region))
   readonly #router: RegionRouter
@@ -47,8 +52,9 @@ export class ReplicaSet {
   constructor(options: ReplicaSetOptions) {
     this.#options = options
     const session = (peer: SiteId): Session | undefined => this.#sessions.get(peer)
-    const post = new SessionPost()
-    this.#relay = new Relay({ post, session })
+    const post = this.#post
+    const want = (peer: SiteId): void => options.want?.(peer)
+    this.#relay = new Relay({ post, session, want })
     this.switches = new RegionSwitches({
       clock: options.environment.clock,
       replica: (region) => this.#replicas.get(region),
@@ -66,6 +72,8 @@ export class ReplicaSet {
       ...options.environment,
       post,
       session,
+      want,
+      canReach: (sibling) => this.#canReach(sibling),
       gone: ({ address, generation }) => {
         options.gone(address)
         const replica = this.#replicas.get(address)
@@ -133,6 +141,7 @@ export class ReplicaSet {
     this.#replicas.set(descriptor.address, replica)
     const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined
     if (session !== undefined) replica.parentReady(session)
+    else if (role.kind === 'copy') this.#environment.want(role.parent)
     this.switches.onOpened(replica)
     return replica
   }
@@ -147,11 +156,7 @@ export class ReplicaSet {
   sessionUp(session: Session): void {
     const peer = session.peer.site
     this.#sessions.set(peer, session)
-    for (const replica of this.#replicas.values()) {
-      if (isChildOf(replica, peer)) replica.parentReady(session)
-      // Once more than at its loss: a token may have been sent between the two ends' hearing of that.
-      else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
-    }
+    for (const replica of this.#replicas.values()) if (isChildOf(replica, peer)) replica.parentReady(session)
     this.#relay.homeFound(peer)
     this.switches.onSession(session)
   }
@@ -164,12 +169,11 @@ export class ReplicaSet {
     const peer = session.peer.site
     if (this.#sessions.get(peer) !== session) return
     this.#sessions.delete(peer)
-    for (const replica of [...this.#replicas.values()]) {
-      if (isChildOf(replica, peer)) replica.parentLost()
-      else if (replica.role.kind === 'copy' && isNode(peer)) replica.siblingLost(peer)
-    }
+    for (const replica of [...this.#replicas.values()]) if (isChildOf(replica, peer)) replica.parentLost()
+    this.#siblingLost(peer)
     this.#relay.homeLost(peer)
     this.switches.onParentLost(peer)
+    this.#wantAgain(peer)
     // Nothing begins here any more that would have to wait.
     if (this.#closed !== undefined) return
     const { clock } = this.#environment
@@ -178,6 +182,7 @@ export class ReplicaSet {
     else {
       const end = clock.after(delayMs, () => {
         this.#ending.delete(peer)
+        this.#siblingLost(peer)
         this.#childLost(peer)
       })
       this.#ending.set(peer, end)
@@ -192,6 +197,68 @@ export class ReplicaSet {
   /** Whether rights of any earlier session may still be in use. */
   get hasEnding(): boolean {
     return this.#ending.size > 0
+  }
+
+  /**
+   * No token comes from there any more: copies ask anew. Told when the session is lost, and again when the peer must have
+   * heard of the loss, too: between the two it may have sent another, which is lost.
+   */
+  #siblingLost(peer: SiteId): void {
+    if (!isNode(peer)) return
+    for (const replica of [...this.#replicas.values()]) {
+      if (replica.role.kind === 'copy' && replica.role.parent !== peer) replica.siblingLost(peer)
+    }
+  }
+
+  /** Not while the lease has run out: the peer's side of the session may be over then, which nobody here would hear of. */
+  #canReach(sibling: SiteId): boolean {
+    const session = this.#sessions.get(sibling)
+    const now = this.#options.environment.clock.now()
+    const isOpen = session?.connected === true && session.writable && now < session.validUntil
+    if (isOpen || session === undefined) this.#options.handed?.(sibling, isOpen ? 'straight' : 'by-the-home')
+    return isOpen
+  }
+
+  // ---- what sessions are of use for ---------------------------------------------------------------------------------
+
+  /** Without a session with the peer: whether one must come by itself. */
+  needs(peer: SiteId): boolean {
+    if (this.#relay.leadsTo(peer)) return true
+    for (const replica of this.#replicas.values())
+      if (isChildOf(replica, peer) && replica.needsParent) return true
+    return false
+  }
+
+  #wantAgain(peer: SiteId): void {
+    if (this.#options.want !== undefined && isNode(peer) && this.needs(peer)) this.#options.want(peer)
+  }
+
+  /** When copies were last used, as far as it was seen, by their parent. */
+  lastUses(): ReadonlyMap<SiteId, number> {
+    const uses = new Map<SiteId, number>()
+    for (const { role, lastUse } of this.#replicas.values()) {
+      if (role.kind === 'copy') uses.set(role.parent, Math.max(lastUse, uses.get(role.parent) ?? -Infinity))
+    }
+    return uses
+  }
+
+  /** Gives up all that is held under the session, if it is not in use; answers whether nothing is. */
+  giveUp(session: Session): boolean {
+    const { site } = session.peer
+    if (this.#relay.leadsTo(site) || this.switches.involves(site)) return false
+    let isAll = true
+    for (const replica of [...this.#replicas.values()]) {
+      if (isChildOf(replica, site) && !replica.giveUp()) isAll = false
+    }
+    return isAll && session.writable && !this.#post.isWaiting(session)
+  }
+
+  /** Gives up copies that were not used since, and whose parent cannot be talked to: nobody need look for it for them. */
+  giveUpUnreached(since: number): void {
+    for (const replica of [...this.#replicas.values()]) {
+      const { role, lastUse } = replica
+      if (role.kind === 'copy' && !this.#sessions.has(role.parent) && lastUse <= since) replica.giveUp()
+    }
   }
 
   #childLost(peer: SiteId): void {

@@ -46,6 +46,9 @@ export const sharersMax = 65_536
 /** Byte ranges told of one region. */
 export const allocatedRangesMax = 1024
 
+/** Numbers of sessions grow by what one peer tells the other: one more than the highest must still be a number. */
+export const sessionNumberMax = 2 ** 48
+
 export const minReplicasMax = 64
 export const leaseMsMin = 10
 export const leaseMsMax = 3_600_000

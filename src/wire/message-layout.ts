@@ -135,6 +135,7 @@ const nodeStatus = record<words.NodeStatus>({
   uptimeMs: milliseconds,
   regions: count,
   clients: count,
+  nodeSessions: count,
   memoryBytes: count,
   memoryBytesMax: count,
   diskBytes: count,
@@ -277,6 +278,7 @@ export const message = union<words.Message, 'kind'>('kind', {
       incarnation: count,
       name,
       listen: endpoint,
+      latest: integer(0, limits.sessionNumberMax),
       resume: optional(resumption),
     },
   ],
@@ -323,4 +325,6 @@ export const message = union<words.Message, 'kind'>('kind', {
     20,
     { members: list(member, limits.membersMax), known: optional(list(memberStamp, limits.membersMax)) },
   ],
+  part: [28, empty],
+  stay: [29, empty],
 })

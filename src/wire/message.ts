@@ -13,7 +13,16 @@ export type Message = SessionMessage | SequencedMessage
 
 /** Numbered: arrives exactly once, in the order of sending, also across connections. */
 export type SequencedMessage =
-  CmEnvelope | PlainCmEnvelope | RegionNotice | WatchNotice | Request | Response | Failure | Members
+  | CmEnvelope
+  | PlainCmEnvelope
+  | RegionNotice
+  | WatchNotice
+  | Request
+  | Response
+  | Failure
+  | Members
+  | Part
+  | Stay
 
 // ---- sessions -------------------------------------------------------------------------------------------------
 
@@ -34,6 +43,11 @@ export interface Hello {
   readonly name: string
   /** Where the sending node accepts connections, `host:port`; empty for clients. */
   readonly listen: string
+  /**
+   * The newest session between the two nodes that the sender knew of when it said this, whoever had dialed; 0: none, and
+   * from clients. What knows less than a session that lives was said before that began.
+   */
+  readonly latest: number
   /** The session to go on with, or undefined for a new one. */
   readonly resume:
     { readonly session: number; readonly peerIncarnation: number; readonly received: number } | undefined
@@ -85,6 +99,20 @@ export interface Renewed {
 /** The sender has given everything up and closes: no lease needs to be waited for. */
 export interface Goodbye {
   readonly kind: 'goodbye'
+}
+
+/**
+ * Between nodes: the sender holds nothing under this session, asks for nothing, and until it is answered uses nothing that
+ * comes. Answered by a `goodbye` where the receiver can say the same, else by `stay`. What was sent after a `part` that a
+ * goodbye answers was not heard.
+ */
+export interface Part {
+  readonly kind: 'part'
+}
+
+/** The answer to a `part`: the session is of use. */
+export interface Stay {
+  readonly kind: 'stay'
 }
 
 // ---- consistency managers ---------------------------------------------------------------------------------------
@@ -355,6 +383,8 @@ export interface NodeStatus {
   readonly uptimeMs: number
   readonly regions: number
   readonly clients: number
+  /** Sessions with other nodes. */
+  readonly nodeSessions: number
   readonly memoryBytes: number
   readonly memoryBytesMax: number
   readonly diskBytes: number

@@ -13,6 +13,8 @@ export function isSequenced(message: Message): message is SequencedMessage {
     case 'response':
     case 'failure':
     case 'members':
+    case 'part':
+    case 'stay':
       return true
     case 'hello':
     case 'welcome':

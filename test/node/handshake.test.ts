@@ -19,7 +19,7 @@ const dialing: LocalIdentity = {
   listen: '',
 }
 
-const hello: Hello = { kind: 'hello', version: protocolVersion, ...dialing, resume: undefined }
+const hello: Hello = { kind: 'hello', version: protocolVersion, ...dialing, latest: 0, resume: undefined }
 
 interface Raw {
   readonly pipe: FakePipe

@@ -239,6 +239,7 @@ class Bench {
   isHomeThere = true
   readonly relay = new Relay({
     post: new SessionPost(),
+    want: () => undefined,
     session: (site): Session | undefined => {
       if (site === client) return this.client
       return site === founder && this.isHomeThere ? this.toHome.as(founder) : undefined

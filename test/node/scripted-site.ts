@@ -193,6 +193,7 @@ export class WireSession {
   writable = true
   loss: Session['loss']
   connected = true
+  isParting = false
   id = 7
 
   as(site: SiteId): Session {
@@ -252,6 +253,8 @@ export function scriptedSite(
     post: new SessionPost(),
     plugins: { conflictTestOf: () => undefined, mergeFunctionOf: () => options.merge },
     session: (site) => (site === peer && session.loss === undefined ? session.as(peer) : undefined),
+    want: () => undefined,
+    canReach: () => session.connected,
     gone: () => undefined,
   }
   return { clock, log, session, env }

@@ -362,7 +362,7 @@ describe('a lost connection', () => {
     const pair = await connectedPair({ role: 'node' })
     const first = pair.accepted.last
     pair.network.last.muteAfter(0)
-    const again = sitePair({ role: 'node' })
+    const again = sitePair({ role: 'node', incarnation: 8 })
     again.network.accept = (connection) => pair.acceptor.accept(connection)
     again.dialer.start()
     await again.clock.advance(1)

@@ -65,6 +65,8 @@ export interface Pair {
 
 export interface PairOptions {
   readonly role: 'node' | 'client'
+  /** Of the site that dials. */
+  readonly incarnation?: number
   readonly acceptor?: Partial<AcceptorOptions>
   readonly dialer?: Partial<DialerOptions>
 }
@@ -102,7 +104,7 @@ export function sitePair(options: PairOptions): Pair {
       cluster: isNode ? cluster : noCluster,
       role: options.role,
       site: isNode ? nodeId(2) : 0,
-      incarnation: 7,
+      incarnation: options.incarnation ?? 7,
       name: 'dialing',
       listen: '',
     }),

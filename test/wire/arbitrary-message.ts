@@ -1,5 +1,5 @@
 import { presets } from '../../src/address/consistency-vector.js'
-import { pageStampsMax } from '../../src/wire/limits.js'
+import { pageStampsMax, sessionNumberMax } from '../../src/wire/limits.js'
 import fc, { type Arbitrary } from 'fast-check'
 import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
 import type { RegionAttributes, RegionDescriptor } from '../../src/address/descriptor.js'
@@ -128,6 +128,7 @@ const status: Arbitrary<NodeStatus> = plain({
   uptimeMs: milliseconds,
   regions: count,
   clients: count,
+  nodeSessions: count,
   memoryBytes: count,
   memoryBytesMax: count,
   diskBytes: count,
@@ -266,10 +267,13 @@ export const messages: Arbitrary<Message> = fc.oneof(
     ...who,
     role: fc.constantFrom('node', 'client'),
     site: fc.oneof(fc.constant(0 as const), site),
+    latest: whole(0, sessionNumberMax),
     resume: fc.option(plain({ session: count, peerIncarnation: count, received: count }), {
       nil: undefined,
     }),
   }),
+  tagged('kind', 'part', {}),
+  tagged('kind', 'stay', {}),
   tagged('kind', 'welcome', {
     ...who,
     site: node,

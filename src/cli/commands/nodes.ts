@@ -5,7 +5,7 @@ import { writeJson, writeLine } from '../standard-output.js'
 
 const description = `List the nodes of the cluster and how they are.
 
-A node that does not answer has no numbers. Messages are counted since a node's start, with the MiB that they
+A node that does not answer has no numbers. Sessions are those with other nodes. Messages are counted since a node's start, with the MiB that they
 took: those that the node sent, and those that came from its clients.`
 
 const examples = `  khazana nodes
@@ -19,6 +19,7 @@ const columns = [
   'UP',
   'REGIONS',
   'CLIENTS',
+  'SESSIONS',
   'MEMORY MiB',
   'DISK MiB',
   'ALLOCATED MiB',
@@ -46,11 +47,12 @@ function documentOf({ member, status }: NodeEntry): unknown {
 function rowOf({ member, status }: NodeEntry): string[] {
   const start = [String(member.node), member.name, member.listen === '' ? '-' : member.listen]
   if (status === undefined) return [...start, 'no answer']
-  const { uptimeMs, regions, clients, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax } = status
+  const { uptimeMs, regions, clients, nodeSessions, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax } =
+    status
   return [
     ...start,
     `${Math.floor(uptimeMs / 1000)} s`,
-    ...[regions, clients].map(String),
+    ...[regions, clients, nodeSessions].map(String),
     `${inMiB(memoryBytes)} of ${inMiB(memoryBytesMax)}`,
     `${inMiB(diskBytes)} of ${inMiB(diskBytesMax)}`,
     inMiB(status.allocatedBytes),

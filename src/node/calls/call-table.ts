@@ -8,7 +8,10 @@ import type { Session } from '../session/session.js'
 /** Requests that one peer has not answered yet; more are refused as `busy`. */
 export const callsOpenMax = 10_000
 
-/** Requests to one peer and their answers. Over when the session is: what is open then has an unknown outcome. */
+/**
+ * Requests to one peer and their answers. Over when the session is: what is open then has an unknown outcome, unless the
+ * peer is known not to have heard of it.
+ */
 export class CallTable {
   readonly #clock: Clock
   readonly #session: Session
@@ -36,6 +39,11 @@ export class CallTable {
     }
   }
 
+  /** Whether any waits for its answer. */
+  get isOpen(): boolean {
+    return this.#open.size > 0
+  }
+
   onAnswer(message: Response | Failure): void {
     const answer = this.#open.get(message.id)
     if (answer === undefined) return
@@ -45,14 +53,15 @@ export class CallTable {
       answer.reject(new KhazanaError(isErrorCode(message.code) ? message.code : 'internal', message.message))
   }
 
-  lost(error: KhazanaError): void {
+  /** What the peer has not heard of fails with the error itself. */
+  lost(error: KhazanaError, outcome: 'unheard' | 'unknown'): void {
     for (const answer of this.#open.values()) {
-      answer.reject(
-        new KhazanaError('outcome-unknown', 'the connection was lost before the answer came', {
-          cause: error,
-        }),
-      )
+      answer.reject(outcome === 'unheard' ? error : unknownOutcome(error))
     }
     this.#open.clear()
   }
+}
+
+function unknownOutcome(cause: KhazanaError): KhazanaError {
+  return new KhazanaError('outcome-unknown', 'the connection was lost before the answer came', { cause })
 }

@@ -148,7 +148,7 @@ export class Engine {
       get parentSession(): number {
         return uplink()?.id ?? -1
       },
-      canReach: (sibling) => env.session(sibling)?.connected ?? false,
+      canReach: (sibling) => env.canReach(sibling),
     }
   }
 

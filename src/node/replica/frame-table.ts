@@ -44,6 +44,10 @@ export class FrameTable implements FrameOwner {
     return this.#options.pageSize
   }
 
+  get isEmpty(): boolean {
+    return this.#frames.size === 0
+  }
+
   get(page: PageIndex): RegionFrame | undefined {
     return this.#frames.get(page)
   }

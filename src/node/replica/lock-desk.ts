@@ -215,6 +215,11 @@ export class LockDesk {
     for (const [id, wish] of parked ?? []) this.#askOrPark(id, wish)
   }
 
+  /** Whether nobody waits. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#seizures.size === 0
+  }
+
   get isParked(): boolean {
     return this.#parked !== undefined
   }

@@ -15,6 +15,7 @@ import { makePatch } from '../../wire/patch.js'
 import type { WaitOptions } from '../deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
+import { CopyUse } from './copy-use.js'
 import { Engine } from './engine.js'
 import { FrameTable } from './frame-table.js'
 import { HomeRetry } from './home-retry.js'
@@ -46,6 +47,9 @@ export class Replica implements ContextOwner {
   #closed: KhazanaError | undefined
   readonly #retry: HomeRetry
   readonly #rest: Rest
+  readonly #use: CopyUse
+  #locksTaken = 0
+  #lastUse: { readonly locksTaken: number; readonly at: number } | undefined
 
   constructor(env: SiteEnvironment, descriptor: RegionDescriptor, role: ReplicaRole, protocol: AnyProtocol) {
     this.#env = env
@@ -76,7 +80,17 @@ export class Replica implements ContextOwner {
       hasOpenLocks: () => this.#contexts.size > 0,
       askAgain: () => {
         this.#retry.askNow()
+        this.#reachParent()
       },
+    })
+    this.#use = new CopyUse({
+      descriptor: () => this.#descriptor,
+      frames: this.#frames,
+      desk: () => this.#desk,
+      engine: () => this.#engine,
+      hasOpenLocks: () => this.#contexts.size > 0,
+      isToRest: () => this.#rest.isWanted,
+      mayEvict: (page) => this.#mayEvict(page),
     })
   }
 
@@ -192,6 +206,7 @@ export class Replica implements ContextOwner {
       hit.discard()
     }
     this.#retry.askNow()
+    this.#reachParent()
     // Its own also in `crew`: another protocol may have come by the time that it is asked.
     const own = terms ?? { ...plainTerms, offset: range.offset, length: range.length }
     return this.#desk.lock(mode, range, own, options)
@@ -232,6 +247,7 @@ export class Replica implements ContextOwner {
   }
 
   #newContext(mode: LockMode, range: ByteRange, terms: LockTerms, pages: LockedPages): LockContext {
+    this.#locksTaken += 1
     const context = new LockContext(this, mode, range, terms, pages)
     this.#contexts.add(context)
     return context
@@ -360,6 +376,7 @@ export class Replica implements ContextOwner {
   onMessage(from: SiteId, message: CmMessage, payloads: readonly Uint8Array[]): void {
     if (this.#closed !== undefined) return
     this.#engine.onMessage(from, message, payloads)
+    this.#reachParent()
     const isGone = message.kind === 'refuse' && message.code === 'no-such-region'
     if (isGone && this.role.kind === 'copy' && from === this.role.parent) this.#env.gone(this.descriptor)
   }
@@ -430,6 +447,32 @@ export class Replica implements ContextOwner {
     this.#engine.close(error)
     this.#frames.clear()
     this.#rest.stepped()
+  }
+
+  // ---- the session with the parent --------------------------------------------------------------------------------
+
+  /** Somebody here, or below, may need the parent. */
+  #reachParent(): void {
+    if (this.role.kind === 'home' || this.#uplink !== undefined) return
+    if (this.#env.session(this.role.parent) === undefined) this.#env.want(this.role.parent)
+  }
+
+  /** A copy whose parent cannot be talked to: whether a session with that must come back by itself. */
+  get needsParent(): boolean {
+    return this.#closed === undefined && this.#use.needsParent
+  }
+
+  /** A copy: gives up all that is not in use, and answers whether that is all. */
+  giveUp(): boolean {
+    return this.#closed !== undefined || this.#use.giveUp()
+  }
+
+  /** On the site's clock: when a lock was last seen to have been taken, by this being asked. */
+  get lastUse(): number {
+    if (this.#lastUse?.locksTaken !== this.#locksTaken) {
+      this.#lastUse = { locksTaken: this.#locksTaken, at: this.#env.clock.now() }
+    }
+    return this.#lastUse.at
   }
 
   // ---- a change of protocol ---------------------------------------------------------------------------------------

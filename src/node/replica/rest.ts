@@ -48,6 +48,11 @@ export class Rest {
     this.stepped()
   }
 
+  /** Whether anybody waits for the replica to come to rest. */
+  get isWanted(): boolean {
+    return this.#suspensions.size > 0
+  }
+
   /** See `Replica.isQuiet`. */
   get isQuiet(): boolean {
     return this.#replica.closed() !== undefined || (this.#isTold && this.isAllTold)

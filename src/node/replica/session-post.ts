@@ -27,6 +27,11 @@ export class SessionPost {
     }
   }
 
+  /** Whether letters wait for the session to take them. */
+  isWaiting(session: Session): boolean {
+    return this.#waiting.has(session)
+  }
+
   /** Never rejects. */
   async #sendWaiting(session: Session, letters: Letter[]): Promise<void> {
     this.#waiting.set(session, letters)

@@ -20,6 +20,10 @@ export interface SiteEnvironment {
   readonly plugins: RegisteredFunctions
   /** The live session with a peer. */
   readonly session: (peer: SiteId) => Session | undefined
+  /** A session with the peer would be of use, and there is none. */
+  want(peer: SiteId): void
+  /** Whether a token could be handed straight to another node now. */
+  canReach(sibling: SiteId): boolean
   /** The home says that the region is no more. */
   gone(descriptor: RegionDescriptor): void
 }

@@ -9,7 +9,9 @@ import { protocolVersion, type Hello } from '../../wire/message.js'
 import { FrameLink } from './frame-link.js'
 import {
   canResume,
+  comeLater,
   handshakeMs,
+  isOlder,
   isSamePeer,
   peerOfHello,
   refusedBecause,
@@ -38,11 +40,20 @@ export interface AcceptorOptions extends SessionContext {
    * cluster asks to join. Throws a `KhazanaError` to refuse.
    */
   readonly admit: (hello: Hello, remote: string) => SiteId | Promise<SiteId>
+  /**
+   * A node that is known asks for a new session, as far as this acceptor knows rightly: whether this side's own dialing
+   * leaves room for it. Where not, why; it is then refused. Always, unless told.
+   */
+  readonly crossing?: (hello: Hello) => KhazanaError | undefined
+  /** The newest session with the node that this side knows of, whoever had dialed; 0: none. */
+  readonly latest?: (node: SiteId) => number
 }
 
 interface Handshake {
   readonly link: FrameLink
   readonly patience: Timer
+  /** The node that is being admitted on it. */
+  site?: SiteId
 }
 
 /**
@@ -54,6 +65,8 @@ export class Acceptor {
   readonly #writer = new FrameWriter()
   readonly #handshakes = new Set<Handshake>()
   readonly #sessions = new Map<number, SessionDriver>()
+  /** Of nodes that are being admitted. */
+  readonly #admissions = new Map<SiteId, Handshake>()
   #sessionNumber = 0
   #closed = false
 
@@ -85,6 +98,11 @@ export class Acceptor {
       failed: (error) => this.#failed(handshake, error),
       closed: () => this.#forget(handshake),
     })
+  }
+
+  /** Whether the node's hello has been heard, and not been answered. */
+  isAdmitting(node: SiteId): boolean {
+    return this.#admissions.has(node)
   }
 
   /** Takes nothing new in. */
@@ -126,9 +144,32 @@ export class Acceptor {
       this.#resume(handshake, hello, known)
       return
     }
+    const refusal = hello.role === 'node' ? this.#objection(hello) : undefined
+    if (refusal !== undefined) {
+      this.#refuse(handshake, refusal)
+      return
+    }
     this.#awaitAdmission(handshake)
+    if (hello.role === 'node' && hello.site !== 0) this.#noteAdmission(hello.site, handshake)
     // A refusal is handled; anything else that is thrown in there is a bug, and must not be lost.
     void this.#admit(handshake, hello)
+  }
+
+  /** Why the node may not begin a new session now. */
+  #objection(hello: Hello): KhazanaError | undefined {
+    if (hello.site === 0) return undefined
+    for (const session of this.#sessions.values()) {
+      if (session.peer.site === hello.site && isOlder(hello, session)) return comeLater('there is a session')
+    }
+    return this.#options.crossing?.(hello)
+  }
+
+  /** Of two hellos of one node, the later counts. */
+  #noteAdmission(site: SiteId, handshake: Handshake): void {
+    const earlier = this.#admissions.get(site)
+    if (earlier !== undefined) this.#fail(earlier, new KhazanaError('unreachable', 'the node greets again'))
+    this.#admissions.set(site, handshake)
+    handshake.site = site
   }
 
   /** Until it is admitted the caller has nothing to say. */
@@ -158,7 +199,9 @@ export class Acceptor {
   }
 
   #open(handshake: Handshake, hello: Hello, site: SiteId): void {
-    this.#sessionNumber += 1
+    // Higher than any that either side knows of: of two nodes' sessions, the later has the higher number.
+    const latest = hello.role === 'node' ? Math.max(hello.latest, this.#options.latest?.(site) ?? 0) : 0
+    this.#sessionNumber = Math.max(this.#sessionNumber, latest) + 1
     const session = new SessionDriver({
       clock: this.#options.clock,
       logger: this.#options.logger,
@@ -241,6 +284,8 @@ export class Acceptor {
   #forget(handshake: Handshake): void {
     handshake.patience.cancel()
     this.#handshakes.delete(handshake)
+    const { site } = handshake
+    if (site !== undefined && this.#admissions.get(site) === handshake) this.#admissions.delete(site)
   }
 
   #log(message: string, remote: string, error: KhazanaError | undefined): void {

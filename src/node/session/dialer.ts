@@ -11,6 +11,7 @@ import { backoffMaxMs, backoffMs } from './backoff.js'
 import { FrameLink } from './frame-link.js'
 import {
   checkWelcome,
+  comeLater,
   errorOf,
   handshakeMs,
   helloOf,
@@ -35,7 +36,7 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set([
 
 export interface DialerOptions extends SessionContext {
   readonly random: Random
-  readonly network: Network
+  readonly network: Pick<Network, 'connect'>
   /** Asked before each attempt. */
   readonly endpoint: () => Endpoint
   /** Asked before each attempt. */
@@ -48,6 +49,14 @@ export interface DialerOptions extends SessionContext {
   readonly mayOpen: () => boolean
   /** The peer will not have this side: no other attempt follows. */
   readonly refused: (error: KhazanaError) => void
+  /** The newest session with the peer that this side knows of, whoever dialed. Those of this dialer, unless told. */
+  readonly latest?: () => number
+  /** Asked before a new session is asked for, which else has to wait. It never has to, unless told. */
+  readonly mayGreet?: () => boolean
+  /** Asked after each failure to begin a session: whether to go on trying. Always, unless told. */
+  readonly goesOn?: () => boolean
+  /** Nothing needs the session, which there is not: no other attempt follows. */
+  readonly rested?: (error: KhazanaError) => void
 }
 
 interface Attempt {
@@ -69,6 +78,7 @@ export class Dialer {
   /** Whether a connection is being made, or waited for: then whatever is lost is not dialed for again. */
   #dialing = false
   #attempts = 0
+  #latest = 0
   #connectedAt = -Infinity
   #stopped = false
 
@@ -80,6 +90,35 @@ export class Dialer {
   start(): void {
     this.#dialing = true
     void this.#dial()
+  }
+
+  /** The session, while it lives. */
+  get session(): SessionDriver | undefined {
+    return this.#session?.loss === undefined ? this.#session : undefined
+  }
+
+  /** Whether a hello was sent that is not answered. */
+  get isGreeting(): boolean {
+    return this.#attempt !== undefined
+  }
+
+  /** Takes a hello that is not answered back; another follows as after a failure. */
+  giveWay(): void {
+    if (this.session === undefined) this.#abandon(comeLater('the peer greets this side'))
+  }
+
+  /** Does not wait for the next attempt: what it failed for may be over. */
+  hurry(): void {
+    if (this.#pause === undefined) return
+    this.#pause.cancel()
+    this.#attempts = 0
+    void this.#dial()
+  }
+
+  /** Stops dialing for good: another session takes the place of the one there was, if any, which is lost. */
+  replaced(error: KhazanaError): void {
+    this.#stop()
+    this.#session?.lose('restarted', error)
   }
 
   /** Stops dialing, and says goodbye. Resolves when the connection is closed. */
@@ -97,6 +136,7 @@ export class Dialer {
   #stop(): void {
     this.#stopped = true
     this.#pause?.cancel()
+    this.#pause = undefined
     const attempt = this.#attempt
     this.#attempt = undefined
     attempt?.patience.cancel()
@@ -105,7 +145,12 @@ export class Dialer {
   }
 
   async #dial(): Promise<void> {
+    this.#pause = undefined
     const { network, endpoint } = this.#options
+    if (!this.#mayGreet()) {
+      this.#retry(comeLater('it is too early for a new session'))
+      return
+    }
     let connection: Connection
     try {
       connection = await network.connect(endpoint(), { timeoutMs: connectMs })
@@ -114,7 +159,15 @@ export class Dialer {
       return
     }
     if (this.#stopped) connection.destroy()
-    else this.#greet(connection)
+    else if (this.#mayGreet()) this.#greet(connection)
+    else {
+      connection.destroy()
+      this.#retry(comeLater('it is too early for a new session'))
+    }
+  }
+
+  #mayGreet(): boolean {
+    return this.session !== undefined || (this.#options.mayGreet?.() ?? true)
   }
 
   #greet(connection: Connection): void {
@@ -122,8 +175,9 @@ export class Dialer {
       allocate: this.#options.allocate,
       frameBytesMax: handshakeBytesMax,
     })
-    const session = this.#session?.loss === undefined ? this.#session : undefined
-    const hello = helloOf(this.#options.identity(), session)
+    const { session } = this
+    const latest = Math.max(this.#latest, this.#options.latest?.() ?? 0)
+    const hello = helloOf(this.#options.identity(), session, latest)
     const patience = this.#options.clock.after(handshakeMs, () => {
       this.#abandon(new KhazanaError('unreachable', `no answer to "hello" in ${handshakeMs} ms`))
     })
@@ -211,6 +265,7 @@ export class Dialer {
       ended: () => this.#redial(session),
     })
     this.#session = session
+    if (identity().role === 'node') this.#latest = session.id
     this.#dialing = false
     session.start(this.#options.open(session), link)
   }
@@ -251,6 +306,11 @@ export class Dialer {
   #retry(error: KhazanaError): void {
     if (this.#stopped) return
     const { clock, random } = this.#options
+    if (this.session === undefined && this.#options.goesOn?.() === false) {
+      this.#stop()
+      this.#options.rested?.(error)
+      return
+    }
     this.#dialing = true
     this.#attempts += 1
     this.#options.failed(error, this.#attempts)

@@ -30,8 +30,10 @@ export interface SessionContext {
 /** How long either side waits for the other's first message. */
 export const handshakeMs = 5000
 
-/** The first message on a connection, which asks to go on with a session where there is one. */
-export function helloOf(local: LocalIdentity, session: SessionDriver | undefined): Hello {
+/**
+ * The first message on a connection, which asks to go on with a session where there is one. `latest`: see `Hello.latest`.
+ */
+export function helloOf(local: LocalIdentity, session: SessionDriver | undefined, latest: number): Hello {
   const resume =
     session === undefined
       ? undefined
@@ -45,6 +47,7 @@ export function helloOf(local: LocalIdentity, session: SessionDriver | undefined
     incarnation: local.incarnation,
     name: local.name,
     listen: local.listen,
+    latest,
     resume,
   }
 }
@@ -61,6 +64,20 @@ export function canResume(session: SessionDriver, hello: Hello, incarnation: num
 
 export function isSamePeer(session: SessionDriver, hello: Hello): boolean {
   return session.peer.site === hello.site && session.peer.role === hello.role
+}
+
+/**
+ * Whether the node said its hello before it knew of the session, or in an earlier life: then it tells nothing of what became
+ * of the session, and nobody waits for an answer to it.
+ */
+export function isOlder(hello: Hello, session: Pick<SessionDriver, 'id' | 'peer'>): boolean {
+  const { incarnation } = session.peer
+  return hello.incarnation < incarnation || (hello.incarnation === incarnation && hello.latest < session.id)
+}
+
+/** Refuses a hello that may be right a little later. */
+export function comeLater(why: string): KhazanaError {
+  return new KhazanaError('busy', `${why}: come back later`)
 }
 
 export function peerOfHello(hello: Hello, site: SiteId): PeerIdentity {

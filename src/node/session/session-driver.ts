@@ -78,6 +78,7 @@ export class SessionDriver implements Session {
   #renewedAt = -Infinity
   /** Received since anything that carries an acknowledgement was sent. */
   #unacknowledgedBytes = 0
+  #isParting = false
 
   constructor(options: SessionOptions) {
     const now = options.clock.now()
@@ -97,7 +98,7 @@ export class SessionDriver implements Session {
   }
 
   get validUntil(): number {
-    return this.#loss === undefined ? this.#holder.validUntil : -Infinity
+    return this.#loss === undefined && !this.#isParting ? this.#holder.validUntil : -Infinity
   }
 
   get writable(): boolean {
@@ -115,7 +116,7 @@ export class SessionDriver implements Session {
   whenValid(): Promise<void> {
     if (this.#loss !== undefined) return Promise.reject(this.#loss.error)
     const now = this.#options.clock.now()
-    if (now < this.#holder.validUntil) return Promise.resolve()
+    if (now < this.validUntil) return Promise.resolve()
     // Somebody waits: the next turn of the timer may be far away.
     if (this.#link !== undefined && now - this.#renewedAt > this.leaseMs / renewalsWhenWaited) {
       this.#renewalTimer?.cancel()
@@ -142,11 +143,26 @@ export class SessionDriver implements Session {
     this.#checkOverrun()
   }
 
-  async close(): Promise<'acknowledged' | 'unanswered'> {
+  get isParting(): boolean {
+    return this.#isParting
+  }
+
+  part(): void {
+    if (this.#loss !== undefined || this.#isParting) return
+    this.#isParting = true
+    this.send({ kind: 'part' })
+  }
+
+  #onStay(): void {
+    this.#isParting = false
+    if (this.#options.clock.now() < this.validUntil) this.#whenValid.resolve()
+  }
+
+  async close(cause: 'closed' | 'parted' = 'closed'): Promise<'acknowledged' | 'unanswered'> {
     if (this.#loss !== undefined) return this.#answerOfLost(this.#loss)
     const link = this.#link
     this.#link = undefined
-    this.lose('closed', new KhazanaError('closed', 'this side has closed the session'))
+    this.lose(cause, new KhazanaError(cause === 'closed' ? 'closed' : 'unreachable', endedHere[cause]))
     if (link === undefined) return 'unanswered'
     link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
     const answer = await this.#answerTo(link)
@@ -230,7 +246,7 @@ export class SessionDriver implements Session {
     this.#renewalTimer?.cancel()
     this.#expiryTimer?.cancel()
     this.#window.clear()
-    this.#options.logger.log(cause === 'closed' || cause === 'goodbye' ? 'debug' : 'warn', 'session lost', {
+    this.#options.logger.log(quietCauses.has(cause) ? 'debug' : 'warn', 'session lost', {
       session: this.id,
       peer: this.peer.name,
       site: this.peer.site,
@@ -248,7 +264,8 @@ export class SessionDriver implements Session {
 
   /** Who loses a session for reasons of its own knows nothing of what the peer, or its clients, go on to do. */
   #rightsEndAt(cause: SessionLoss['cause']): number {
-    const isVoidAlready = cause === 'goodbye' || cause === 'ended' || cause === 'expired'
+    const isVoidAlready =
+      cause === 'goodbye' || cause === 'parted' || cause === 'ended' || cause === 'expired'
     const hasBegunAnew = cause === 'restarted' && this.peer.role === 'client'
     return isVoidAlready || hasBegunAnew ? -Infinity : this.#granter.expiresAt
   }
@@ -271,6 +288,7 @@ export class SessionDriver implements Session {
     this.#unacknowledgedBytes += frame.bytes
     if (this.#window.arrived(frame.sequence) === 'new') {
       this.#options.traffic.receivedFrom(this.peer.role, frame.bytes)
+      if (message.kind === 'stay') this.#onStay()
       this.#handlers?.message(message, frame.pages)
     }
     if (this.#unacknowledgedBytes >= this.#options.limits.acknowledgeBytes) {
@@ -308,7 +326,7 @@ export class SessionDriver implements Session {
     if (validForMs > this.leaseMs || !this.#holder.answered(renewal, validForMs)) {
       throw new KhazanaError('protocol-error', `renewal ${renewal} for ${validForMs} ms was not asked for`)
     }
-    if (this.#options.clock.now() < this.#holder.validUntil) this.#whenValid.resolve()
+    if (this.#options.clock.now() < this.validUntil) this.#whenValid.resolve()
     if (this.#options.whenLapsed === 'lose') this.#watchLapse()
   }
 
@@ -329,7 +347,9 @@ export class SessionDriver implements Session {
   #goodbye(): void {
     const link = this.#link
     this.#link = undefined
-    this.lose('goodbye', new KhazanaError('unreachable', `${this.peer.name} has left`))
+    // Also where the peer leaves before it has read the `part`: it has not read what came after either.
+    if (this.#isParting) this.lose('parted', new KhazanaError('unreachable', endedHere.parted))
+    else this.lose('goodbye', new KhazanaError('unreachable', `${this.peer.name} has left`))
     if (link === undefined) return
     link.send(this.#options.writer.encode({ kind: 'goodbye' }, [], 0, this.#window.received))
     void closeSoon(this.#options.clock, link)
@@ -424,6 +444,13 @@ export class SessionDriver implements Session {
     )
   }
 }
+
+const endedHere = {
+  closed: 'this side has closed the session',
+  parted: 'neither side needed the session',
+} as const
+
+const quietCauses: ReadonlySet<SessionLoss['cause']> = new Set(['closed', 'goodbye', 'parted'])
 
 /** Closes a connection, or drops it where its end does not come. */
 async function closeSoon(clock: Clock, link: FrameLink): Promise<void> {

@@ -28,12 +28,13 @@ export interface PeerIdentity {
 /**
  * Why a session is over.
  * `goodbye`: the peer gave everything up and closed. `ended`: the peer, a client, closed or died. `expired`: nothing
- * was heard of the peer for a lease. `lapsed`: this node's own lease at the peer ran out. `restarted`: the peer knows nothing of this session (any more). `violation`: the
+ * was heard of the peer for a lease. `parted`: neither side had use for it, and nothing that was said since `part` was
+ * heard. `lapsed`: this node's own lease at the peer ran out. `restarted`: the peer knows nothing of this session (any more). `violation`: the
  * peer said what it must not. `overrun`: the peer does not take what is sent. `closed`: this side closed it.
  */
 export interface SessionLoss {
   readonly cause:
-    'goodbye' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
+    'goodbye' | 'parted' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
   /**
    * On this side's clock: until when the peer, or clients of it, may go on using what this side granted. In the past
    * where they have said, or shown, that they do not.
@@ -93,8 +94,15 @@ export interface Session {
   /** Whether a connection is up at the moment. */
   readonly connected: boolean
   /**
-   * Says goodbye; `lost` is called with `closed` before this returns. Resolves when the connection is closed:
+   * Asks the peer to let the session go: see `Part`. The caller knows that it holds nothing under it. Until the answer
+   * `validUntil` is in the past.
+   */
+  part(): void
+  /** Whether it was asked, and has not answered. */
+  readonly isParting: boolean
+  /**
+   * Says goodbye; `lost` is called with the cause, `closed` unless told, before this returns. Resolves when the connection is closed:
    * `acknowledged` where the peer has closed it too, and so has nothing of this side's any more.
    */
-  close(): Promise<'acknowledged' | 'unanswered'>
+  close(cause?: 'closed' | 'parted'): Promise<'acknowledged' | 'unanswered'>
 }

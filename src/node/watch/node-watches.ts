@@ -1,5 +1,5 @@
 import type { Address } from '../../address/address.js'
-import type { NodeId } from '../../address/identity.js'
+import type { NodeId, SiteId } from '../../address/identity.js'
 import { isNode } from '../../address/identity.js'
 import type { Clock } from '../../io/clock.js'
 import type { Random } from '../../io/random.js'
@@ -72,6 +72,11 @@ export class NodeWatches {
   sessionLost(session: Session): void {
     this.#peers.lost(session)
     this.#remote.lost(session)
+  }
+
+  /** Whether changes at the node are watched from here. */
+  isAt(node: SiteId): boolean {
+    return this.#remote.isAt(node)
   }
 
   /** Watches that peers have here. */

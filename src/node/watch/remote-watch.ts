@@ -68,6 +68,11 @@ export class RemoteWatch implements Subscription {
     return this.#ready.promise
   }
 
+  /** Where it is registered, or is being so. */
+  get site(): SiteId | undefined {
+    return this.#registration?.site
+  }
+
   /** Called once. Goes on until `stop`, or until there is nothing to watch any more. Never rejects. */
   async run(timeoutMs: number): Promise<void> {
     let failures = 0

@@ -56,6 +56,12 @@ export class RemoteWatches {
     this.#byNumber.get(watch)?.onNews(session.peer.site, news)
   }
 
+  /** Whether changes at the site are watched. */
+  isAt(site: SiteId): boolean {
+    for (const watch of this.#byNumber.values()) if (watch.site === site) return true
+    return false
+  }
+
   lost(session: Session): void {
     for (const watch of [...this.#byNumber.values()]) watch.onLost(session.peer.site)
   }

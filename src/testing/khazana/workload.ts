@@ -73,6 +73,8 @@ interface Shape {
   readonly clients: number
   readonly keys: number
   readonly leaseMs: number
+  /** After which sessions between nodes that nobody uses are let go. */
+  readonly sessionIdleMs: number
   readonly pageSize: number
   /** How often a node is stopped in good order: the mean in ms. */
   readonly stopEveryMs: number | undefined
@@ -268,6 +270,7 @@ export class KhazanaWorkload implements Workload {
           insecure: true,
           socketPath,
           leaseMs: shape.leaseMs,
+          sessionIdleMs: shape.sessionIdleMs,
           memoryBytesMax: 4 * KiB * KiB,
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
@@ -482,6 +485,7 @@ function drawShape(random: Prng): Shape {
     clients: random.int(0, 3),
     keys: random.int(1, 6),
     leaseMs: Math.round(random.logarithmic(300, 3000)),
+    sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(100, 10_000)),
     pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
     stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
   }
