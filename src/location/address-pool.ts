@@ -56,6 +56,21 @@ export class AddressPool {
     return start as Address
   }
 
+  /** The same inside of one range: at its end, or else anywhere. The search for regions goes on as it was. */
+  takeWithin(range: AddressRange, size: bigint, alignment: bigint): Address | undefined {
+    const last = ((endOf(range) - size) / alignment) * alignment
+    const start =
+      last >= range.start && this.#isFree(last, size) ? last : this.#find(size, alignment, range.start)
+    if (start === undefined || start + size > endOf(range)) return undefined
+    this.remove(start, size)
+    return start as Address
+  }
+
+  #isFree(start: bigint, size: bigint): boolean {
+    const range = this.#free[this.#after(start) - 1]
+    return range !== undefined && start + size <= endOf(range)
+  }
+
   #find(size: bigint, alignment: bigint, from: bigint): bigint | undefined {
     for (let at = Math.max(0, this.#after(from) - 1); at < this.#free.length; at++) {
       const range = this.#free[at]

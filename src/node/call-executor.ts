@@ -12,6 +12,7 @@ import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
 import type { Home } from './home/home.js'
 import type { FoundRegion, Location } from './location/location.js'
+import { checkNotSystem } from './map/system-regions.js'
 import type { Peers } from './peers.js'
 import { unreserved } from './unreserved.js'
 
@@ -96,6 +97,8 @@ export class CallExecutor {
   async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
     const { location } = this.#options
     const region = await this.#describe(call.address, caller, options)
+    // Nodes do what their own part in the address map takes.
+    if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(region.descriptor)
     try {
       return await this.#atHomeOf(region, call, options)
     } catch (reason) {

@@ -1,9 +1,10 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
+import { clientSite, clientSiteMin, founder, isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { DirectoryLock } from '../io/storage.js'
+import { mapPageBytes } from '../location/address-map/map-layout.js'
 import { PoolGrants } from '../location/pool-grants.js'
 import { PoolHints } from '../location/pool-hints.js'
 import { RegionDirectory } from '../location/region-directory.js'
@@ -23,6 +24,11 @@ import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import { Location } from './location/location.js'
+import { MapKeeper } from './map/map-keeper.js'
+import { MapRegion } from './map/map-region.js'
+import { MapSearch } from './map/map-search.js'
+import { RootMap } from './map/root-map.js'
+import { rootMapAddress } from './map/system-regions.js'
 import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
@@ -50,6 +56,8 @@ import type { Watch, WatchOptions } from './watch/watch.js'
 const directoryEntriesMax = 100_000
 /** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
 const managerPatienceLeases = 2
+/** How long what concerns the root of the address map may take. */
+const mapWait = { timeoutMs: 5000 }
 
 /**
  * A node: a peer that keeps regions, caches those of others, and serves clients (paper 2). It composes the layers; what
@@ -73,6 +81,8 @@ export class Node implements SiteAccess {
   readonly #pools: OwnPools
   readonly #duties: ManagerDuties
   readonly #manager: ManagerLink
+  readonly #maps: MapKeeper
+  readonly #rootMap: RootMap
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -179,6 +189,7 @@ export class Node implements SiteAccess {
     this.#pools = new OwnPools({
       store,
       grantPool: (size) => this.#manager.grantPool(size),
+      prepare: (pool) => this.#maps.begin(pool),
       changed: () => {
         this.#manager.report()
       },
@@ -190,9 +201,41 @@ export class Node implements SiteAccess {
       pools: this.#pools,
       inGrace: () => this.#grace.isOn,
       plugins,
+      changed: {
+        reserved: (descriptor) => {
+          this.#maps.reserved(descriptor)
+        },
+        unreserved: (descriptor) => {
+          this.#maps.unreserved(descriptor)
+        },
+      },
       storageFailed: (error) => {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)
+      },
+    })
+    this.#maps = new MapKeeper({
+      clock: world.clock,
+      logger: world.logger,
+      home: this.home,
+      pools: this.#pools,
+      isFounder: identity.node === founder,
+    })
+    this.#rootMap = new RootMap({
+      clock: world.clock,
+      logger: world.logger,
+      region: async () => {
+        const root = await this.location.findMap(rootMapAddress, [], mapWait)
+        return new MapRegion(() => this.replica(root))
+      },
+      allocate: (pages) => this.#allocateRoot(pages),
+    })
+    const search = new MapSearch({
+      clock: world.clock,
+      find: (map, homes, wait) => this.location.findMap(map, homes, wait),
+      replica: (descriptor) => this.replica(descriptor),
+      done: (replica) => {
+        if (replica.role.kind === 'copy') replica.giveUp()
       },
     })
     const leaseMs = options.leaseMs ?? leaseMsDefault
@@ -223,7 +266,9 @@ export class Node implements SiteAccess {
       grants,
       hints,
       directory: this.#directory,
-      granted: () => undefined,
+      reported: (node, report) => {
+        this.#rootMap.reported(node, report)
+      },
     })
     this.#manager = new ManagerLink({
       self: identity.node,
@@ -231,7 +276,7 @@ export class Node implements SiteAccess {
       manager: () => this.members.manager,
       duties: this.#duties,
       call: (node, call, wait) => this.#peers.call(node, call, wait),
-      report: () => this.#pools.report(store.usableBytes - this.home.allocatedBytes),
+      report: () => this.#pools.report(this.home.roomBytes),
     })
     this.location = new Location({
       self: identity.node,
@@ -243,7 +288,7 @@ export class Node implements SiteAccess {
       directory: this.#directory,
       members: this.members,
       peers: this.#peers,
-      searchMap: () => Promise.resolve([]),
+      searchMap: (address, wait) => search.search(address, wait),
       tellManager: (descriptor) => {
         this.#manager.hint(descriptor)
       },
@@ -341,6 +386,7 @@ export class Node implements SiteAccess {
         state: 'in',
       })
       this.#idle.start()
+      await this.#maps.start()
     } catch (error) {
       await this.close()
       throw error
@@ -423,6 +469,8 @@ export class Node implements SiteAccess {
     this.watches.close(error)
     this.members.stop()
     this.#manager.stop()
+    this.#maps.stop()
+    this.#rootMap.stop()
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()
@@ -485,6 +533,7 @@ export class Node implements SiteAccess {
     this.#peers.up(session)
     this.replicas.sessionUp(session)
     this.members.reached(session)
+    if (isNode(session.peer.site)) this.location.heard(session.peer.site)
     if (session.peer.site === this.members.manager) this.#onManagerReached()
     return {
       message: (message, pages) => {
@@ -566,6 +615,15 @@ export class Node implements SiteAccess {
       if (validUntil > -Infinity) limit = Math.min(limit, Math.max(0, validUntil - now))
     }
     return limit
+  }
+
+  // ---- the address map ----------------------------------------------------------------------------------------------
+
+  async #allocateRoot(pages: number): Promise<void> {
+    const range = { offset: 0, length: pages * mapPageBytes }
+    const { home } = await this.location.findMap(rootMapAddress, [], mapWait)
+    if (home === this.identity.node) return this.home.allocate(rootMapAddress, range)
+    await this.#peers.call(home, { op: 'allocate', address: rootMapAddress, ...range }, mapWait)
   }
 
   // ---- regions ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,3 @@
-import type { Address } from '../address/address.js'
 import type { ConsistencyVector } from '../address/consistency-vector.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import { clusterId, nodeIdMax, siteIdMax, type SiteId } from '../address/identity.js'
@@ -99,7 +98,7 @@ const found = record<words.Found>({
 
 const spaceReport = record<words.SpaceReport>({
   pools: list(
-    record<{ readonly start: Address; readonly size: bigint }>({ start: address, size: extent }),
+    record<words.ReportedPool>({ start: address, size: extent, map: optional(address) }),
     limits.poolsReportedMax,
   ),
   freeBytes: extent,

@@ -343,10 +343,17 @@ export interface Found {
   readonly asked: number
 }
 
+export interface ReportedPool {
+  readonly start: Address
+  readonly size: bigint
+  /** The region with the map of it; undefined while there is none. */
+  readonly map: Address | undefined
+}
+
 /** The address space of one node, as far as others may want to know. */
 export interface SpaceReport {
   /** Its pools, in order of their addresses; the first 1,024. */
-  readonly pools: readonly { readonly start: Address; readonly size: bigint }[]
+  readonly pools: readonly ReportedPool[]
   /** In all its pools. Bytes. */
   readonly freeBytes: bigint
   /** The largest region that it could reserve from them. Bytes. */

@@ -48,7 +48,7 @@ describe('Hints of pools', () => {
   const a = nodeId(1)
   const b = nodeId(2)
   const report = (starts: readonly bigint[], diskFreeBytes = 0) => ({
-    pools: starts.map((start) => ({ start: addressFrom(start), size: 10n })),
+    pools: starts.map((start) => ({ start: addressFrom(start), size: 10n, map: undefined })),
     freeBytes: 5n,
     largestFreeBytes: 5n,
     diskFreeBytes,

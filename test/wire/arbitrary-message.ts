@@ -158,7 +158,9 @@ const found = plain({
 })
 const extent = address.map((value) => value + 0n)
 const report = plain({
-  pools: fc.array(plain({ start: address, size: extent }), { maxLength: 3 }),
+  pools: fc.array(plain({ start: address, size: extent, map: fc.option(address, { nil: undefined }) }), {
+    maxLength: 3,
+  }),
   freeBytes: extent,
   largestFreeBytes: extent,
   diskFreeBytes: count,

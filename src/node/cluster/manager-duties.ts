@@ -3,7 +3,7 @@ import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import type { RegionDirectory } from '../../location/region-directory.js'
 import { unreachable } from '../../stdx/assert.js'
-import type { Call, PoolEntry, Result } from '../../wire/message.js'
+import type { Call, PoolEntry, Result, SpaceReport } from '../../wire/message.js'
 import type { NodeRecord } from '../node-record.js'
 import type { Membership } from './membership.js'
 
@@ -16,8 +16,8 @@ export interface ManagerDutiesOptions {
   readonly grants: PoolGrants
   readonly hints: PoolHints
   readonly directory: RegionDirectory
-  /** A pool was granted: the address map is to know of it. */
-  readonly granted: (pool: PoolEntry) => void
+  /** A node has told of its pools: the address map is to know of them. */
+  readonly reported: (node: NodeId, report: SpaceReport) => void
 }
 
 /**
@@ -47,6 +47,7 @@ export class ManagerDuties {
         return { op: call.op }
       case 'report':
         hints.set(node, call.report)
+        this.#options.reported(node, call.report)
         return { op: call.op }
       default:
         return unreachable(call)
@@ -55,12 +56,11 @@ export class ManagerDuties {
 
   /** Address space for a node, at least `size` bytes, which counts as given once it is durable here. Throws `no-space`. */
   grantPool(node: NodeId, size: number): Promise<PoolEntry> {
-    const { grants, record, granted } = this.#options
+    const { grants, record } = this.#options
     const entry = this.#granting.then(async () => {
       const next = grants.next(node, BigInt(size))
       await record.writeGrant(next)
       grants.add(next)
-      granted(next)
       return next
     })
     // Whoever asked is told; the next one is served all the same.

@@ -14,6 +14,7 @@ import type { CommitGroup } from '../../store/commit-group.js'
 import type { Store } from '../../store/store.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
+import { isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../unreserved.js'
@@ -42,6 +43,11 @@ export interface HomeOptions {
   readonly storageFailed: (error: KhazanaError) => void
   /** What regions may name. */
   readonly plugins: Pick<Plugins, 'check'>
+  /** Durable already, and told in the turn in which it takes effect. */
+  readonly changed: {
+    reserved(descriptor: RegionDescriptor): void
+    unreserved(descriptor: RegionDescriptor): void
+  }
 }
 
 /**
@@ -55,6 +61,9 @@ export class Home {
   readonly #directory = new RegionDirectory(Infinity)
   #generation = 0
   #allocatedBytes = 0
+  #systemRegions = 0
+  /** Of those bytes, what is promised to regions that Khazana keeps for itself. */
+  #systemBytes = 0
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -71,23 +80,41 @@ export class Home {
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       pools.occupy(address, size)
-      this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
+      const bytes = region.allocated.total * (pageSize + pageOverheadBytes)
+      this.#allocatedBytes += bytes
+      if (!isSystemRegion(region.descriptor)) continue
+      this.#systemRegions += 1
+      this.#systemBytes += bytes
     }
   }
 
+  /** Of programs. */
   get regionCount(): number {
-    return this.#regions.size
+    return this.#regions.size - this.#systemRegions
   }
 
-  /** Bytes of storage promised to regions, with what their records cost. */
+  /** Bytes of storage promised to programs' regions, with what their records cost. */
   get allocatedBytes(): number {
-    return this.#allocatedBytes
+    return this.#allocatedBytes - this.#systemBytes
+  }
+
+  /** What the disk has room for beside all that is promised. Bytes. */
+  get roomBytes(): number {
+    return Math.max(0, this.#options.store.usableBytes - this.#allocatedBytes)
   }
 
   /** The region that holds the address. */
   find(address: Address): RegionDescriptor | undefined {
     const start = this.#directory.find(address)?.address
     return start === undefined ? undefined : this.#regions.get(start)?.descriptor
+  }
+
+  /** The regions homed here that begin in the range, in order of their addresses. */
+  inRange(start: Address, size: bigint): RegionDescriptor[] {
+    const end = start + size
+    return this.descriptors()
+      .filter(({ address }) => address >= start && address < end)
+      .sort((a, b) => (a.address < b.address ? -1 : 1))
   }
 
   descriptors(): RegionDescriptor[] {
@@ -121,6 +148,27 @@ export class Home {
     const checked = checkAttributes(attributes)
     this.#checkSupported(checked)
     const address = await this.#options.pools.take(rounded, pageSize)
+    return this.#reserve(address, rounded, pageSize, checked)
+  }
+
+  /** A region of Khazana's own at an address that is taken for it. Throws `storage-failed`, `no-space`. */
+  async reserveAt(
+    address: Address,
+    size: number,
+    pageSize: number,
+    attributes: RegionAttributes,
+  ): Promise<RegionDescriptor> {
+    const descriptor = await this.#reserve(address, size, pageSize, attributes)
+    this.#systemRegions += 1
+    return descriptor
+  }
+
+  async #reserve(
+    address: Address,
+    rounded: number,
+    pageSize: number,
+    checked: RegionAttributes,
+  ): Promise<RegionDescriptor> {
     this.#generation += 1
     const descriptor: RegionDescriptor = {
       address,
@@ -146,6 +194,7 @@ export class Home {
     }
     this.#regions.set(address, new HomedRegion(this.#options.store, record, this.#options.storageFailed))
     this.#directory.add(descriptor)
+    this.#options.changed.reserved(descriptor)
     return descriptor
   }
 
@@ -170,10 +219,10 @@ export class Home {
       }
       const added = missing(region.allocated, pages)
       region.allocated.add(pages.first, pages.count)
-      this.#allocatedBytes += bytes
+      this.#promise(region, bytes)
       const undo = (): void => {
         for (const { first, count } of added) region.allocated.remove(first, count)
-        this.#allocatedBytes -= bytes
+        this.#promise(region, -bytes)
       }
       if (region.allocated.fragments > allocatedFragmentsMax) {
         undo()
@@ -187,6 +236,11 @@ export class Home {
         throw error
       }
     })
+  }
+
+  #promise(region: HomedRegion, bytes: number): void {
+    this.#allocatedBytes += bytes
+    if (isSystemRegion(region.descriptor)) this.#systemBytes += bytes
   }
 
   /** Takes the storage of the range away, once nobody has a lock on it. */
@@ -217,7 +271,7 @@ export class Home {
           region.allocated.add(held.first, held.count)
           throw error
         }
-        this.#allocatedBytes -= held.count * (descriptor.pageSize + pageOverheadBytes)
+        this.#promise(region, -held.count * (descriptor.pageSize + pageOverheadBytes))
         replica.freed(held, 'not-allocated', 'the range was freed')
       } finally {
         letGo()
@@ -243,6 +297,7 @@ export class Home {
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
       this.#options.pools.give(descriptor.address, descriptor.size)
+      this.#options.changed.unreserved(descriptor)
     })
   }
 

@@ -7,9 +7,12 @@ import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import type { RegionDirectory } from '../../location/region-directory.js'
 import type { Whereabouts } from '../../wire/message.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import { expectResult } from '../calls/result.js'
 import type { Membership } from '../cluster/membership.js'
 import type { WaitOptions } from '../deadline.js'
 import type { Home } from '../home/home.js'
+import { rootMapBytes } from '../map/system-regions.js'
 import type { Peers } from '../peers.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import { RegionFinder } from './region-finder.js'
@@ -59,6 +62,38 @@ export class Location {
     return found
   }
 
+  /** The node can be reached (again). */
+  heard(node: NodeId): void {
+    this.#finder.heard(node)
+  }
+
+  /** A region of the address map: these nodes, which the map names, are asked first. Throws as `find`. */
+  async findMap(map: Address, homes: readonly NodeId[], wait: WaitOptions): Promise<RegionDescriptor> {
+    const known = this.known(map)
+    if (known !== undefined) return known
+    for (const home of homes) {
+      const descriptor = await this.#askFor(map, home, wait)
+      if (descriptor !== undefined) return descriptor
+    }
+    return (await this.find(map, wait)).descriptor
+  }
+
+  async #askFor(address: Address, node: NodeId, wait: WaitOptions): Promise<RegionDescriptor | undefined> {
+    const { self, peers } = this.#options
+    if (node === self) return undefined
+    try {
+      const answer = await peers.call(node, { op: 'whereis', address }, wait)
+      const { whereabouts } = expectResult('whereis', answer)
+      if (whereabouts.kind !== 'home') return undefined
+      this.learned(whereabouts.descriptor)
+      return whereabouts.descriptor
+    } catch (reason) {
+      // It was a guess where to ask.
+      if (KhazanaError.from(reason).code === 'internal') throw reason
+      return undefined
+    }
+  }
+
   /** What is known without a question to anybody. */
   known(address: Address): RegionDescriptor | undefined {
     return this.#options.home.find(address) ?? this.#options.directory.find(address)
@@ -103,6 +138,3 @@ export class Location {
 function isSystem(address: Address): boolean {
   return address < rootMapBytes
 }
-
-/** The region at address 0 with the root of the address map. */
-export const rootMapBytes = 64 * 1024 * 1024

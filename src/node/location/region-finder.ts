@@ -17,6 +17,8 @@ const askMsMax = 2000
 /** Of the caller's time, the share that one node, and the search of the address map, may take. */
 const askShare = 1 / 8
 const mapShare = 1 / 4
+/** For how long a node that did not answer is taken to be silent still, and not asked. */
+const silentMs = 5000
 
 export interface RegionFinderOptions {
   readonly self: NodeId
@@ -44,9 +46,16 @@ export interface FoundRegion {
 export class RegionFinder {
   readonly #options: RegionFinderOptions
   readonly #searches = new Map<Address, Promise<FoundRegion>>()
+  readonly #silence: Silence
 
   constructor(options: RegionFinderOptions) {
     this.#options = options
+    this.#silence = new Silence(options.clock)
+  }
+
+  /** The node has been heard of: it is asked again. */
+  heard(node: NodeId): void {
+    this.#silence.end(node)
   }
 
   /** Throws `no-such-region`, `unreachable`, `timeout`, `aborted`. */
@@ -54,7 +63,7 @@ export class RegionFinder {
     const { clock } = this.#options
     let search = this.#searches.get(address)
     if (search === undefined) {
-      search = new Search(this.#options, address, timeoutOf(wait)).run().finally(() => {
+      search = new Search(this.#options, this.#silence, address, timeoutOf(wait)).run().finally(() => {
         this.#searches.delete(address)
       })
       this.#searches.set(address, search)
@@ -64,15 +73,39 @@ export class RegionFinder {
   }
 }
 
+/** Which nodes did not answer lately: each search that meets one again would wait for it again. */
+class Silence {
+  readonly #clock: Clock
+  readonly #until = new Map<NodeId, number>()
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  begin(node: NodeId): void {
+    this.#until.set(node, this.#clock.now() + silentMs)
+  }
+
+  end(node: NodeId): void {
+    this.#until.delete(node)
+  }
+
+  isOf(node: NodeId): boolean {
+    return (this.#until.get(node) ?? 0) > this.#clock.now()
+  }
+}
+
 class Search {
   readonly #options: RegionFinderOptions
+  readonly #silence: Silence
   readonly #address: Address
   readonly #timeoutMs: number
   readonly #locator: Locator
   readonly #outcome = withResolvers<FoundRegion>()
 
-  constructor(options: RegionFinderOptions, address: Address, timeoutMs: number) {
+  constructor(options: RegionFinderOptions, silence: Silence, address: Address, timeoutMs: number) {
     this.#options = options
+    this.#silence = silence
     this.#address = address
     this.#timeoutMs = timeoutMs
     this.#locator = new Locator(options.self)
@@ -123,14 +156,20 @@ class Search {
       return
     }
     let event: LocatorEvent = { kind: 'silence', node }
+    if (this.#silence.isOf(node)) {
+      this.#step(event)
+      return
+    }
     try {
       const timeoutMs = Math.min(askMsMax, this.#timeoutMs * askShare)
       const answer = await peers.call(node, { op: 'whereis', address: this.#address }, { timeoutMs })
       event = { kind: 'answer', node, whereabouts: expectResult('whereis', answer).whereabouts }
+      this.#silence.end(node)
     } catch (reason) {
       // Not having an answer is an answer, whatever the reason; only a bug is not.
       const error = KhazanaError.from(reason)
       if (error.code === 'internal') this.#outcome.reject(error)
+      this.#silence.begin(node)
     }
     this.#step(event)
   }

@@ -3,24 +3,24 @@ import { AddressPool } from '../../location/address-pool.js'
 import { OrderedRanges } from '../../location/ordered-ranges.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { poolsReportedMax } from '../../wire/limits.js'
-import type { SpaceReport } from '../../wire/message.js'
+import type { ReportedPool, SpaceReport } from '../../wire/message.js'
 import type { Store } from '../../store/store.js'
 
 const keyPrefix = 'pool/'
 
+/** What the map of a pool takes of it, at most. Bytes. */
+export const mapBytesMax = 64 * 1024 * 1024
+
 /** Address space that was granted to this node. */
-export interface Pool {
-  readonly start: Address
-  readonly size: bigint
-  /** The region with the map of it; undefined while there is none. */
-  readonly map: Address | undefined
-}
+export type Pool = ReportedPool
 
 export interface OwnPoolsOptions {
   readonly store: Pick<Store, 'list' | 'commit'>
   /** More address space, at least `size` bytes, from the cluster manager. Throws `unreachable`, `no-space`. */
   readonly grantPool: (size: number) => Promise<{ readonly start: Address; readonly size: bigint }>
-  /** A pool has come, or gone. */
+  /** A new pool has come, and nothing is taken from it on behalf of whoever asked for it before this has resolved. */
+  readonly prepare: (pool: Pool) => Promise<void>
+  /** A pool has come, or gone, or has another map. */
   readonly changed: () => void
 }
 
@@ -79,6 +79,11 @@ export class OwnPools {
     }
   }
 
+  /** Takes `size` bytes of that pool; undefined where it has none. */
+  takeFrom(pool: Pool, size: number, alignment: number): Address | undefined {
+    return this.#free.takeWithin(pool, BigInt(size), BigInt(alignment))
+  }
+
   /** Nobody has the range any more. Of another node's pool nothing becomes free here. */
   give(start: Address, size: number): void {
     if (this.find(start) !== undefined) this.#free.give(start, BigInt(size))
@@ -87,7 +92,9 @@ export class OwnPools {
   async #grow(size: number): Promise<void> {
     try {
       const { start, size: granted } = await this.#options.grantPool(size + mapBytesMax)
-      await this.add({ start, size: granted, map: undefined })
+      const pool = { start, size: granted, map: undefined }
+      await this.add(pool)
+      await this.#options.prepare(pool)
     } finally {
       this.#growing = undefined
     }
@@ -114,18 +121,14 @@ export class OwnPools {
   }
 
   report(diskFreeBytes: number): SpaceReport {
-    const pools = [...this.#pools].slice(0, poolsReportedMax).map(({ start, size }) => ({ start, size }))
     return {
-      pools,
+      pools: [...this.#pools].slice(0, poolsReportedMax),
       freeBytes: this.#free.freeBytes,
       largestFreeBytes: this.#free.largestFreeBytes,
       diskFreeBytes: Math.max(0, Math.floor(diskFreeBytes)),
     }
   }
 }
-
-/** What the map of a pool takes of it, at most. Bytes. */
-export const mapBytesMax = 64 * 1024 * 1024
 
 function keyOf(start: Address): string {
   return keyPrefix + start.toString(16).padStart(32, '0')
