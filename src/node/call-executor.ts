@@ -4,12 +4,14 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import { founder } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
 import type { PoolTable } from '../location/pool-table.js'
+import type { Clock } from '../io/clock.js'
 import type { RegionDirectory } from '../location/region-directory.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
 import type { Call, NodeEntry, NodeStatus, PoolEntry, Result } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutMsMax } from './deadline.js'
+import { timeoutMsMax, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import type { Home } from './home/home.js'
 import type { MembershipTable } from './membership-table.js'
@@ -24,6 +26,7 @@ const statusMs = 2000
 
 export interface CallExecutorOptions {
   readonly self: NodeId
+  readonly clock: Clock
   readonly home: Home
   readonly peers: Peers
   readonly directory: RegionDirectory
@@ -33,8 +36,21 @@ export interface CallExecutorOptions {
   readonly status: () => NodeStatus
 }
 
-/** Who asked: a client's request goes wherever it must, a node's is for this node alone. */
-export type Caller = { readonly kind: 'client' } | { readonly kind: 'node'; readonly node: NodeId }
+/** Homes that a request follows a region to. */
+const hopsMax = 8
+/** How long a node is kept waiting for whether this one becomes a region's home. */
+const settleMs = 2000
+
+/** Who asked: a client's request goes wherever it must, a node's is for this node alone. `pages` came with the request. */
+export type Caller =
+  | { readonly kind: 'client' }
+  | { readonly kind: 'node'; readonly node: NodeId; readonly pages: readonly Uint8Array[] }
+
+/** What is done at a region's home. */
+type HomeCall = Extract<
+  Call,
+  { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' | 'migrate' | 'stay' }
+>
 
 /** Carries requests out: here, or at the node that must. */
 export class CallExecutor {
@@ -58,7 +74,16 @@ export class CallExecutor {
       case 'unreserve':
       case 'set-attributes':
       case 'stat':
+      case 'migrate':
+      case 'stay':
         return this.#atHome(call, caller, options)
+      case 'adopt':
+      case 'adopt-pages':
+      case 'activate':
+      case 'discard':
+      case 'transfer-state':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', 'only nodes hand regions over')
+        return home.moves.serve(call, caller.node, caller.pages)
       case 'nodes':
         return { op: call.op, nodes: await this.#nodes() }
       case 'node-status':
@@ -91,16 +116,58 @@ export class CallExecutor {
   }
 
   async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<RegionDescriptor> {
-    const { home, directory, self, peers } = this.#options
+    const { home, directory } = this.#options
     const known = home.find(address) ?? (caller.kind === 'client' ? directory.find(address) : undefined)
     if (known !== undefined) return known
-    if (caller.kind === 'node') throw unreserved()
-    const node = await this.#locate(address, options)
-    if (node === self) throw unreserved()
-    const answer = await peers.call(node, { op: 'describe', address }, options)
-    const { descriptor } = expectResult('describe', answer)
-    directory.add(descriptor)
-    return descriptor
+    if (caller.kind === 'node') return this.#whatIsKnown(address, { ...options, timeoutMs: settleMs })
+    const moved = home.moves.find(address)
+    try {
+      if (moved !== undefined) return await this.#follow(address, moved.home, options)
+    } catch (reason) {
+      // The region that moved is no more: there may be another one at its address by now.
+      if (KhazanaError.from(reason).code !== 'no-such-region') throw reason
+    }
+    return this.#follow(address, await this.#locate(address, options), options)
+  }
+
+  /** Where the region is, or went, as far as this node knows by itself. */
+  async #whatIsKnown(address: Address, options: WaitOptions): Promise<RegionDescriptor> {
+    const { home } = this.#options
+    await this.#settled(address, options)
+    const known = home.find(address) ?? home.moves.find(address)
+    if (known !== undefined) return known
+    if (home.moves.settled(address) === undefined) throw unreserved()
+    throw new KhazanaError('unreachable', 'the region is moving here, and it is not known yet whether it has: try again')
+  }
+
+  /** Waits until it is decided whether a region is homed here that may be, or in vain. */
+  async #settled(address: Address, options: WaitOptions): Promise<void> {
+    const { home, clock } = this.#options
+    const settled = home.moves.settled(address)
+    if (settled === undefined) return
+    try {
+      await within(clock, 'describe', options, settled)
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'timeout') throw reason
+    }
+  }
+
+  /** Asks the node, and whichever it names, until one says that it is the home itself. */
+  async #follow(address: Address, first: NodeId, options: WaitOptions): Promise<RegionDescriptor> {
+    const { self, peers, directory } = this.#options
+    let node = first
+    for (let hop = 0; hop < hopsMax; hop++) {
+      const descriptor =
+        node === self
+          ? await this.#whatIsKnown(address, options)
+          : expectResult('describe', await peers.call(node, { op: 'describe', address }, options)).descriptor
+      if (descriptor.home === node) {
+        if (node !== self) directory.add(descriptor)
+        return descriptor
+      }
+      node = descriptor.home
+    }
+    throw movesTooFast()
   }
 
   /** The node whose pool holds the address, which is the home of all regions in it. */
@@ -120,19 +187,43 @@ export class CallExecutor {
     return found
   }
 
-  async #atHome(
-    call: Extract<Call, { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' }>,
-    caller: Caller,
-    options: WaitOptions,
-  ): Promise<Result> {
+  /** At the home, wherever that is by now; for a node, which asks the one that it takes for it, only here. */
+  async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
     const { home, directory, self } = this.#options
-    const descriptor = await this.#describe(call.address, caller, options)
-    if (descriptor.home !== self) {
+    for (let hop = 0; hop < hopsMax; hop++) {
+      const descriptor = await this.#describe(call.address, caller, options)
+      if (descriptor.home === self) {
+        try {
+          return await this.#here(descriptor, call, options)
+        } catch (reason) {
+          // It may have left while the call waited for its turn.
+          const isGone = KhazanaError.from(reason).code === 'no-such-region'
+          if (!isGone || home.moves.find(call.address)?.generation !== descriptor.generation) throw reason
+          continue
+        }
+      }
+      if (caller.kind === 'node') return { op: 'moved', descriptor }
       const result = await this.#forward(descriptor, call, options)
-      if (result.op === 'set-attributes') directory.add(result.descriptor)
-      if (result.op === 'unreserve') directory.forget(descriptor.address)
-      return result
+      if (result.op !== 'moved') {
+        if (result.op === 'set-attributes' || result.op === 'migrate') this.#learn(result.descriptor)
+        if (result.op === 'unreserve') directory.forget(descriptor.address)
+        return result
+      }
+      if (result.descriptor.home === self) await this.#settled(call.address, options)
+      directory.forget(descriptor.address)
+      this.#learn(result.descriptor)
     }
+    throw movesTooFast()
+  }
+
+  #learn(descriptor: RegionDescriptor): void {
+    const { directory, self } = this.#options
+    if (descriptor.home === self) directory.forget(descriptor.address)
+    else directory.add(descriptor)
+  }
+
+  async #here(descriptor: RegionDescriptor, call: HomeCall, options: WaitOptions): Promise<Result> {
+    const { home } = this.#options
     const { address } = descriptor
     switch (call.op) {
       case 'allocate':
@@ -156,9 +247,28 @@ export class CallExecutor {
         }
         return { op: call.op, stat: home.stat(address, call.range) }
       }
+      case 'migrate':
+        return {
+          op: call.op,
+          descriptor: await home.migrate(address, this.#member(call.to), waitOf(call, options)),
+        }
+      case 'stay':
+        home.moves.stay(address, this.#member(call.to))
+        return { op: call.op }
       default:
         return unreachable(call)
     }
+  }
+
+  /** The node of that id, or of that name. Throws `invalid-argument`. */
+  #member(text: string): NodeId {
+    const { members } = this.#options.members
+    const byId = members.find(({ node }) => String(node) === text)
+    if (byId !== undefined) return byId.node
+    const [named, ...others] = members.filter(({ name }) => name === text)
+    if (named !== undefined && others.length === 0) return named.node
+    const problem = named === undefined ? 'no node of the cluster is' : 'several nodes of the cluster are'
+    throw new KhazanaError('invalid-argument', `${problem} called ${shown(text)}: see \`khazana nodes\``)
   }
 
   /** A home that knows nothing of the region makes the descriptor stale: it is forgotten. */
@@ -193,6 +303,10 @@ export class CallExecutor {
 /** The home gives up by itself when the caller is about to. */
 function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
   return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
+}
+
+function movesTooFast(): KhazanaError {
+  return new KhazanaError('unreachable', 'the region moves from home to home faster than it can be followed: try again')
 }
 
 function notTheFounder(): KhazanaError {

@@ -36,6 +36,7 @@ import type { NodeIdentity } from './node-record.js'
 import { checkJoin, checkOptions, foundOrJoin } from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
+import { unreserved } from './unreserved.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Acceptor } from './session/acceptor.js'
@@ -151,8 +152,9 @@ export class Node implements SiteAccess {
       protocol: (attributes) => plugins.protocolOf(attributes),
       describe: (region) => this.#describe(region),
       learned: (descriptor) => {
-        this.#directory.add(descriptor)
+        this.#learned(descriptor)
       },
+      isAwaited: (message) => this.home.moves.isAwaited(message),
       find: (region) => this.#findReplica(region),
       learn: (address) => {
         this.#directory.forget(address)
@@ -173,6 +175,17 @@ export class Node implements SiteAccess {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)
       },
+      moves: {
+        incarnation: parts.incarnation,
+        clock: world.clock,
+        random: world.random,
+        logger: world.logger,
+        call: (node, call, wait, pages) => this.#peers.call(node, call, wait, pages),
+        graceEnded: () => this.#grace.whenOver(),
+        moved: () => undefined,
+        bug: options.moveBug,
+      },
+      unreserved: () => undefined,
     })
     this.members = new MembershipTable({
       self: identity.node,
@@ -185,6 +198,7 @@ export class Node implements SiteAccess {
     for (const entry of record.grants) pools.add(entry)
     this.#executor = new CallExecutor({
       self: identity.node,
+      clock: world.clock,
       home: this.home,
       peers: this.#peers,
       directory: this.#directory,
@@ -202,6 +216,9 @@ export class Node implements SiteAccess {
       locate: async (address, wait) => {
         const answer = await this.#executor.execute({ op: 'describe', address }, { kind: 'client' }, wait)
         return expectResult('describe', answer).descriptor.home
+      },
+      learned: (descriptor) => {
+        this.#learned(descriptor)
       },
     })
     const context: SessionContext = {
@@ -252,6 +269,7 @@ export class Node implements SiteAccess {
         await this.members.putSelf({ node, name, listen: this.#doors.listen })
       }
       if (node !== founder) await this.#lessees.mark()
+      this.home.moves.start()
       this.#dialPeers()
     } catch (error) {
       await this.close()
@@ -304,12 +322,19 @@ export class Node implements SiteAccess {
 
   replica(descriptor: RegionDescriptor): Replica {
     if (this.#closed !== undefined) throw this.#closed
-    if (descriptor.home === this.identity.node) {
-      const replica = this.home.replica(descriptor.address)
-      if (replica?.descriptor.generation === descriptor.generation) return replica
-      throw new KhazanaError('no-such-region', 'the region was unreserved')
+    const { address, generation, era } = descriptor
+    const existing = this.replicas.get(address)
+    if (existing !== undefined) {
+      const known = existing.descriptor
+      if (known.generation === generation && known.era >= era) return existing
     }
-    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    const here = this.home.replica(address)
+    if (here?.descriptor.generation === generation) return here
+    // A handle may be older than what is known here by now: homes move.
+    const known = this.#describe(address)
+    const newest = known?.generation === generation && known.era > era ? known : descriptor
+    if (newest.home === this.identity.node) throw unreserved()
+    return this.replicas.open(newest, { kind: 'copy', parent: newest.home })
   }
 
   watch(watched: Watched, options: WatchOptions): Promise<Watch> {
@@ -328,6 +353,7 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
+    this.home.moves.close(error)
     this.watches.close(error)
     await this.#doors.close()
     await this.#drain()
@@ -407,7 +433,7 @@ export class Node implements SiteAccess {
       case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
-        void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
+        void this.#peers.serve(session, message, () => this.#serveCall(session, message.call, pages))
         return
       case 'watch-notice':
         return this.watches.onNotice(session, message)
@@ -420,10 +446,16 @@ export class Node implements SiteAccess {
     }
   }
 
-  #serveCall(session: Session, call: Call): Promise<Result> {
-    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
+  async #serveCall(session: Session, call: Call, pages: readonly Uint8Array[]): Promise<Result> {
     const { site } = session.peer
-    const caller = isNode(site) ? ({ kind: 'node', node: site } as const) : ({ kind: 'client' } as const)
+    const caller = isNode(site) ? ({ kind: 'node', node: site, pages } as const) : ({ kind: 'client' } as const)
+    if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
+      // It takes this node for the home, as it may have been.
+      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, {})
+      const { descriptor } = expectResult('describe', known)
+      if (descriptor.home !== this.identity.node) return { op: 'moved', descriptor }
+    }
+    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
     return this.#executor.execute(call, caller, {})
   }
 
@@ -469,8 +501,15 @@ export class Node implements SiteAccess {
   // ---- regions ----------------------------------------------------------------------------------------------------
 
   #describe(region: Address): RegionDescriptor | undefined {
-    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    const descriptor =
+      this.home.find(region) ?? newerOf(this.#directory.find(region), this.home.moves.find(region))
     return descriptor?.address === region ? descriptor : undefined
+  }
+
+  /** What is homed here, the home knows by itself. */
+  #learned(descriptor: RegionDescriptor): void {
+    if (descriptor.home === this.identity.node) this.#directory.forget(descriptor.address)
+    else this.#directory.add(descriptor)
   }
 
   /** Asks for what is not known here. */
@@ -483,8 +522,8 @@ export class Node implements SiteAccess {
   #findReplica(region: Address): Replica | undefined {
     const here = this.home.replica(region)
     if (here !== undefined) return here
-    const descriptor = this.#directory.find(region)
-    if (descriptor?.address !== region) return undefined
+    const descriptor = this.#describe(region)
+    if (descriptor === undefined) return undefined
     return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
@@ -507,4 +546,13 @@ export class Node implements SiteAccess {
     const answer = await this.#peers.call(founder, { op: 'grant-pool', size }, {})
     return expectResult('grant-pool', answer).pool
   }
+}
+
+function newerOf(
+  a: RegionDescriptor | undefined,
+  b: RegionDescriptor | undefined,
+): RegionDescriptor | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const isLater = b.generation === a.generation ? b.era > a.era : b.generation > a.generation
+  return isLater ? b : a
 }

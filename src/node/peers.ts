@@ -59,10 +59,18 @@ export class Peers {
     return clients
   }
 
-  /** The peer's answer, as soon as there is a session with it. Throws `unreachable` where there is none in time. */
-  async call(site: SiteId, call: Call, options: WaitOptions): Promise<Result> {
+  /**
+   * The peer's answer, as soon as there is a session with it. `pages`: what the call says that goes along. Throws `unreachable`
+   * where there is none in time.
+   */
+  async call(
+    site: SiteId,
+    call: Call,
+    options: WaitOptions,
+    pages: readonly Uint8Array[] = [],
+  ): Promise<Result> {
     const peer = this.#peers.get(site) ?? (await this.#whenUp(site, options))
-    return peer.calls.call(call, options)
+    return peer.calls.call(call, options, pages)
   }
 
   async #whenUp(site: SiteId, options: WaitOptions): Promise<Peer> {
@@ -88,7 +96,7 @@ export class Peers {
   }
 
   /** Carries a peer's request out and answers it. Never rejects. */
-  async serve(session: Session, request: Request, execute: (call: Call) => Promise<Result>): Promise<void> {
+  async serve(session: Session, request: Request, execute: () => Promise<Result>): Promise<void> {
     const peer = this.#peers.get(session.peer.site)
     if (peer?.session !== session) return
     const { id } = request
@@ -103,7 +111,7 @@ export class Peers {
     }
     peer.requestsRunning += 1
     try {
-      const result = await execute(request.call)
+      const result = await execute()
       session.send({ kind: 'response', id, result })
     } catch (reason) {
       const error = KhazanaError.from(reason)

@@ -51,11 +51,11 @@ class Bench {
       ...(merge === undefined ? {} : { merge }),
     })
     const { env } = this.site
-    this.frames = new FrameTable({
+    this.frames = new FrameTable(
+      {
       pageSize,
       memory: env.frames,
       key: 0,
-      backing: kind === 'home' ? this.backing : undefined,
       give: (buffer) => {
         env.buffers.give(buffer)
       },
@@ -66,7 +66,9 @@ class Bench {
         this.engine.perform(answer.effects)
         return answer.kind === 'allowed'
       },
-    })
+      },
+      kind === 'home' ? this.backing : undefined,
+    )
     this.engine = new Engine({
       env,
       descriptor: regionOf(merge === undefined ? {} : { consistency: 'eventual', merge: 'mine' }, {

@@ -9,21 +9,26 @@ import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
 import { AddressPool } from '../../location/address-pool.js'
+import type { AddressRange } from '../../location/address-pool.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { CommitGroup } from '../../store/commit-group.js'
+import type { CommitGroup, MetadataPut } from '../../store/commit-group.js'
+import { spaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
+import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, PoolEntry, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
-import type { Subscription, WatchSink, WatchTarget } from '../watch/watch-sink.js'
+import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
 import { HomedRegion } from './homed-region.js'
+import type { ArrivalRecord } from './arrival-record.js'
+import { HomeMoves } from './home-moves.js'
+import type { MoveEnvironment } from './home-moves.js'
 import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
+import type { RegionRecord } from './region-record.js'
 
-/** Separate allocated ranges that one region may have. */
-export const allocatedFragmentsMax = 10_000
 /** Pages whose storage is taken away at a time. */
 const freePagesMax = 1024
 /** Bytes on disk that a page costs beside its own: its record's header, and the room its batch rounds up to. */
@@ -43,6 +48,10 @@ export interface HomeOptions {
   readonly storageFailed: (error: KhazanaError) => void
   /** What regions may name. */
   readonly plugins: Pick<Plugins, 'check'>
+  /** Where homes move, and who is told. */
+  readonly moves: MoveEnvironment
+  /** A region has ended here whose address space is another node's. */
+  readonly unreserved: (descriptor: RegionDescriptor) => void
 }
 
 /**
@@ -55,6 +64,9 @@ export class Home {
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
   readonly #pool = new AddressPool()
+  /** All address space that this node was ever given. */
+  readonly #ranges: AddressRange[] = []
+  readonly moves: HomeMoves
   #generation = 0
   #allocatedBytes = 0
   /** A request for address space that is under way: one at a time. */
@@ -62,6 +74,34 @@ export class Home {
 
   constructor(options: HomeOptions) {
     this.#options = options
+    const { node, store, replicas } = options
+    this.moves = new HomeMoves(
+      {
+        node,
+        store,
+        replicas,
+        find: (address) => this.find(address),
+        openReplica: (address) => this.#replicaIfServed(address),
+        check: (region) => {
+          this.#checkArrival(region)
+        },
+        takeSpace: () => {
+          this.#generation += 1
+          return { space: spaceId(this.#generation), puts: [this.#generationPut()] }
+        },
+        remove: ({ descriptor: { address } }) => {
+          this.#regions.delete(address)
+          this.#directory.forget(address)
+        },
+        insert: (record) => {
+          this.#insert(record)
+        },
+        released: (bytes) => {
+          this.#allocatedBytes -= bytes
+        },
+      },
+      options.moves,
+    )
   }
 
   /** Reads what is homed here from the store. Throws `bad-format`. */
@@ -70,16 +110,25 @@ export class Home {
     this.#generation = readNumber(store.get(generationKey))
     for (const [key, value] of store.list(poolKeyPrefix)) {
       const start = BigInt(`0x${key.slice(poolKeyPrefix.length)}`)
-      this.#pool.give(start, BigInt(`0x${new TextDecoder().decode(value)}`))
+      this.#ownSpace({ start, size: BigInt(`0x${new TextDecoder().decode(value)}`) })
+    }
+    for (const { descriptor, kept } of this.moves.load()) {
+      this.#pool.remove(descriptor.address, BigInt(descriptor.size))
+      this.#allocatedBytes += kept?.bytes ?? 0
     }
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const region = new HomedRegion(store, decodeRegion(key, value, node), this.#options.storageFailed)
-      const { address, size, pageSize } = region.descriptor
+      const { address, size } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       this.#pool.remove(address, BigInt(size))
-      this.#allocatedBytes += region.allocated.total * (pageSize + pageOverheadBytes)
+      this.#allocatedBytes += storageBytes(region)
     }
+  }
+
+  #ownSpace(range: AddressRange): void {
+    this.#ranges.push(range)
+    this.#pool.give(range.start, range.size)
   }
 
   get regionCount(): number {
@@ -88,7 +137,14 @@ export class Home {
 
   /** Bytes of storage promised to regions, with what their records cost. */
   get allocatedBytes(): number {
-    return this.#allocatedBytes
+    let bytes = this.#allocatedBytes
+    for (const region of this.moves.arriving()) bytes += storageBytes(region)
+    return bytes
+  }
+
+  /** Bytes of storage that may still be promised. */
+  get #room(): number {
+    return this.#options.store.usableBytes - this.allocatedBytes
   }
 
   /** The region that holds the address. */
@@ -139,12 +195,12 @@ export class Home {
       era: 1,
       attributes: checked,
     }
-    const record = { descriptor, allocated: new RangeSet(), floor: 0 }
+    const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
     try {
       await this.#options.store.commit({
         puts: [
           { key: regionKey(address), value: encodeRegion(record) },
-          { key: generationKey, value: new TextEncoder().encode(String(this.#generation)) },
+          this.#generationPut(),
         ],
       })
     } catch (error) {
@@ -154,6 +210,11 @@ export class Home {
     this.#regions.set(address, new HomedRegion(this.#options.store, record, this.#options.storageFailed))
     this.#directory.add(descriptor)
     return descriptor
+  }
+
+  /** The last number that was given to a region or a space. */
+  #generationPut(): MetadataPut {
+    return { key: generationKey, value: new TextEncoder().encode(String(this.#generation)) }
   }
 
   async #takeAddress(size: number, pageSize: number): Promise<Address> {
@@ -176,7 +237,7 @@ export class Home {
           },
         ],
       })
-      this.#pool.give(start, granted)
+      this.#ownSpace({ start, size: granted })
     } finally {
       this.#growing = undefined
     }
@@ -188,19 +249,11 @@ export class Home {
     const pages = alignedPages(range, region.descriptor)
     return region.exclusively(async () => {
       this.#checkCurrent(region)
-      const { store } = this.#options
       const { pageSize } = region.descriptor
       const held = sum(region.allocated.within(pages.first, pages.count))
       const bytes = (pages.count - held) * (pageSize + pageOverheadBytes)
       if (bytes === 0) return
-      const room = store.usableBytes - this.#allocatedBytes
-      if (bytes > room) {
-        throw new KhazanaError(
-          'no-space',
-          `no room for ${bytes} more bytes: ${Math.max(0, room)} of ${store.usableBytes} are left on this node; ` +
-            'free something, or give the node more with --disk',
-        )
-      }
+      this.#checkRoom(bytes)
       const added = missing(region.allocated, pages)
       region.allocated.add(pages.first, pages.count)
       this.#allocatedBytes += bytes
@@ -275,8 +328,56 @@ export class Home {
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#pool.give(descriptor.address, BigInt(descriptor.size))
+      this.#giveBack(descriptor)
     })
+  }
+
+  /** Address space of another node's is that node's to give again. */
+  #giveBack(descriptor: RegionDescriptor): void {
+    const { address } = descriptor
+    const size = BigInt(descriptor.size)
+    const isOwn = this.#ranges.some(({ start, size: all }) => address >= start && address + size <= start + all)
+    if (isOwn) this.#pool.give(address, size)
+    else this.#options.unreserved(descriptor)
+  }
+
+  /** A region of this node's address space that went to another home, and has ended there, is no more. */
+  async letGo(descriptor: RegionDescriptor): Promise<void> {
+    if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
+  }
+
+  /**
+   * Moves the region's home to another node: DESIGN 7, docs/adr/0016-homes-move.md. Answers with the descriptor from then on. Throws
+   * `timeout`, `aborted`, `unreachable`, `damaged`, and what the other node refuses it with, and all is as it was then; or
+   * `outcome-unknown`, when the region is the other node's, which has not said yet that it serves it.
+   */
+  migrate(address: Address, to: NodeId, options: WaitOptions): Promise<RegionDescriptor> {
+    const region = this.#region(address)
+    return this.moves.migrate(region, to, options, (move) =>
+      region.exclusively(() => {
+        this.#checkCurrent(region)
+        if (to === this.#options.node) return Promise.resolve(region.descriptor)
+        return move(storageBytes(region))
+      }),
+    )
+  }
+
+  /** Throws `unsupported`, `no-space`. */
+  #checkArrival(region: Omit<RegionRecord, 'space'>): void {
+    this.#checkSupported(region.descriptor.attributes)
+    this.#checkRoom(storageBytes(region))
+  }
+
+  /** Nothing waits between what is durable and this. */
+  #insert({ region: record, from }: ArrivalRecord): void {
+    const { node, store, replicas, storageFailed, inGrace } = this.#options
+    const { descriptor } = record
+    const region = new HomedRegion(store, record, storageFailed)
+    this.#regions.set(descriptor.address, region)
+    this.#directory.add(descriptor)
+    this.#allocatedBytes += storageBytes(region)
+    const role = { kind: 'home', backing: region, inGrace } as const
+    replicas.move({ ...descriptor, home: from }, { ...descriptor, home: node }, role)
   }
 
   /**
@@ -325,7 +426,7 @@ export class Home {
   }
 
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
-  watch({ address, generation, range }: WatchTarget, sink: WatchSink): Subscription {
+  watch({ address, generation, range }: WatchTarget, sink: HomeWatchSink): Subscription {
     const region = this.#region(address)
     const { descriptor } = region
     if (descriptor.address !== address || descriptor.generation !== generation) throw unreserved()
@@ -358,13 +459,22 @@ export class Home {
       })),
       allocatedBytes: region.allocated.total * descriptor.pageSize,
       pages,
+      moving: this.moves.progressOf(descriptor.address),
     }
   }
 
   async #save(region: HomedRegion, group: CommitGroup, descriptor = region.descriptor): Promise<void> {
-    const { allocated, floor } = region
-    const value = encodeRegion({ descriptor, allocated, floor })
+    const value = encodeRegion({ ...region.record, descriptor })
     await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
+  }
+
+  #checkRoom(bytes: number): void {
+    if (bytes <= this.#room) return
+    throw new KhazanaError(
+      'no-space',
+      `no room for ${bytes} more bytes: ${Math.max(0, this.#room)} of ${this.#options.store.usableBytes} are left on ` +
+        'this node; free something, or give the node more with --disk',
+    )
   }
 
   #checkSupported(attributes: RegionAttributes): void {
@@ -387,6 +497,11 @@ export class Home {
   #checkCurrent(region: HomedRegion): void {
     if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
   }
+}
+
+/** Bytes of storage that the region is promised, with what its records cost. */
+function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' | 'descriptor'>): number {
+  return allocated.total * (descriptor.pageSize + pageOverheadBytes)
 }
 
 /** Whether regions with these attributes are kept consistent in the same way. */
