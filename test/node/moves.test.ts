@@ -167,7 +167,7 @@ describe('a home that moves', () => {
       assert.equal(await codeOf(region.migrate('nobody')), 'invalid-argument')
       assert.equal(await codeOf(region.migrate(3)), 'no-space')
       cluster.relay.service.kill()
-      assert.equal(await codeOf(region.migrate(2, { timeoutMs: 1000 })), 'timeout')
+      assert.equal(await codeOf(region.migrate(2, { timeoutMs: 1000 })), 'unreachable')
       await write(region, 0, 1)
       assert.deepEqual((await (await cluster.home.up()).khazana.region(region.address)).descriptor.home, 1)
     })
@@ -185,7 +185,10 @@ describe('a home that moves', () => {
           let byte = 1
           while (!isOver) {
             byte = (byte % 250) + 1
-            for (let page = index; page < 120 && !isOver; page += 40) await write(each, page, byte)
+            for (let page = index; page < 120 && !isOver; page += 40) {
+              await write(each, page, byte)
+              await cluster.pause(1)
+            }
           }
           return byte
         })

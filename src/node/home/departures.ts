@@ -181,15 +181,15 @@ export class Departures {
 
   /** All but the decision: the other node has everything, and the region is at rest, and sealed. */
   async #copy(region: HomedRegion, after: RegionDescriptor, move: Move, patience: Patience): Promise<void> {
-    const { store, send, clock, replicas, graceEnded, openReplica, bug } = this.#options
+    const { store, clock, replicas, graceEnded, openReplica, bug } = this.#options
     const { to, sign } = move
     const { address, transfer } = sign
     const before = region.descriptor
     const { allocated, floor, space } = region
-    await send(
+    await this.#say(
       to,
       { op: 'adopt', transfer, descriptor: after, allocated: pageRanges(allocated), floor },
-      this.#wait(patience),
+      patience,
     )
     const copy = new PageCopy({
       store,
@@ -198,7 +198,7 @@ export class Departures {
       pageCount: before.size / before.pageSize,
       watchers: region.watchers,
       send: async ({ pages, bytes }) => {
-        await send(to, { op: 'adopt-pages', address, transfer, pages }, this.#wait(patience), bytes)
+        await this.#say(to, { op: 'adopt-pages', address, transfer, pages }, patience, bytes)
       },
     })
     move.copy = copy
@@ -216,6 +216,16 @@ export class Departures {
       }
     } finally {
       copy.stop()
+    }
+  }
+
+  /** Whatever becomes of it, nothing is decided by it. */
+  async #say(to: NodeId, call: TransferCall, patience: Patience, pages?: readonly Uint8Array[]): Promise<void> {
+    try {
+      await this.#options.send(to, call, this.#wait(patience), pages)
+    } catch (cause) {
+      if (KhazanaError.from(cause).code !== 'outcome-unknown') throw cause
+      throw new KhazanaError('unreachable', `node ${to} was lost before the region was copied to it`, { cause })
     }
   }
 
