@@ -19,7 +19,6 @@ import type { RegionMessage } from '../region-message.js'
 import { unreserved } from '../unreserved.js'
 import { arrivalKey, arrivalKeyPrefix, decodeArrival, encodeArrival } from './arrival-record.js'
 import type { ArrivalRecord } from './arrival-record.js'
-import type { MoveBug } from './move-bug.js'
 import { encodeRegion, regionKey } from './region-record.js'
 import type { RegionRecord } from './region-record.js'
 
@@ -46,7 +45,6 @@ export interface ArrivalsOptions {
   readonly arrived: (record: ArrivalRecord) => void
   /** It will not come. */
   readonly stayedAway: (address: Address) => void
-  readonly bug: MoveBug | undefined
 }
 
 interface Arrival {
@@ -213,7 +211,7 @@ export class Arrivals {
 
   /** Until it is decided. Never rejects. */
   async #attend(arrival: Arrival): Promise<void> {
-    const { clock, random, ask, logger, bug } = this.#options
+    const { clock, random, ask, logger } = this.#options
     const { record } = arrival
     const { address, generation, era } = record.region.descriptor
     const sign = { address, generation, era, transfer: record.transfer }
@@ -235,7 +233,6 @@ export class Arrivals {
         else if (state === 'discard') await this.discard(sign)
         else arrival.heardAt = clock.now()
       } catch (reason) {
-        if (bug === 'presume-the-move' && isOpen()) await this.activate(sign)
         if (attempt === 1 && !signal.aborted) {
           const { message } = KhazanaError.from(reason)
           const where = { region: formatAddress(address), node: record.from, reason: message }

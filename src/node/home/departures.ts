@@ -13,7 +13,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Store } from '../../store/store.js'
 import type { MoveProgress } from '../../wire/message.js'
 import type { TransferCall, TransferSign, TransferState } from '../../wire/transfer-message.js'
-import { within } from '../deadline.js'
+import { defaultTimeoutMs, within } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import { pause } from '../pause.js'
 import type { ReplicaSet } from '../replica-set.js'
@@ -27,6 +27,8 @@ import { PageCopy } from './page-copy.js'
 
 /** How long one answer of the new home is waited for where nobody's time is used up by it. */
 const answerMs = 5000
+/** How long locks may be kept waiting for a move, whatever time it has. */
+const pauseMsMax = defaultTimeoutMs
 /** Attempts to move regions away that one life of a node may make. */
 const transfersMax = 2 ** 24
 
@@ -191,6 +193,8 @@ export class Departures {
       { op: 'adopt', transfer, descriptor: after, allocated: pageRanges(allocated), floor },
       patience,
     )
+    // Of the locks' time, once they wait, and of the mover's until then.
+    const rest = { patience }
     const copy = new PageCopy({
       store,
       space,
@@ -198,7 +202,7 @@ export class Departures {
       pageCount: before.size / before.pageSize,
       watchers: region.watchers,
       send: async ({ pages, bytes }) => {
-        await this.#say(to, { op: 'adopt-pages', address, transfer, pages }, patience, bytes)
+        await this.#say(to, { op: 'adopt-pages', address, transfer, pages }, rest.patience, bytes)
       },
     })
     move.copy = copy
@@ -206,10 +210,11 @@ export class Departures {
       await copy.copy()
       await within(clock, 'migrate', this.#wait(patience), graceEnded())
       openReplica(address)
-      await replicas.switches.suspend(before, this.#wait(patience))
+      rest.patience = { ...patience, endsAt: Math.min(patience.endsAt, clock.now() + pauseMsMax) }
+      await replicas.switches.suspend(before, this.#wait(rest.patience))
       try {
         if (bug !== 'hand-over-without-the-last-pages') await copy.finish()
-        this.#wait(patience)
+        this.#wait(rest.patience)
       } catch (error) {
         replicas.switches.resume(before)
         throw error

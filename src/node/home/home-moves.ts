@@ -111,7 +111,6 @@ export class HomeMoves {
       clock,
       random,
       logger,
-      bug,
       ask: async (node, sign) => {
         const call = { op: 'transfer-state', ...sign } as const
         return expectResult(call.op, await environment.call(node, call, { timeoutMs: answerMs })).state

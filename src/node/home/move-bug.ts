@@ -6,8 +6,6 @@ export const moveBugs = Object.freeze([
   'forget-where-it-went',
   /** The old home goes on serving those who have rights from it. */
   'serve-on',
-  /** Where the old home cannot be asked, the new one begins. */
-  'presume-the-move',
 ] as const)
 
 export type MoveBug = (typeof moveBugs)[number]
