@@ -10,12 +10,15 @@ import type { LockTerms } from '../address/lock-terms.js'
 import { checkRange, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
 import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
+import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
 import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
+import { nameBytesMax } from '../wire/limits.js'
 import type { RegionStat } from '../wire/message.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
@@ -162,6 +165,39 @@ export class Region {
     return this.attributes
   }
 
+  /**
+   * Moves the region's home to another node, by its id or its name, while the region is in use: its pages are copied first, then
+   * all locks wait for a moment, and go on at the new home. Where it is the home already, nothing happens. Resolves when
+   * the new home serves the region. `timeoutMs` is for all of it, the copying too: give a large region more than the 30 s
+   * unless told. Where the time is over, or the signal fires, the move is given up if it still can be.
+   *
+   * Throws `timeout` (locks were held too long, or there was too much to copy), `aborted`, `unreachable`, `damaged` for a
+   * region with a page that cannot be read, and, of the other node, `no-space` and `unsupported`: then the region is where
+   * it was. Throws `outcome-unknown` where it was decided that the region moves, and the new home has not answered yet: it will
+   * serve the region as soon as it can be reached. See docs/guarantees.md.
+   */
+  async migrate(node: number | string, options: WaitOptions = {}): Promise<void> {
+    const to = checkNode(node)
+    const { address } = this
+    const call = { op: 'migrate', address, to, waitMs: waitAtHomeMs(options) } as const
+    try {
+      this.#descriptor = expectResult('migrate', await this.#access.call(call, options)).descriptor
+    } catch (error) {
+      const { code } = KhazanaError.from(error)
+      if (code === 'aborted' || code === 'timeout') await this.#stay(to)
+      throw error
+    }
+  }
+
+  /** That the move is not wanted any more is told as far as that can be: in time the home gives up by itself. */
+  async #stay(to: string): Promise<void> {
+    try {
+      await this.#access.call({ op: 'stay', address: this.address, to }, { timeoutMs: stayMs })
+    } catch (error) {
+      if (KhazanaError.from(error).code === 'internal') throw error
+    }
+  }
+
   /** What the home knows of the region and the pages of a range: at most 4,096 pages at a time. */
   async stat(range: ByteRange, options: WaitOptions = {}): Promise<RegionStat> {
     checkObject(range, 'a range')
@@ -229,6 +265,17 @@ function waitAtHomeMs(options: WaitOptions): number {
 }
 
 const homeShare = 0.9
+
+/** How long to wait for the answer that a move was given up. */
+const stayMs = 5000
+
+function checkNode(node: number | string): string {
+  const isId = typeof node === 'number' && Number.isSafeInteger(node) && node > 0
+  const isName =
+    typeof node === 'string' && node !== '' && new TextEncoder().encode(node).length <= nameBytesMax
+  if (isId || isName) return String(node)
+  throw new KhazanaError('invalid-argument', `a node is named by its id or its name, not by ${shown(node)}`)
+}
 
 function bounds({ offset, length }: ByteRange): ByteRange {
   return { offset, length }

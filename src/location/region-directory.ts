@@ -32,8 +32,10 @@ export class RegionDirectory {
     return found
   }
 
-  /** Remembers the descriptor, instead of all that overlap it. */
+  /** Remembers the descriptor, instead of all that overlap it; of one reservation, the newest that was heard of. */
   add(descriptor: RegionDescriptor): void {
+    const before = this.#byUse.get(descriptor.address)
+    if (before?.generation === descriptor.generation && before.revision > descriptor.revision) return
     const end = descriptor.address + BigInt(descriptor.size)
     for (let at = this.#after(end as Address) - 1; at >= 0; at--) {
       const known = this.#byUse.get(this.#starts[at] as Address)

@@ -2,17 +2,21 @@ import { formatAddress } from '../address/address.js'
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
+import type { Clock } from '../io/clock.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { shown } from '../stdx/shown.js'
 import type { Call, Found, Member, NodeEntry, NodeStatus, Result } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutMsMax } from './deadline.js'
+import { timeoutMsMax, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
 import type { Home } from './home/home.js'
 import type { FoundRegion, Location } from './location/location.js'
 import { checkNotSystem } from './map/system-regions.js'
+import type { OwnPools } from './pools/own-pools.js'
+import { notInMyPools } from './pools/space-returns.js'
 import type { Peers } from './peers.js'
 import { unreserved } from './unreserved.js'
 
@@ -25,19 +29,31 @@ const statusesMax = 32
 
 export interface CallExecutorOptions {
   readonly self: NodeId
+  readonly clock: Clock
   readonly home: Home
   readonly peers: Peers
   readonly location: Location
+  readonly pools: OwnPools
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
 }
 
-/** Who asked: a client's request goes wherever it must, a node's is for this node alone. */
-export type Caller = { readonly kind: 'client' } | { readonly kind: 'node'; readonly node: NodeId }
+/** Homes that a request follows a region to. */
+const hopsMax = 8
+/** How long a node is kept waiting for whether this one becomes a region's home. */
+const settleMs = 2000
 
-/** What is done at the home of a region. */
-type HomeCall = Extract<Call, { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' }>
+/** Who asked: a client's request goes wherever it must, a node's is for this node alone. `pages` came with the request. */
+export type Caller =
+  | { readonly kind: 'client' }
+  | { readonly kind: 'node'; readonly node: NodeId; readonly pages: readonly Uint8Array[] }
+
+/** What is done at a region's home. */
+type HomeCall = Extract<
+  Call,
+  { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' | 'migrate' | 'stay' }
+>
 
 const foundHere: Found = { by: 'home', asked: 0 }
 
@@ -60,7 +76,16 @@ export class CallExecutor {
       case 'unreserve':
       case 'set-attributes':
       case 'stat':
+      case 'migrate':
+      case 'stay':
         return this.#atHome(call, caller, options)
+      case 'adopt':
+      case 'adopt-pages':
+      case 'activate':
+      case 'discard':
+      case 'transfer-state':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', 'only nodes hand regions over')
+        return home.moves.serve(call, caller.node, caller.pages)
       case 'nodes':
         return { op: call.op, nodes: await this.#nodes() }
       case 'node-status':
@@ -75,7 +100,9 @@ export class CallExecutor {
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         return duties.serve(call, caller.node)
       case 'return-space':
-        throw new KhazanaError('unsupported', 'not yet')
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        await this.#takeBack(call.address, call.generation)
+        return { op: call.op }
       case 'watch':
       case 'unwatch':
         throw new KhazanaError('unsupported', 'a watch belongs to a session, and is not a call by itself')
@@ -84,39 +111,91 @@ export class CallExecutor {
     }
   }
 
-  /** A node's question is for what is homed here. */
+  /** A node's question is for what this one knows by itself. */
   async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<FoundRegion> {
-    const { home, location } = this.#options
+    const { location } = this.#options
     if (caller.kind === 'client') return location.find(address, options)
-    const descriptor = home.find(address)
-    if (descriptor === undefined) throw unreserved()
+    const descriptor = await this.#whatIsKnown(address, { ...options, timeoutMs: settleMs })
     return { descriptor, found: foundHere }
   }
 
-  /** Where the region is not where it was thought to be, it is looked for, and the call goes where it is. */
-  async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
-    const { location } = this.#options
-    const region = await this.#describe(call.address, caller, options)
-    // Nodes do what their own part in the address map takes.
-    if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(region.descriptor)
+  /** Where the region is, or went, as far as this node knows by itself. */
+  async #whatIsKnown(address: Address, options: WaitOptions): Promise<RegionDescriptor> {
+    const { home } = this.#options
+    await this.#settled(address, options)
+    const known = home.find(address) ?? home.moves.find(address)
+    if (known !== undefined) return known
+    if (home.moves.settled(address) === undefined) throw unreserved()
+    throw new KhazanaError(
+      'unreachable',
+      'the region is moving here, and it is not known yet whether it has: try again',
+    )
+  }
+
+  /** Waits until it is decided whether a region is homed here that may be, or in vain. */
+  async #settled(address: Address, options: WaitOptions): Promise<void> {
+    const { home, clock } = this.#options
+    const settled = home.moves.settled(address)
+    if (settled === undefined) return
     try {
-      return await this.#atHomeOf(region, call, options)
+      await within(clock, 'describe', options, settled)
     } catch (reason) {
-      const error = KhazanaError.from(reason)
-      if (error.code !== 'no-such-region' || caller.kind === 'node') throw error
-      location.forget(region.descriptor.address)
-      if (region.found.by !== 'directory') throw error
-      return this.#atHomeOf(await location.find(call.address, options), call, options)
+      if (KhazanaError.from(reason).code !== 'timeout') throw reason
     }
   }
 
-  async #atHomeOf({ descriptor, found }: FoundRegion, call: HomeCall, options: WaitOptions): Promise<Result> {
-    const { self, location, peers } = this.#options
-    if (descriptor.home === self) return this.#here(descriptor, found, call, options)
-    const result = await peers.call(descriptor.home, call, options)
-    if (result.op === 'set-attributes') location.learned(result.descriptor)
-    if (result.op === 'unreserve') location.forget(descriptor.address)
-    return result.op === 'stat' ? { ...result, found } : result
+  /**
+   * At the home, wherever that is by now: where the region is not where it was thought to be, it is looked for. For a node,
+   * which asks the one that it takes for the home, only here.
+   */
+  async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
+    const { home, location, self } = this.#options
+    for (let hop = 0; hop < hopsMax; hop++) {
+      const { descriptor, found } = await this.#describe(call.address, caller, options)
+      // Nodes do what their own part in the address map takes.
+      if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(descriptor)
+      if (descriptor.home === self) {
+        try {
+          return await this.#here(descriptor, found, call, options)
+        } catch (reason) {
+          // It may have left while the call waited for its turn.
+          const isGone = KhazanaError.from(reason).code === 'no-such-region'
+          if (!isGone || home.moves.find(call.address)?.generation !== descriptor.generation) throw reason
+          continue
+        }
+      }
+      if (caller.kind === 'node') return { op: 'moved', descriptor }
+      const result = await this.#forward({ descriptor, found }, call, options)
+      if (result === undefined) continue
+      if (result.op !== 'moved') {
+        if (result.op === 'set-attributes' || result.op === 'migrate') location.learned(result.descriptor)
+        if (result.op === 'unreserve') location.forget(descriptor.address)
+        return result.op === 'stat' ? { ...result, found } : result
+      }
+      if (result.descriptor.home === self) await this.#settled(call.address, options)
+      location.forget(descriptor.address)
+      location.learned(result.descriptor)
+    }
+    throw movesTooFast()
+  }
+
+  /** Undefined where the descriptor was stale: it is forgotten, and whoever asks for it again gets a newer one. */
+  async #forward(
+    { descriptor, found }: FoundRegion,
+    call: HomeCall,
+    options: WaitOptions,
+  ): Promise<Result | undefined> {
+    const { peers, location, members } = this.#options
+    try {
+      return await peers.call(descriptor.home, call, options)
+    } catch (reason) {
+      const { code } = KhazanaError.from(reason)
+      const hasLeft = code === 'unreachable' && members.find(descriptor.home)?.state === 'left'
+      if (code !== 'no-such-region' && !hasLeft) throw reason
+      location.forget(descriptor.address)
+      if (found.by !== 'directory') throw reason
+      return undefined
+    }
   }
 
   async #here(
@@ -149,9 +228,36 @@ export class CallExecutor {
         }
         return { op: call.op, stat: home.stat(address, call.range), found }
       }
+      case 'migrate':
+        return {
+          op: call.op,
+          descriptor: await home.migrate(address, this.#member(call.to), waitOf(call, options)),
+        }
+      case 'stay':
+        home.moves.stay(address, this.#member(call.to))
+        return { op: call.op }
       default:
         return unreachable(call)
     }
+  }
+
+  /** Address space of this node's whose region has ended elsewhere. What was taken back before is so already. */
+  async #takeBack(address: Address, generation: number): Promise<void> {
+    const { home, pools, self } = this.#options
+    if (pools.find(address) === undefined) throw notInMyPools(self)
+    const moved = home.moves.find(address)
+    if (moved?.address === address && moved.generation === generation) await home.letGo(moved)
+  }
+
+  /** The node of that id, or of that name. Throws `invalid-argument`. */
+  #member(text: string): NodeId {
+    const { members } = this.#options.members
+    const byId = members.find(({ node }) => String(node) === text)
+    if (byId !== undefined) return byId.node
+    const [named, ...others] = members.filter(({ name }) => name === text)
+    if (named !== undefined && others.length === 0) return named.node
+    const problem = named === undefined ? 'no node of the cluster is' : 'several nodes of the cluster are'
+    throw new KhazanaError('invalid-argument', `${problem} called ${shown(text)}: see \`khazana nodes\``)
   }
 
   async #nodes(): Promise<NodeEntry[]> {
@@ -185,6 +291,13 @@ export class CallExecutor {
 /** The home gives up by itself when the caller is about to. */
 function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
   return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
+}
+
+function movesTooFast(): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    'the region moves from home to home faster than it can be followed: try again',
+  )
 }
 
 function notItsStart({ address }: RegionDescriptor): KhazanaError {

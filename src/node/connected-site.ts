@@ -84,6 +84,7 @@ export class ConnectedSite implements SiteAccess {
       learned: () => undefined,
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
+      isAwaited: () => false,
       gone: () => undefined,
     })
     this.#remoteWatches = new RemoteWatches({
@@ -91,6 +92,10 @@ export class ConnectedSite implements SiteAccess {
       random: world.random,
       peers: this.#peers,
       where: () => Promise.resolve(this.#parent()),
+      learned: () => undefined,
+      watchHere: () => {
+        throw new KhazanaError('internal', "a client is nobody's home")
+      },
     })
     this.#watches = new OwnWatches(world.clock, (target, sink, timeoutMs) =>
       this.#remoteWatches.subscribe(target, sink, timeoutMs),

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../io/clock.js'
+import { withResolvers } from './deadline.js'
 import { clockDriftMax } from '../membership/link-lease.js'
 
 /**
@@ -7,6 +8,7 @@ import { clockDriftMax } from '../membership/link-lease.js'
  */
 export class Grace {
   #timer: Timer | undefined
+  readonly #over = withResolvers<void>()
 
   get isOn(): boolean {
     return this.#timer !== undefined
@@ -15,8 +17,14 @@ export class Grace {
   start(clock: Clock, leaseMs: number, ended: () => void): void {
     this.#timer = clock.after(leaseMs * (1 + 2 * clockDriftMax), () => {
       this.#timer = undefined
+      this.#over.resolve()
       ended()
     })
+  }
+
+  /** Resolves when it is not on. Never, where it is stopped. */
+  whenOver(): Promise<void> {
+    return this.isOn ? this.#over.promise : Promise.resolve()
   }
 
   stop(): void {

@@ -3,6 +3,7 @@ import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
+import type { MoveBug } from './home/move-bug.js'
 
 export interface NodeOptions extends PluginOptions {
   readonly world: World
@@ -32,6 +33,8 @@ export interface NodeOptions extends PluginOptions {
   readonly storageFailed?: (error: KhazanaError) => void
   /** Start on a damaged log with what is intact of it. */
   readonly acceptDamage?: boolean
+  /** A fault in how homes move, to see that it is found: for tests of tests. */
+  readonly moveBug?: MoveBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

@@ -13,6 +13,7 @@ import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
 import type { Call, Hello, NodeStatus, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
+import { expectResult } from './calls/result.js'
 import { ManagerDuties } from './cluster/manager-duties.js'
 import { ManagerLink } from './cluster/manager-link.js'
 import { Membership } from './cluster/membership.js'
@@ -39,6 +40,8 @@ import { checkJoin, checkOptions, foundOrJoin } from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
 import { OwnPools } from './pools/own-pools.js'
+import { SpaceReturns } from './pools/space-returns.js'
+import { unreserved } from './unreserved.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Acceptor } from './session/acceptor.js'
@@ -79,6 +82,7 @@ export class Node implements SiteAccess {
   readonly #peers: Peers
   readonly #directory = new RegionDirectory(directoryEntriesMax)
   readonly #pools: OwnPools
+  readonly #returns: SpaceReturns
   readonly #duties: ManagerDuties
   readonly #manager: ManagerLink
   readonly #maps: MapKeeper
@@ -170,8 +174,9 @@ export class Node implements SiteAccess {
       protocol: (attributes) => plugins.protocolOf(attributes),
       describe: (region) => this.#describe(region),
       learned: (descriptor) => {
-        this.#directory.add(descriptor)
+        this.location.learned(descriptor)
       },
+      isAwaited: (message) => this.home.moves.isAwaited(message),
       find: (region) => this.#findReplica(region),
       learn: (address) => {
         this.#directory.forget(address)
@@ -194,6 +199,12 @@ export class Node implements SiteAccess {
         this.#manager.report()
       },
     })
+    this.#returns = new SpaceReturns({
+      store,
+      clock: world.clock,
+      logger: world.logger,
+      giveBack: (address, generation) => this.location.giveBack(address, generation),
+    })
     this.home = new Home({
       node: identity.node,
       store,
@@ -213,6 +224,20 @@ export class Node implements SiteAccess {
         world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
         options.storageFailed?.(error)
       },
+      moves: {
+        incarnation: parts.incarnation,
+        clock: world.clock,
+        random: world.random,
+        logger: world.logger,
+        call: (node, call, wait, pages) => this.#peers.call(node, call, wait, pages),
+        graceEnded: () => this.#grace.whenOver(),
+        moved: (descriptor) => {
+          this.#maps.moved(descriptor)
+          this.#manager.hint(descriptor)
+        },
+        bug: options.moveBug,
+      },
+      returns: this.#returns,
     })
     this.#maps = new MapKeeper({
       clock: world.clock,
@@ -265,7 +290,9 @@ export class Node implements SiteAccess {
       members: this.members,
       grants,
       hints,
-      directory: this.#directory,
+      learned: (descriptor) => {
+        this.location.learned(descriptor)
+      },
       reported: (node, report) => {
         this.#rootMap.reported(node, report)
       },
@@ -283,6 +310,7 @@ export class Node implements SiteAccess {
       clock: world.clock,
       home: this.home,
       pools: this.#pools,
+      returns: this.#returns,
       grants,
       hints,
       directory: this.#directory,
@@ -295,9 +323,11 @@ export class Node implements SiteAccess {
     })
     this.#executor = new CallExecutor({
       self: identity.node,
+      clock: world.clock,
       home: this.home,
       peers: this.#peers,
       location: this.location,
+      pools: this.#pools,
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -311,6 +341,9 @@ export class Node implements SiteAccess {
       locate: async (address, wait) => {
         const { descriptor } = await this.location.find(address, wait)
         return descriptor.home
+      },
+      learned: (descriptor) => {
+        this.location.learned(descriptor)
       },
     })
     const context: SessionContext = {
@@ -368,6 +401,7 @@ export class Node implements SiteAccess {
   /** Takes up service: the regions, the doors, the peers, in this order. */
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
+    this.#returns.load()
     this.home.load()
     this.#tellOfMissingPlugins()
     if (this.#lessees.mayExist) {
@@ -386,6 +420,8 @@ export class Node implements SiteAccess {
         state: 'in',
       })
       this.#idle.start()
+      this.home.moves.start()
+      this.#returns.start()
       await this.#maps.start()
     } catch (error) {
       await this.close()
@@ -442,12 +478,19 @@ export class Node implements SiteAccess {
 
   replica(descriptor: RegionDescriptor): Replica {
     if (this.#closed !== undefined) throw this.#closed
-    if (descriptor.home === this.identity.node) {
-      const replica = this.home.replica(descriptor.address)
-      if (replica?.descriptor.generation === descriptor.generation) return replica
-      throw new KhazanaError('no-such-region', 'the region was unreserved')
+    const { address, generation, era } = descriptor
+    const existing = this.replicas.get(address)
+    if (existing !== undefined) {
+      const known = existing.descriptor
+      if (known.generation === generation && known.era >= era) return existing
     }
-    return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
+    const here = this.home.replica(address)
+    if (here?.descriptor.generation === generation) return here
+    // A handle may be older than what is known here by now: homes move.
+    const known = this.#describe(address)
+    const newest = known?.generation === generation && known.era > era ? known : descriptor
+    if (newest.home === this.identity.node) throw unreserved()
+    return this.replicas.open(newest, { kind: 'copy', parent: newest.home })
   }
 
   watch(watched: Watched, options: WatchOptions): Promise<Watch> {
@@ -466,11 +509,13 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
+    this.home.moves.close(error)
     this.watches.close(error)
     this.members.stop()
     this.#manager.stop()
     this.#maps.stop()
     this.#rootMap.stop()
+    this.#returns.stop()
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()
@@ -556,7 +601,7 @@ export class Node implements SiteAccess {
       case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
-        void this.#peers.serve(session, message, (call) => this.#serveCall(session, call))
+        void this.#peers.serve(session, message, () => this.#serveCall(session, message.call, pages))
         return
       case 'watch-notice':
         return this.watches.onNotice(session, message)
@@ -573,10 +618,18 @@ export class Node implements SiteAccess {
     }
   }
 
-  #serveCall(session: Session, call: Call): Promise<Result> {
-    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
+  async #serveCall(session: Session, call: Call, pages: readonly Uint8Array[]): Promise<Result> {
     const { site } = session.peer
-    const caller = isNode(site) ? ({ kind: 'node', node: site } as const) : ({ kind: 'client' } as const)
+    const caller = isNode(site)
+      ? ({ kind: 'node', node: site, pages } as const)
+      : ({ kind: 'client' } as const)
+    if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
+      // It takes this node for the home, as it may have been.
+      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, {})
+      const { descriptor } = expectResult('describe', known)
+      if (descriptor.home !== this.identity.node) return { op: 'moved', descriptor }
+    }
+    if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
     return this.#executor.execute(call, caller, {})
   }
 
@@ -629,7 +682,8 @@ export class Node implements SiteAccess {
   // ---- regions ----------------------------------------------------------------------------------------------------
 
   #describe(region: Address): RegionDescriptor | undefined {
-    const descriptor = this.home.find(region) ?? this.#directory.find(region)
+    const descriptor =
+      this.home.find(region) ?? newerOf(this.#directory.find(region), this.home.moves.find(region))
     return descriptor?.address === region ? descriptor : undefined
   }
 
@@ -642,8 +696,8 @@ export class Node implements SiteAccess {
   #findReplica(region: Address): Replica | undefined {
     const here = this.home.replica(region)
     if (here !== undefined) return here
-    const descriptor = this.#directory.find(region)
-    if (descriptor?.address !== region) return undefined
+    const descriptor = this.#describe(region)
+    if (descriptor === undefined) return undefined
     return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
 
@@ -660,4 +714,13 @@ export class Node implements SiteAccess {
     const { logger } = this.#options.world
     for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
   }
+}
+
+function newerOf(
+  a: RegionDescriptor | undefined,
+  b: RegionDescriptor | undefined,
+): RegionDescriptor | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const isLater = b.generation === a.generation ? b.era > a.era : b.generation > a.generation
+  return isLater ? b : a
 }

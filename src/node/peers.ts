@@ -96,13 +96,21 @@ export class Peers {
     return clients
   }
 
-  /** The peer's answer, as soon as there is a session with it. Throws `unreachable` where there is none in time, or can be none. */
-  async call(site: SiteId, call: Call, options: WaitOptions): Promise<Result> {
+  /**
+   * The peer's answer, as soon as there is a session with it. `pages`: what the call says that goes along. Throws `unreachable`
+   * where there is none in time, or can be none.
+   */
+  async call(
+    site: SiteId,
+    call: Call,
+    options: WaitOptions,
+    pages: readonly Uint8Array[] = [],
+  ): Promise<Result> {
     for (;;) {
       const peer = this.#peers.get(site) ?? (await this.#whenUp(site, options))
       peer.usedAt = this.#clock.now()
       try {
-        return await peer.calls.call(call, options)
+        return await peer.calls.call(call, options, pages)
       } catch (reason) {
         // The session was let go before the peer had heard of the call.
         const loss = peer.session.loss
@@ -137,7 +145,7 @@ export class Peers {
   }
 
   /** Carries a peer's request out and answers it. Never rejects. */
-  async serve(session: Session, request: Request, execute: (call: Call) => Promise<Result>): Promise<void> {
+  async serve(session: Session, request: Request, execute: () => Promise<Result>): Promise<void> {
     const peer = this.#peers.get(session.peer.site)
     if (peer?.session !== session) return
     const { id } = request
@@ -153,7 +161,7 @@ export class Peers {
     peer.requestsRunning += 1
     peer.usedAt = this.#clock.now()
     try {
-      const result = await execute(request.call)
+      const result = await execute()
       session.send({ kind: 'response', id, result })
     } catch (reason) {
       const error = KhazanaError.from(reason)

@@ -1,6 +1,7 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { isNode, relayedSite } from '../address/identity.js'
+import type { SiteId } from '../address/identity.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError, isErrorCode } from '../stdx/errors.js'
 import type { RegionNotice } from '../wire/message.js'
@@ -51,22 +52,24 @@ export class RegionNotices {
         return
       }
       case 'suspend':
-        // Of a region that is known otherwise, nothing can be in use.
-        if (descriptor?.generation !== generation)
+        // Of a region that is known otherwise, or of an era that is not known here, nothing can be in use.
+        if (descriptor?.generation !== generation || descriptor.era < message.era)
           this.#answers.notify(from, { address: region, generation, era: message.era }, 0, {
             kind: 'suspended',
+            serial: notice.serial,
             idle: true,
           })
         else if (!isChildSession(this.#options.self, descriptor, from))
-          this.#options.switches.onSuspend(from, descriptor)
+          this.#options.switches.onSuspend(from, descriptor, notice.serial)
         return
       case 'suspended':
-        return this.#options.switches.onSuspended(site, region)
+        return this.#options.switches.onSuspended(site, region, notice.serial)
       case 'resume':
         if (descriptor !== undefined && isChildSession(this.#options.self, descriptor, from)) return
-        if (this.#options.self !== undefined && notice.descriptor.home !== site) return
+        if (!this.#mayTell(site, descriptor, notice.descriptor)) return
         this.learned(notice.descriptor)
         return this.#options.switches.onResume(
+          site,
           this.#options.regions.get(region)?.descriptor ?? notice.descriptor,
         )
       case 'gone':
@@ -78,15 +81,24 @@ export class RegionNotices {
     }
   }
 
-  /** What is newer than what is known takes effect. */
+  /** A client hears it from its node; a node from the home, or from the one that was the home as far as it knew. */
+  #mayTell(site: SiteId, known: RegionDescriptor | undefined, told: RegionDescriptor): boolean {
+    if (this.#options.self === undefined) return true
+    return told.home === site || (known !== undefined && known.home === site && isNewer(told, known))
+  }
+
+  /** What is newer than what is known takes effect. That this node is the home it knows by itself, when it is. */
   learned(descriptor: RegionDescriptor): void {
+    const { self } = this.#options
+    if (self !== undefined && descriptor.home === self) return
     this.#options.relay.learned(descriptor)
     const replica = this.#options.regions.get(descriptor.address)
     const described = this.#options.describe(descriptor.address)
     if (described === undefined || isNewer(descriptor, described)) this.#options.learned(descriptor)
     if (replica === undefined || !isNewer(descriptor, replica.descriptor)) return
     try {
-      this.#options.regions.open(descriptor, replica.role)
+      const role = self === undefined ? replica.role : ({ kind: 'copy', parent: descriptor.home } as const)
+      this.#options.regions.open(descriptor, role)
     } catch (reason) {
       // Its protocol is not registered here.
       this.#options.regions.close(replica, KhazanaError.from(reason))

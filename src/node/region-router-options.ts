@@ -3,6 +3,7 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
 import type { Logger } from '../io/logger.js'
 import type { KhazanaError } from '../stdx/errors.js'
+import type { RegionMessage } from './region-message.js'
 import type { RegionSwitches } from './region-switches.js'
 import type { Relay } from './relay.js'
 import type { RelayedClients } from './relayed-clients.js'
@@ -26,6 +27,8 @@ export interface RegionKnowledge {
    * Rejects where it cannot be learned.
    */
   readonly learn: (region: Address) => Promise<RegionDescriptor>
+  /** Whether the message is for the home that this site may become: it waits until that is decided. */
+  readonly isAwaited: (message: RegionMessage) => boolean
 }
 
 export interface RegionRouterOptions extends RegionKnowledge {

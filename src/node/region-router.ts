@@ -46,7 +46,9 @@ export class RegionRouter {
   deliver(from: Session, envelope: RegionMessage, payloads: readonly Uint8Array[]): void {
     if (this.#isClosed || this.#isStale(from, envelope)) return
     const { region } = envelope
-    if (this.#options.switches.isSealed(region) && !this.#held.has(region)) this.#held.set(region, [])
+    const { switches, isAwaited } = this.#options
+    const isEarly = switches.isSealed(region) || isAwaited(envelope)
+    if (isEarly && !this.#held.has(region)) this.#held.set(region, [])
     const held = this.#held.get(region)
     if (held !== undefined) {
       if (held.length < heldMax) held.push({ from, envelope, payloads })
@@ -129,7 +131,9 @@ export class RegionRouter {
     if (descriptor?.generation !== envelope.generation)
       return this.#answers.refuse(from, envelope, unreserved())
     if (descriptor.home === self) return this.#deliverToHome(from, envelope, payloads, descriptor)
-    if (!isNode(site)) {
+    if (isNode(site) && envelope.era < descriptor.era) {
+      this.#isOfThisEra(descriptor, from, envelope, client)
+    } else if (!isNode(site)) {
       if (this.#isOfThisEra(descriptor, from, envelope, 0))
         this.#options.relay.fromClient(from, envelope, payloads, descriptor)
     } else if (client === 0) {
@@ -174,7 +178,10 @@ export class RegionRouter {
     }
   }
 
-  /** Answers what is of an earlier era with the descriptor of this one. */
+  /**
+   * Answers what is of an earlier era with the descriptor of this one: also to a node that takes this one for the home, as it may have
+   * been once (paper 3.2).
+   */
   #isOfThisEra(
     descriptor: RegionDescriptor,
     from: Session,
@@ -186,7 +193,8 @@ export class RegionRouter {
       if (isChild) this.#options.switches.onUse(from, descriptor.address)
       return true
     }
-    if (isChild && era < descriptor.era)
+    const isAnswered = isChild || (this.#options.self !== undefined && isNode(from.peer.site))
+    if (isAnswered && era < descriptor.era)
       this.#answers.notify(from, descriptor, client, { kind: 'resume', descriptor })
     return false
   }

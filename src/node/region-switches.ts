@@ -25,18 +25,20 @@ export interface RegionSwitchesOptions {
 interface Switch {
   readonly descriptor: RegionDescriptor
   /** At the home, to whoever changes it; elsewhere, to the parent that asked. */
-  readonly quiet: () => void
+  quiet: () => void
   /** Home: it cannot go on to its end any more. */
   readonly ended: (error: KhazanaError) => void
   /** Undefined at the home. */
-  readonly parent: SiteId | undefined
+  parent: SiteId | undefined
   /** Whether the answer is still owed. */
   isOwed: boolean
   readonly children: Map<SiteId, 'asked' | 'answered'>
+  /** Of this site: tells answers from those to what it asked for before. */
+  readonly serial: number
 }
 
 /**
- * Brings a region to rest at all sites, so that its protocol can be changed with nothing lost, and starts it again. The home asks
+ * Brings a region to rest at all sites, so that its protocol or its home can be changed with nothing lost, and starts it again. The home asks
  * its children, they ask theirs, and each answers when no lock is open there or below and nothing is on its way. Locks that
  * are asked for meanwhile wait at their site. Whoever begins to use the region later is asked when it first speaks. A site
  * that is cut off counts as at rest when its rights have ended. Rejected: to end locks by force, as a failure does: a change
@@ -48,6 +50,7 @@ interface Switch {
 export class RegionSwitches {
   readonly #options: RegionSwitchesOptions
   readonly #switches = new Map<Address, Switch>()
+  #serial = 0
 
   constructor(options: RegionSwitchesOptions) {
     this.#options = options
@@ -59,7 +62,7 @@ export class RegionSwitches {
    */
   async suspend(descriptor: RegionDescriptor, options: WaitOptions): Promise<void> {
     const { promise, resolve, reject } = withResolvers<void>()
-    const what = 'bringing the region to rest for its new protocol'
+    const what = 'bringing the region to rest'
     const deadline = Deadline.start(this.#options.clock, what, options, (error) => {
       reject(error)
       // In the same turn: it could still come to rest, and be sealed for nobody.
@@ -75,11 +78,16 @@ export class RegionSwitches {
 
   /** Home: all go on, under this descriptor. */
   resume(descriptor: RegionDescriptor): void {
-    this.#end(descriptor)
-    for (const child of this.#options.children(descriptor)) {
-      this.#options.notify(child, descriptor, { kind: 'resume', descriptor })
+    this.handOver(descriptor, descriptor)
+  }
+
+  /** All who were below this site under the one descriptor go on under the other. */
+  handOver(before: RegionDescriptor, after: RegionDescriptor): void {
+    this.#end(before)
+    for (const child of this.#options.children(before)) {
+      this.#options.notify(child, after, { kind: 'resume', descriptor: after })
     }
-    this.#options.unsealed(descriptor.address)
+    this.#options.unsealed(before.address)
   }
 
   /** Home: whether all is at rest, and waits for the change to be made. */
@@ -89,28 +97,37 @@ export class RegionSwitches {
   }
 
   /** The parent wants the region at rest. */
-  onSuspend(parent: Session, descriptor: RegionDescriptor): void {
+  onSuspend(parent: Session, descriptor: RegionDescriptor, serial: number): void {
+    const { site } = parent.peer
     const answer = (): void => {
-      const isIdle = this.#options.replica(descriptor.address) === undefined
-      this.#options.notify(parent, descriptor, { kind: 'suspended', idle: isIdle })
+      const idle = this.#options.replica(descriptor.address) === undefined
+      this.#options.notify(parent, descriptor, { kind: 'suspended', serial, idle })
     }
     const current = this.#switches.get(descriptor.address)
-    if (current === undefined) this.#begin(descriptor, parent.peer.site, answer, () => undefined)
+    if (current === undefined) this.#begin(descriptor, site, answer, () => undefined)
     else {
+      // Also where it is another parent: the region has moved, and the earlier one needs no answer.
+      current.parent = site
+      current.quiet = answer
       current.isOwed = true
       this.#evaluate(current)
     }
   }
 
-  onSuspended(child: SiteId, region: Address): void {
+  onSuspended(child: SiteId, region: Address, serial: number): void {
     const current = this.#switches.get(region)
-    if (current?.children.get(child) !== 'asked') return
+    if (current?.serial !== serial || current.children.get(child) !== 'asked') return
     current.children.set(child, 'answered')
     this.#evaluate(current)
   }
 
-  /** The parent lets all go on: the replica has the new descriptor already. */
-  onResume(descriptor: RegionDescriptor): void {
+  /**
+   * Somebody who knows lets all go on: the replica has the new descriptor already. What an earlier home says late does not end what
+   * its successor wants.
+   */
+  onResume(from: SiteId, descriptor: RegionDescriptor): void {
+    const current = this.#switches.get(descriptor.address)
+    if (current !== undefined && current.parent !== from && current.descriptor.era >= descriptor.era) return
     this.resume(descriptor)
   }
 
@@ -119,7 +136,7 @@ export class RegionSwitches {
     const current = this.#switches.get(region)
     if (current === undefined || current.children.get(child.peer.site) === 'asked') return
     current.children.set(child.peer.site, 'asked')
-    this.#options.notify(child, current.descriptor, { kind: 'suspend' })
+    this.#options.notify(child, current.descriptor, { kind: 'suspend', serial: current.serial })
   }
 
   /** Somebody new below, who may have something of an earlier session. */
@@ -173,13 +190,14 @@ export class RegionSwitches {
     ended: Switch['ended'],
   ): void {
     const { children, ending, notify, replica: find } = this.#options
-    const current: Switch = { descriptor, quiet, ended, isOwed: true, parent, children: new Map() }
+    const serial = ++this.#serial
+    const current: Switch = { descriptor, quiet, ended, isOwed: true, parent, children: new Map(), serial }
     this.#switches.set(descriptor.address, current)
     // Who is cut off may be in the middle of something for as long as its lease lasts.
     for (const peer of ending()) if (peer !== parent) current.children.set(peer, 'asked')
     for (const child of children(descriptor)) {
       current.children.set(child.peer.site, 'asked')
-      notify(child, descriptor, { kind: 'suspend' })
+      notify(child, descriptor, { kind: 'suspend', serial })
     }
     const replica = find(descriptor.address)
     if (replica !== undefined) this.#suspend(replica, current)

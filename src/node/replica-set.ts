@@ -122,16 +122,16 @@ export class ReplicaSet {
   }
 
   /**
-   * The replica of the region, made where there is none, or where the one there is of an earlier reservation. Throws `closed`,
-   * `unsupported`, and `no-such-region` where the descriptor is the one of an earlier reservation.
+   * The replica of the region, made where there is none, or where the one there is of an earlier reservation. What is known there
+   * of a later era counts, and not what is asked for. Throws `closed`, `unsupported`, and `no-such-region` where the descriptor is the one of an earlier reservation.
    */
   open(descriptor: RegionDescriptor, role: ReplicaRole): Replica {
     if (this.#closed !== undefined) throw this.#closed
     const existing = this.#replicas.get(descriptor.address)
     if (existing !== undefined && existing.descriptor.generation > descriptor.generation) throw unreserved()
-    if (existing?.descriptor.generation === descriptor.generation && isSameRole(existing.role, role)) {
+    if (existing?.descriptor.generation === descriptor.generation) {
       if (existing.descriptor.era < descriptor.era) {
-        existing.switchTo(descriptor, this.#options.protocol(descriptor.attributes), anotherProtocol())
+        existing.switchTo(descriptor, role, this.#options.protocol(descriptor.attributes), switched())
       }
       return existing
     }
@@ -144,6 +144,29 @@ export class ReplicaSet {
     else if (role.kind === 'copy') this.#environment.want(role.parent)
     this.switches.onOpened(replica)
     return replica
+  }
+
+  /**
+   * The region has another home, which is, or was, this node. Where nothing here can use it, as what it names is not registered,
+   * everything else goes on.
+   */
+  move(before: RegionDescriptor, after: RegionDescriptor, role: ReplicaRole): void {
+    this.#relay.learned(after)
+    this.#options.learned(after)
+    const replica = this.#replicas.get(after.address)
+    if (replica?.descriptor.generation === after.generation) {
+      try {
+        this.open(after, role)
+      } catch (reason) {
+        this.close(replica, KhazanaError.from(reason))
+      }
+    }
+    this.switches.handOver(before, after)
+  }
+
+  /** What was held back for the region is heard. */
+  letThrough(region: Address): void {
+    this.#router.letThrough(region)
   }
 
   close(replica: Replica, error: KhazanaError): void {
@@ -292,15 +315,11 @@ export class ReplicaSet {
   }
 }
 
-/** The protocol changed while this site was not asked whether it was in the middle of something. */
-function anotherProtocol(): KhazanaError {
-  return new KhazanaError('context-broken', 'the protocol of the region was changed')
+/** While this site was not asked whether it was in the middle of something. */
+function switched(): KhazanaError {
+  return new KhazanaError('context-broken', 'the protocol or the home of the region was changed')
 }
 
 function isChildOf(replica: Replica, peer: SiteId): boolean {
   return replica.role.kind === 'copy' && replica.role.parent === peer
-}
-
-function isSameRole(a: ReplicaRole, b: ReplicaRole): boolean {
-  return a.kind === 'copy' && b.kind === 'copy' ? a.parent === b.parent : a.kind === b.kind
 }

@@ -43,6 +43,8 @@ export const poolsReportedMax = 1024
 export const changesMax = 256
 /** Sharers told of one page. */
 export const sharersMax = 65_536
+/** Separate allocated ranges that one region may have. */
+export const allocatedFragmentsMax = 10_000
 /** Byte ranges told of one region. */
 export const allocatedRangesMax = 1024
 

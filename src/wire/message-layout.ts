@@ -28,6 +28,7 @@ import {
 } from './layout.js'
 import type * as words from './message.js'
 import { protocolVersion } from './message.js'
+import type { TransferState, TransferredPage } from './transfer-message.js'
 
 const pageSizes: number[] = []
 for (let bytes = pageBytesMin; bytes <= pageBytesMax; bytes *= 2) pageSizes.push(bytes)
@@ -124,6 +125,7 @@ const regionStat = record<words.RegionStat>({
   ),
   allocatedBytes: count,
   pages: list(pageStat, limits.pageStampsMax),
+  moving: optional(record<words.MoveProgress>({ to: nodeId, pagesDone: count, pagesTotal: count })),
 })
 
 const nodeStatus = record<words.NodeStatus>({
@@ -183,8 +185,8 @@ const notice = union<words.Notice, 'kind'>('kind', {
   'client-lost': [0, { client: siteId }],
   severed: [1, empty],
   joined: [2, { link: count }],
-  suspend: [3, empty],
-  suspended: [4, { idle: flag }],
+  suspend: [3, { serial: count }],
+  suspended: [4, { serial: count, idle: flag }],
   resume: [5, { descriptor }],
   gone: [6, empty],
   refused: [7, { code: errorCode, message: errorMessage, link: count }],
@@ -196,7 +198,10 @@ const watchNews = union<words.WatchNews, 'kind'>('kind', {
   changes: [0, { changes: list(pageChange, limits.changesMax) }],
   dropped: [1, { count: optional(count) }],
   ended: [2, { code: errorCode, message: errorMessage }],
+  moved: [3, empty],
 })
+
+const transferSign = { address, generation: count, era: count, transfer: count }
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
@@ -211,12 +216,34 @@ const call = union<words.Call, 'op'>('op', {
   'grant-pool': [9, { size: count }],
   watch: [11, { address, generation: count, offset: count, length: count, watch: count }],
   unwatch: [12, { watch: count }],
-  'grant-ids': [20, empty],
-  admit: [21, { name, listen: endpoint }],
-  whereis: [22, { address }],
-  hint: [23, { descriptor }],
-  report: [24, { report: spaceReport }],
-  'return-space': [25, { address, generation: count }],
+  'grant-ids': [32, empty],
+  admit: [33, { name, listen: endpoint }],
+  whereis: [34, { address }],
+  hint: [35, { descriptor }],
+  report: [36, { report: spaceReport }],
+  'return-space': [37, { address, generation: count }],
+  migrate: [20, { address, to: name, waitMs: milliseconds }],
+  stay: [21, { address, to: name }],
+  adopt: [
+    22,
+    {
+      transfer: count,
+      descriptor,
+      allocated: list(pageRange, limits.allocatedFragmentsMax),
+      floor: count,
+    },
+  ],
+  'adopt-pages': [
+    23,
+    {
+      address,
+      transfer: count,
+      pages: list(record<TransferredPage>({ page: pageIndex, version }), limits.pageStampsMax),
+    },
+  ],
+  activate: [24, transferSign],
+  discard: [25, transferSign],
+  'transfer-state': [26, transferSign],
 })
 
 const result = union<words.Result, 'op'>('op', {
@@ -232,12 +259,20 @@ const result = union<words.Result, 'op'>('op', {
   'grant-pool': [9, { pool: poolEntry }],
   watch: [11, empty],
   unwatch: [12, empty],
-  'grant-ids': [20, { ids: idRange }],
-  admit: [21, { node: nodeId }],
-  whereis: [22, { whereabouts }],
-  hint: [23, empty],
-  report: [24, empty],
-  'return-space': [25, empty],
+  'grant-ids': [32, { ids: idRange }],
+  admit: [33, { node: nodeId }],
+  whereis: [34, { whereabouts }],
+  hint: [35, empty],
+  report: [36, empty],
+  'return-space': [37, empty],
+  migrate: [20, { descriptor }],
+  stay: [21, empty],
+  adopt: [22, empty],
+  'adopt-pages': [23, empty],
+  activate: [24, empty],
+  discard: [25, empty],
+  'transfer-state': [26, { state: choice<TransferState>(['wait', 'activate', 'discard']) }],
+  moved: [30, { descriptor }],
 })
 
 /** Read before all else of a first message: what follows may lie differently in another version. */

@@ -4,6 +4,7 @@ import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.j
 import type { ClusterId, NodeId, SiteId } from '../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { CrewMessage } from './crew-message.js'
+import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
 export const protocolVersion = 3
@@ -168,11 +169,17 @@ export type Notice =
   /** Node to its client: nothing reaches the home any more (`severed`), or it can be reached anew (`joined`). */
   | { readonly kind: 'severed' }
   | { readonly kind: 'joined'; readonly link: number }
-  /** Parent to child: grant no more locks, and say when none is open and nothing is on its way any more. */
-  | { readonly kind: 'suspend' }
+  /**
+   * Parent to child: grant no more locks, and say when none is open and nothing is on its way any more. `serial` tells the
+   * answer from those to earlier ones.
+   */
+  | { readonly kind: 'suspend'; readonly serial: number }
   /** Child to parent. `idle`: it keeps nothing of the region at all. */
-  | { readonly kind: 'suspended'; readonly idle: boolean }
-  /** Parent to child: go on, under this descriptor; also the answer to a message of another era. */
+  | { readonly kind: 'suspended'; readonly serial: number; readonly idle: boolean }
+  /**
+   * Parent to child: go on, under this descriptor, which may name another home; also the answer to a message of another era,
+   * from whoever knows better.
+   */
   | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
   /** Parent to child: there is no such region (any more). */
   | { readonly kind: 'gone' }
@@ -199,6 +206,8 @@ export type WatchNews =
   | { readonly kind: 'dropped'; readonly count: number | undefined }
   /** Nothing follows. */
   | { readonly kind: 'ended'; readonly code: string; readonly message: string }
+  /** Nothing follows from here: the region has another home now, which is to be asked. */
+  | { readonly kind: 'moved' }
 
 export interface PageChange {
   readonly page: PageIndex
@@ -283,14 +292,22 @@ export type Call =
     }
   /** Ends it. One that is not known has ended. */
   | { readonly op: 'unwatch'; readonly watch: number }
+  /** `to`: the id or the name of a node. `waitMs`: for all that comes before the point of no return. */
+  | { readonly op: 'migrate'; readonly address: Address; readonly to: string; readonly waitMs: number }
+  /** Gives moves of the region to that node up that can still be given up. */
+  | { readonly op: 'stay'; readonly address: Address; readonly to: string }
+  | TransferCall
 
 export type Result =
-  | { readonly op: 'reserve' | 'set-attributes'; readonly descriptor: RegionDescriptor }
+  | { readonly op: 'reserve' | 'set-attributes' | 'migrate'; readonly descriptor: RegionDescriptor }
   | { readonly op: 'describe'; readonly descriptor: RegionDescriptor; readonly found: Found }
   | {
       readonly op:
-        'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' | 'hint' | 'report' | 'return-space'
+        'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' | 'stay' | 'hint' | 'report' | 'return-space'
     }
+  /** Answers a node that took the receiver for a region's home: nothing was done, and this is known of the region now. */
+  | { readonly op: 'moved'; readonly descriptor: RegionDescriptor }
+  | TransferResult
   | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }
@@ -371,6 +388,15 @@ export interface RegionStat {
   readonly allocated: readonly { readonly offset: number; readonly length: number }[]
   readonly allocatedBytes: number
   readonly pages: readonly PageStat[]
+  /** Where the region is being moved to another home. */
+  readonly moving: MoveProgress | undefined
+}
+
+export interface MoveProgress {
+  readonly to: NodeId
+  /** Pages that the new home has; those that are changed meanwhile are copied more than once, and add to both numbers. */
+  readonly pagesDone: number
+  readonly pagesTotal: number
 }
 
 export interface PageStat {

@@ -32,6 +32,7 @@ export function isSequenced(message: Message): message is SequencedMessage {
 /** How many payloads the message says that its frame carries. */
 export function payloadCount(message: Message): number {
   if (message.kind === 'cm') return crewPayloadCount(message.body)
+  if (message.kind === 'request') return message.call.op === 'adopt-pages' ? message.call.pages.length : 0
   if (message.kind !== 'cm-plain') return 0
   return message.parcels.reduce((total, parcel) => total + (parcel.kind === 'patch' ? 0 : 1), 0)
 }

@@ -51,22 +51,24 @@ class Bench {
       ...(merge === undefined ? {} : { merge }),
     })
     const { env } = this.site
-    this.frames = new FrameTable({
-      pageSize,
-      memory: env.frames,
-      key: 0,
-      backing: kind === 'home' ? this.backing : undefined,
-      give: (buffer) => {
-        env.buffers.give(buffer)
+    this.frames = new FrameTable(
+      {
+        pageSize,
+        memory: env.frames,
+        key: 0,
+        give: (buffer) => {
+          env.buffers.give(buffer)
+        },
+        isUnsettled: () => false,
+        mayEvict: (index) => {
+          if (this.engine.needs(index)) return false
+          const answer = this.engine.manager.evict(index)
+          this.engine.perform(answer.effects)
+          return answer.kind === 'allowed'
+        },
       },
-      isUnsettled: () => false,
-      mayEvict: (index) => {
-        if (this.engine.needs(index)) return false
-        const answer = this.engine.manager.evict(index)
-        this.engine.perform(answer.effects)
-        return answer.kind === 'allowed'
-      },
-    })
+      kind === 'home' ? this.backing : undefined,
+    )
     this.engine = new Engine({
       env,
       descriptor: regionOf(merge === undefined ? {} : { consistency: 'eventual', merge: 'mine' }, {

@@ -6,6 +6,7 @@ import { defaultAttributes } from '../../src/address/attributes.js'
 import type { RegionDescriptor } from '../../src/address/descriptor.js'
 import { founder } from '../../src/address/identity.js'
 import { RangeSet } from '../../src/address/range-set.js'
+import { spaceId } from '../../src/store/space.js'
 import { decodeRegion, encodeRegion, regionKey } from '../../src/node/home/region-record.js'
 
 const address = 0x1_0000n as Address
@@ -26,10 +27,15 @@ describe('the record of a region', () => {
         era: 2,
         attributes: { ...defaultAttributes, consistency, conflicts: 'by-row', merge: 'union' },
       }
-      const back = decodeRegion(key, encodeRegion({ descriptor, allocated, floor: 5 }), founder)
+      const back = decodeRegion(
+        key,
+        encodeRegion({ descriptor, allocated, floor: 5, space: spaceId(11) }),
+        founder,
+      )
       assert.deepEqual(back.descriptor, descriptor)
       assert.deepEqual([...back.allocated], [...allocated])
       assert.equal(back.floor, 5)
+      assert.equal(back.space, 11)
     }
   })
 
@@ -37,13 +43,14 @@ describe('the record of a region', () => {
     const attributes = { protocol: 'crew', minReplicas: 1, labels: { owner: 'mail' } }
     const record = { format: 1, size: 8192, pageSize: 4096, generation: 1, revision: 4, attributes }
     const bytes = new TextEncoder().encode(JSON.stringify({ ...record, floor: 0, allocated: [[0, 2]] }))
-    const { descriptor } = decodeRegion(key, bytes, founder)
+    const { descriptor, space } = decodeRegion(key, bytes, founder)
     assert.equal(descriptor.era, 1)
+    assert.equal(space, descriptor.generation)
     assert.deepEqual(descriptor.attributes, { ...defaultAttributes, labels: { owner: 'mail' } })
   })
 
   it('of a format to come is refused', () => {
-    const bytes = new TextEncoder().encode(JSON.stringify({ format: 3 }))
+    const bytes = new TextEncoder().encode(JSON.stringify({ format: 4 }))
     assert.throws(() => decodeRegion(key, bytes, founder), { code: 'bad-format' })
   })
 })

@@ -201,6 +201,7 @@ describe('those who watch a region at its home', () => {
       changes: (changes) => all.push(...changes.map(({ page, version, by }) => [page, version, by])),
       dropped: () => assert.fail('nothing is lost here'),
       ended: () => undefined,
+      moved: () => undefined,
     })
     const { page, version } = change(1, 1)
     watchers.committed([{ page, version }, change(2, 2, 9), change(3, 3)], nodeId(4))

@@ -29,6 +29,8 @@ class Asked {
         clock: this.clock,
         random: fakeRandom(),
         where: () => Promise.resolve(home),
+        watchHere: () => assert.fail('nothing is homed here'),
+        learned: () => undefined,
         call: (_site, _call, { signal }) => {
           const answer = withResolvers<Result>()
           if (this.calls.length === 0) {
@@ -48,7 +50,7 @@ class Asked {
       target,
       this.sink,
     )
-    void this.watch.run(1000)
+    void this.watch.run(1000, 'new')
   }
 
   async answer(): Promise<void> {

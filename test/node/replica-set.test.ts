@@ -36,6 +36,7 @@ class Bench {
       find: () => (self === founder ? this.openHome() : undefined),
       learn: () => Promise.reject(new KhazanaError('unreachable', 'nobody is there')),
       gone: () => undefined,
+      isAwaited: () => false,
     })
   }
 
@@ -161,12 +162,12 @@ describe('the regions of a site', () => {
     const first = bench.connect(founder)
     const replica = bench.open()
     bench.protocol.isHit = () => true
-    bench.hear(first, { kind: 'suspend' })
+    bench.hear(first, { kind: 'suspend', serial: 1 })
     assert.deepEqual(bench.sent(founder), ['suspended'])
     bench.lose(first, 500)
     assert.ok(bench.protocol.told.includes('resume'))
     const second = bench.connect(founder)
-    bench.hear(second, { kind: 'suspend' })
+    bench.hear(second, { kind: 'suspend', serial: 1 })
     assert.deepEqual(bench.sent(founder), ['suspended'])
     const before = bench.protocol.told.length
     await bench.site.clock.advance(1000)
@@ -187,7 +188,7 @@ describe('the regions of a node', () => {
     const home = bench.connect(founder)
     bench.open()
     bench.protocol.isQuiet = false
-    bench.hear(home, { kind: 'suspend' }, star({ ...region, generation: 2 }))
+    bench.hear(home, { kind: 'suspend', serial: 1 }, star({ ...region, generation: 2 }))
     assert.deepEqual(bench.sent(founder), ['suspended'])
   })
 
@@ -235,7 +236,7 @@ describe('the regions of a home', () => {
     bench.openHome()
     const session = bench.connect(client)
     const resting = bench.replicas.switches.suspend(bench.known, { timeoutMs: 1000 })
-    bench.hear(session, { kind: 'suspended', idle: false })
+    bench.hear(session, { kind: 'suspended', serial: 1, idle: false })
     await resting
     bench.plain(session, 'late')
     assert.deepEqual(bench.words(), [])
@@ -254,7 +255,7 @@ describe('the regions of a home', () => {
     bench.openHome()
     const session = bench.connect(client)
     const resting = bench.replicas.switches.suspend(bench.known, { timeoutMs: 1000 })
-    bench.hear(session, { kind: 'suspended', idle: false })
+    bench.hear(session, { kind: 'suspended', serial: 1, idle: false })
     await resting
     bench.plain(session, 'one')
     bench.plain(session, 'two')
@@ -278,7 +279,7 @@ describe('the regions of a home', () => {
     assert.deepEqual(bench.sent(other), ['suspend'])
     await bench.site.clock.advance(10)
     assert.equal(isAtRest, false)
-    bench.hear(session, { kind: 'suspended', idle: true })
+    bench.hear(session, { kind: 'suspended', serial: 1, idle: true })
     await resting
   })
 })

@@ -5,6 +5,7 @@ import type { PluginOptions } from '../../src/consistency/plugins.js'
 import type { World } from '../../src/io/world.js'
 import { ConnectedSite } from '../../src/node/connected-site.js'
 import { Node } from '../../src/node/node.js'
+import type { NodeOptions } from '../../src/node/node-options.js'
 import type { ReplicaSet } from '../../src/node/replica-set.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { DirectoryDisk } from '../../src/testing/directory-disk.js'
@@ -17,7 +18,7 @@ const port = 7400
 export const pageSize = 4096
 export const leaseMs = 500
 
-export type PlaceName = 'home' | 'relay' | 'near' | 'far'
+export type PlaceName = 'home' | 'relay' | 'near' | 'far' | 'third'
 
 interface Running {
   readonly khazana: Khazana
@@ -35,7 +36,8 @@ export interface Place {
 }
 
 /**
- * Node 1, which is the home of all regions, with a client, `near`; and node 2, with a client, `far`, for which it relays.
+ * Node 1, which is the home of all regions, with a client, `near`; and node 2, with a client, `far`, for which it relays. Where it is
+ * asked for, there is a third node, without clients.
  */
 export class SmallCluster {
   readonly world: SimWorld
@@ -43,10 +45,17 @@ export class SmallCluster {
   readonly relay: Place
   readonly near: Place
   readonly far: Place
+  readonly third: Place | undefined
+  readonly #options: Partial<Record<PlaceName, Partial<NodeOptions>>>
   readonly #plugins: Partial<Record<PlaceName, PluginOptions>>
 
-  constructor(seed: number, plugins: Partial<Record<PlaceName, PluginOptions>> = {}) {
+  constructor(
+    seed: number,
+    plugins: Partial<Record<PlaceName, PluginOptions>> = {},
+    options: Partial<Record<PlaceName, Partial<NodeOptions>>> = {},
+  ) {
     this.#plugins = plugins
+    this.#options = options
     this.world = new SimWorld({
       seed,
       makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
@@ -56,10 +65,12 @@ export class SmallCluster {
     this.relay = this.#node('relay', 2)
     this.near = this.#client('near', 1)
     this.far = this.#client('far', 2)
+    this.third = options.third === undefined ? undefined : this.#node('third', 3)
   }
 
   get places(): readonly Place[] {
-    return [this.home, this.relay, this.near, this.far]
+    const third = this.third === undefined ? [] : [this.third]
+    return [this.home, this.relay, this.near, this.far, ...third]
   }
 
   /** Runs the test in virtual time, after all has started. */
@@ -128,6 +139,7 @@ export class SmallCluster {
         storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },
         ...(number === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
         ...this.#plugins[name],
+        ...this.#options[name],
       })
       return { node, khazana: new Khazana(node), replicas: node.replicas }
     })

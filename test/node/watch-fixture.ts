@@ -4,7 +4,7 @@ import type { Session } from '../../src/node/session/session.js'
 import { Waiters } from '../../src/node/session/waiters.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import type { PageChange, SequencedMessage, WatchNews } from '../../src/wire/message.js'
-import type { WatchSink } from '../../src/node/watch/watch-sink.js'
+import type { HomeWatchSink } from '../../src/node/watch/watch-sink.js'
 
 export function change(page: number, version: number, by = 1): PageChange {
   return { page: page as PageIndex, version: version as Version, by: by as SiteId }
@@ -57,13 +57,14 @@ export class FakeSession {
   get told(): string[] {
     return this.news.map((news) => {
       if (news.kind === 'changes') return news.changes.map(({ version }) => version).join(' ')
-      return news.kind === 'dropped' ? `[${news.count ?? '?'}]` : news.code
+      if (news.kind === 'dropped') return `[${news.count ?? '?'}]`
+      return news.kind === 'moved' ? news.kind : news.code
     })
   }
 }
 
 /** Writes down what it is told. */
-export class RecordingSink implements WatchSink {
+export class RecordingSink implements HomeWatchSink {
   readonly told: string[] = []
 
   changes(changes: readonly PageChange[]): void {
@@ -76,6 +77,10 @@ export class RecordingSink implements WatchSink {
 
   ended(error: KhazanaError): void {
     this.told.push(error.code)
+  }
+
+  moved(): void {
+    this.told.push('moved')
   }
 }
 

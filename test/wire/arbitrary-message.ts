@@ -187,8 +187,11 @@ const stat: Arbitrary<RegionStat> = plain({
     }),
     { maxLength: 3 },
   ),
+  moving: fc.option(plain({ to: node, pagesDone: count, pagesTotal: count }), { nil: undefined }),
 })
 const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
+
+const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
@@ -209,6 +212,22 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'return-space', { address, generation: count }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
+  tagged('op', 'migrate', { address, to: short, waitMs: milliseconds }),
+  tagged('op', 'stay', { address, to: short }),
+  tagged('op', 'adopt', {
+    transfer: count,
+    descriptor,
+    allocated: fc.array(range, { maxLength: 3 }),
+    floor: count,
+  }),
+  tagged('op', 'adopt-pages', {
+    address,
+    transfer: count,
+    pages: fc.array(plain({ page, version }), { maxLength: 3 }),
+  }),
+  tagged('op', 'activate', sign),
+  tagged('op', 'discard', sign),
+  tagged('op', 'transfer-state', sign),
 )
 const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
@@ -233,6 +252,14 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'return-space', {}),
   tagged('op', 'watch', {}),
   tagged('op', 'unwatch', {}),
+  tagged('op', 'migrate', { descriptor }),
+  tagged('op', 'stay', {}),
+  tagged('op', 'adopt', {}),
+  tagged('op', 'adopt-pages', {}),
+  tagged('op', 'activate', {}),
+  tagged('op', 'discard', {}),
+  tagged('op', 'transfer-state', { state: fc.constantFrom('wait', 'activate', 'discard') }),
+  tagged('op', 'moved', { descriptor }),
 )
 
 const parcel: Arbitrary<WireParcel> = fc.oneof(
@@ -244,8 +271,8 @@ const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'client-lost', { client: site }),
   tagged('kind', 'severed', {}),
   tagged('kind', 'joined', { link: count }),
-  tagged('kind', 'suspend', {}),
-  tagged('kind', 'suspended', { idle: fc.boolean() }),
+  tagged('kind', 'suspend', { serial: count }),
+  tagged('kind', 'suspended', { serial: count, idle: fc.boolean() }),
   tagged('kind', 'resume', { descriptor }),
   tagged('kind', 'gone', {}),
   tagged('kind', 'refused', { code, message: short, link: count }),
@@ -259,6 +286,7 @@ const news: Arbitrary<WatchNews> = fc.oneof(
   }),
   tagged('kind', 'dropped', { count: fc.option(count, { nil: undefined }) }),
   tagged('kind', 'ended', { code, message: short }),
+  tagged('kind', 'moved', {}),
 )
 
 const cluster = fc.stringMatching(/^[0-9a-f]{32}$/).map(clusterId)

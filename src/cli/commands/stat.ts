@@ -85,17 +85,18 @@ async function statOf(region: Region, { first, count }: Pages, wait: WaitOptions
   return { ...stat, pages }
 }
 
-function documentOf({ descriptor, pages, ...rest }: RegionStat): unknown {
+function documentOf({ descriptor, pages, moving, ...rest }: RegionStat): unknown {
   return {
     ...describeRegion(descriptor),
     ...rest,
+    moving: moving ?? null,
     pageCount: descriptor.size / descriptor.pageSize,
     pages: pages.map(({ owner, ...page }) => ({ ...page, owner: owner ?? null })),
   }
 }
 
 function textOf(
-  { descriptor, group, epoch, allocated, allocatedBytes, pages }: RegionStat,
+  { descriptor, group, epoch, allocated, allocatedBytes, pages, moving }: RegionStat,
   asked: Pages,
 ): string[] {
   const { address, size, pageSize, home, generation, revision, attributes } = descriptor
@@ -108,6 +109,9 @@ function textOf(
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
     `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,
+    ...(moving === undefined
+      ? []
+      : [`moving to node ${moving.to}: ${moving.pagesDone} of ${moving.pagesTotal} pages are there`]),
     ...(labels.length === 0 ? [] : ['labels', ...labels]),
   ]
   if (pages.length > 0) lines.push('', 'page        version     owner           sharers')

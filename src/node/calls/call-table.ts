@@ -23,8 +23,8 @@ export class CallTable {
     this.#session = session
   }
 
-  /** The peer's answer. Throws the peer's error, `timeout`, `aborted`, `outcome-unknown`. */
-  async call(call: Call, options: WaitOptions): Promise<Result> {
+  /** The peer's answer. `pages`: what the call says that goes along. Throws the peer's error, `timeout`, `aborted`, `outcome-unknown`. */
+  async call(call: Call, options: WaitOptions, pages: readonly Uint8Array[] = []): Promise<Result> {
     if (this.#session.loss !== undefined) throw this.#session.loss.error
     if (this.#open.size >= callsOpenMax)
       throw new KhazanaError('busy', 'too many requests wait for this node')
@@ -32,7 +32,7 @@ export class CallTable {
     const answer = withResolvers<Result>()
     this.#open.set(id, answer)
     try {
-      this.#session.send({ kind: 'request', id, call })
+      this.#session.send({ kind: 'request', id, call }, pages)
       return await within(this.#clock, call.op, options, answer.promise)
     } finally {
       this.#open.delete(id)

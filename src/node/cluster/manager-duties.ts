@@ -1,7 +1,7 @@
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
-import type { RegionDirectory } from '../../location/region-directory.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { Call, PoolEntry, Result, SpaceReport } from '../../wire/message.js'
 import type { NodeRecord } from '../node-record.js'
@@ -15,7 +15,8 @@ export interface ManagerDutiesOptions {
   readonly members: Membership
   readonly grants: PoolGrants
   readonly hints: PoolHints
-  readonly directory: RegionDirectory
+  /** A region is where a node says. */
+  readonly learned: (descriptor: RegionDescriptor) => void
   /** A node has told of its pools: the address map is to know of them. */
   readonly reported: (node: NodeId, report: SpaceReport) => void
 }
@@ -34,7 +35,7 @@ export class ManagerDuties {
   }
 
   async serve(call: ManagerCall, node: NodeId): Promise<Result> {
-    const { members, hints, directory } = this.#options
+    const { members, hints, learned } = this.#options
     switch (call.op) {
       case 'grant-pool':
         return { op: call.op, pool: await this.grantPool(node, call.size) }
@@ -43,7 +44,7 @@ export class ManagerDuties {
       case 'admit':
         return { op: call.op, node: await members.giveId(call.name, call.listen) }
       case 'hint':
-        directory.add(call.descriptor)
+        learned(call.descriptor)
         return { op: call.op }
       case 'report':
         hints.set(node, call.report)

@@ -10,21 +10,26 @@ import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { CommitGroup } from '../../store/commit-group.js'
+import type { CommitGroup, MetadataPut } from '../../store/commit-group.js'
+import { spaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
+import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
 import { isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
+import type { SpaceReturns } from '../pools/space-returns.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
-import type { Subscription, WatchSink, WatchTarget } from '../watch/watch-sink.js'
+import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
 import { HomedRegion } from './homed-region.js'
+import type { ArrivalRecord } from './arrival-record.js'
+import { HomeMoves } from './home-moves.js'
+import type { MoveEnvironment } from './home-moves.js'
 import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
+import type { RegionRecord } from './region-record.js'
 
-/** Separate allocated ranges that one region may have. */
-export const allocatedFragmentsMax = 10_000
 /** Pages whose storage is taken away at a time. */
 const freePagesMax = 1024
 /** Bytes on disk that a page costs beside its own: its record's header, and the room its batch rounds up to. */
@@ -46,8 +51,13 @@ export interface HomeOptions {
   /** Durable already, and told in the turn in which it takes effect. */
   readonly changed: {
     reserved(descriptor: RegionDescriptor): void
+    /** Also of a region of this node's address space that was homed elsewhere. */
     unreserved(descriptor: RegionDescriptor): void
   }
+  /** Where homes move, and who is told. */
+  readonly moves: MoveEnvironment
+  /** Tells the node that has the address space of a region that has ended here. */
+  readonly returns: SpaceReturns
 }
 
 /**
@@ -59,14 +69,40 @@ export class Home {
   readonly #regions = new Map<Address, HomedRegion>()
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
+  readonly moves: HomeMoves
   #generation = 0
   #allocatedBytes = 0
-  #systemRegions = 0
-  /** Of those bytes, what is promised to regions that Khazana keeps for itself. */
-  #systemBytes = 0
 
   constructor(options: HomeOptions) {
     this.#options = options
+    const { node, store, replicas } = options
+    this.moves = new HomeMoves(
+      {
+        node,
+        store,
+        replicas,
+        find: (address) => this.find(address),
+        openReplica: (address) => this.#replicaIfServed(address),
+        check: (region) => {
+          this.#checkArrival(region)
+        },
+        takeSpace: () => {
+          this.#generation += 1
+          return { space: spaceId(this.#generation), puts: [this.#generationPut()] }
+        },
+        remove: ({ descriptor: { address } }) => {
+          this.#regions.delete(address)
+          this.#directory.forget(address)
+        },
+        insert: (record) => {
+          this.#insert(record)
+        },
+        released: (bytes) => {
+          this.#allocatedBytes -= bytes
+        },
+      },
+      options.moves,
+    )
   }
 
   /** Reads what is homed here from the store. Throws `bad-format`. */
@@ -74,33 +110,45 @@ export class Home {
     const { store, node, pools } = this.#options
     this.#generation = readNumber(store.get(generationKey))
     pools.load()
+    for (const { descriptor, kept } of this.moves.load()) {
+      pools.occupy(descriptor.address, descriptor.size)
+      this.#allocatedBytes += kept?.bytes ?? 0
+    }
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const region = new HomedRegion(store, decodeRegion(key, value, node), this.#options.storageFailed)
-      const { address, size, pageSize } = region.descriptor
+      const { address, size } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       pools.occupy(address, size)
-      const bytes = region.allocated.total * (pageSize + pageOverheadBytes)
-      this.#allocatedBytes += bytes
-      if (!isSystemRegion(region.descriptor)) continue
-      this.#systemRegions += 1
-      this.#systemBytes += bytes
+      this.#allocatedBytes += storageBytes(region)
     }
   }
 
   /** Of programs. */
   get regionCount(): number {
-    return this.#regions.size - this.#systemRegions
+    let count = 0
+    for (const { descriptor } of this.#regions.values()) if (!isSystemRegion(descriptor)) count += 1
+    return count
   }
 
   /** Bytes of storage promised to programs' regions, with what their records cost. */
   get allocatedBytes(): number {
-    return this.#allocatedBytes - this.#systemBytes
+    let bytes = this.#promisedBytes
+    for (const region of this.#regions.values()) {
+      if (isSystemRegion(region.descriptor)) bytes -= storageBytes(region)
+    }
+    return bytes
   }
 
-  /** What the disk has room for beside all that is promised. Bytes. */
+  get #promisedBytes(): number {
+    let bytes = this.#allocatedBytes
+    for (const region of this.moves.arriving()) bytes += storageBytes(region)
+    return bytes
+  }
+
+  /** Bytes of storage that may still be promised. */
   get roomBytes(): number {
-    return Math.max(0, this.#options.store.usableBytes - this.#allocatedBytes)
+    return Math.max(0, this.#options.store.usableBytes - this.#promisedBytes)
   }
 
   /** The region that holds the address. */
@@ -152,15 +200,13 @@ export class Home {
   }
 
   /** A region of Khazana's own at an address that is taken for it. Throws `storage-failed`, `no-space`. */
-  async reserveAt(
+  reserveAt(
     address: Address,
     size: number,
     pageSize: number,
     attributes: RegionAttributes,
   ): Promise<RegionDescriptor> {
-    const descriptor = await this.#reserve(address, size, pageSize, attributes)
-    this.#systemRegions += 1
-    return descriptor
+    return this.#reserve(address, size, pageSize, attributes)
   }
 
   async #reserve(
@@ -180,13 +226,10 @@ export class Home {
       era: 1,
       attributes: checked,
     }
-    const record = { descriptor, allocated: new RangeSet(), floor: 0 }
+    const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
     try {
       await this.#options.store.commit({
-        puts: [
-          { key: regionKey(address), value: encodeRegion(record) },
-          { key: generationKey, value: new TextEncoder().encode(String(this.#generation)) },
-        ],
+        puts: [{ key: regionKey(address), value: encodeRegion(record) }, this.#generationPut()],
       })
     } catch (error) {
       this.#options.pools.give(address, rounded)
@@ -198,31 +241,28 @@ export class Home {
     return descriptor
   }
 
+  /** The last number that was given to a region or a space. */
+  #generationPut(): MetadataPut {
+    return { key: generationKey, value: new TextEncoder().encode(String(this.#generation)) }
+  }
+
   /** Gives the range storage, all zeros; what has some keeps it. Throws `no-space`, `invalid-argument`. */
   allocate(address: Address, range: ByteRange): Promise<void> {
     const region = this.#region(address)
     const pages = alignedPages(range, region.descriptor)
     return region.exclusively(async () => {
       this.#checkCurrent(region)
-      const { store } = this.#options
       const { pageSize } = region.descriptor
       const held = sum(region.allocated.within(pages.first, pages.count))
       const bytes = (pages.count - held) * (pageSize + pageOverheadBytes)
       if (bytes === 0) return
-      const room = store.usableBytes - this.#allocatedBytes
-      if (bytes > room) {
-        throw new KhazanaError(
-          'no-space',
-          `no room for ${bytes} more bytes: ${Math.max(0, room)} of ${store.usableBytes} are left on this node; ` +
-            'free something, or give the node more with --disk',
-        )
-      }
+      this.#checkRoom(bytes)
       const added = missing(region.allocated, pages)
       region.allocated.add(pages.first, pages.count)
-      this.#promise(region, bytes)
+      this.#allocatedBytes += bytes
       const undo = (): void => {
         for (const { first, count } of added) region.allocated.remove(first, count)
-        this.#promise(region, -bytes)
+        this.#allocatedBytes -= bytes
       }
       if (region.allocated.fragments > allocatedFragmentsMax) {
         undo()
@@ -236,11 +276,6 @@ export class Home {
         throw error
       }
     })
-  }
-
-  #promise(region: HomedRegion, bytes: number): void {
-    this.#allocatedBytes += bytes
-    if (isSystemRegion(region.descriptor)) this.#systemBytes += bytes
   }
 
   /** Takes the storage of the range away, once nobody has a lock on it. */
@@ -271,7 +306,7 @@ export class Home {
           region.allocated.add(held.first, held.count)
           throw error
         }
-        this.#promise(region, -held.count * (descriptor.pageSize + pageOverheadBytes))
+        this.#allocatedBytes -= held.count * (descriptor.pageSize + pageOverheadBytes)
         replica.freed(held, 'not-allocated', 'the range was freed')
       } finally {
         letGo()
@@ -290,15 +325,67 @@ export class Home {
         { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
         options,
       )
-      await this.#options.store.commit({ drops: [region.space], deletes: [regionKey(descriptor.address)] })
+      const { store, pools, returns } = this.#options
+      const { address, generation } = descriptor
+      const puts = pools.find(address) === undefined ? [returns.intent(address, generation)] : []
+      await store.commit({ drops: [region.space], deletes: [regionKey(address)], puts })
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#options.pools.give(descriptor.address, descriptor.size)
-      this.#options.changed.unreserved(descriptor)
+      this.#giveBack(descriptor)
     })
+  }
+
+  /** Address space of another node's is that node's to give again. */
+  #giveBack(descriptor: RegionDescriptor): void {
+    const { pools, changed, returns } = this.#options
+    const { address, size, generation } = descriptor
+    if (pools.find(address) === undefined) returns.begin(address, generation)
+    else {
+      pools.give(address, size)
+      changed.unreserved(descriptor)
+    }
+  }
+
+  /** A region of this node's address space that went to another home, and has ended there, is no more. */
+  async letGo(descriptor: RegionDescriptor): Promise<void> {
+    if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
+  }
+
+  /**
+   * Moves the region's home to another node: DESIGN 7, docs/adr/0016-homes-move.md. Answers with the descriptor from then on. Throws
+   * `timeout`, `aborted`, `unreachable`, `damaged`, and what the other node refuses it with, and all is as it was then; or
+   * `outcome-unknown`, when the region is the other node's, which has not said yet that it serves it.
+   */
+  migrate(address: Address, to: NodeId, options: WaitOptions): Promise<RegionDescriptor> {
+    const region = this.#region(address)
+    return this.moves.migrate(region, to, options, (move) =>
+      region.exclusively(() => {
+        this.#checkCurrent(region)
+        if (to === this.#options.node) return Promise.resolve(region.descriptor)
+        return move(storageBytes(region))
+      }),
+    )
+  }
+
+  /** Throws `unsupported`, `no-space`. */
+  #checkArrival(region: Omit<RegionRecord, 'space'>): void {
+    this.#checkSupported(region.descriptor.attributes)
+    this.#checkRoom(storageBytes(region))
+  }
+
+  /** Nothing waits between what is durable and this. */
+  #insert({ region: record, from }: ArrivalRecord): void {
+    const { node, store, replicas, storageFailed, inGrace } = this.#options
+    const { descriptor } = record
+    const region = new HomedRegion(store, record, storageFailed)
+    this.#regions.set(descriptor.address, region)
+    this.#directory.add(descriptor)
+    this.#allocatedBytes += storageBytes(region)
+    const role = { kind: 'home', backing: region, inGrace } as const
+    replicas.move({ ...descriptor, home: from }, { ...descriptor, home: node }, role)
   }
 
   /**
@@ -347,7 +434,7 @@ export class Home {
   }
 
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
-  watch({ address, generation, range }: WatchTarget, sink: WatchSink): Subscription {
+  watch({ address, generation, range }: WatchTarget, sink: HomeWatchSink): Subscription {
     const region = this.#region(address)
     const { descriptor } = region
     if (descriptor.address !== address || descriptor.generation !== generation) throw unreserved()
@@ -380,13 +467,22 @@ export class Home {
       })),
       allocatedBytes: region.allocated.total * descriptor.pageSize,
       pages,
+      moving: this.moves.progressOf(descriptor.address),
     }
   }
 
   async #save(region: HomedRegion, group: CommitGroup, descriptor = region.descriptor): Promise<void> {
-    const { allocated, floor } = region
-    const value = encodeRegion({ descriptor, allocated, floor })
+    const value = encodeRegion({ ...region.record, descriptor })
     await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
+  }
+
+  #checkRoom(bytes: number): void {
+    if (bytes <= this.roomBytes) return
+    throw new KhazanaError(
+      'no-space',
+      `no room for ${bytes} more bytes: ${this.roomBytes} of ${this.#options.store.usableBytes} are left on ` +
+        'this node; free something, or give the node more with --disk',
+    )
   }
 
   #checkSupported(attributes: RegionAttributes): void {
@@ -409,6 +505,11 @@ export class Home {
   #checkCurrent(region: HomedRegion): void {
     if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
   }
+}
+
+/** Bytes of storage that the region is promised, with what its records cost. */
+function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' | 'descriptor'>): number {
+  return allocated.total * (descriptor.pageSize + pageOverheadBytes)
 }
 
 /** Whether regions with these attributes are kept consistent in the same way. */

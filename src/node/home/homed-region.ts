@@ -2,7 +2,6 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
-import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
 import { withResolvers } from '../deadline.js'
@@ -41,7 +40,13 @@ export class HomedRegion implements HomeBacking {
     this.descriptor = record.descriptor
     this.allocated = record.allocated
     this.floor = record.floor
-    this.space = spaceId(record.descriptor.generation)
+    this.space = record.space
+  }
+
+  /** What the home keeps of it on its disk, besides the pages. */
+  get record(): RegionRecord {
+    const { descriptor, allocated, floor, space } = this
+    return { descriptor, allocated, floor, space }
   }
 
   isAllocated(range: PageRange): boolean {

@@ -15,16 +15,21 @@ import type { Home } from '../home/home.js'
 import { rootMapBytes } from '../map/system-regions.js'
 import type { Peers } from '../peers.js'
 import type { OwnPools } from '../pools/own-pools.js'
+import type { SpaceReturns } from '../pools/space-returns.js'
 import { RegionFinder } from './region-finder.js'
 import type { FoundRegion } from './region-finder.js'
 
 export type { FoundRegion } from './region-finder.js'
+
+/** How long one node has to take address space back. */
+const returnMs = 2000
 
 export interface LocationOptions {
   readonly self: NodeId
   readonly clock: Clock
   readonly home: Home
   readonly pools: OwnPools
+  readonly returns: SpaceReturns
   readonly grants: PoolGrants
   readonly hints: PoolHints
   readonly directory: RegionDirectory
@@ -99,8 +104,43 @@ export class Location {
     return this.#options.home.find(address) ?? this.#options.directory.find(address)
   }
 
+  /** What is homed here, the home knows by itself. */
   learned(descriptor: RegionDescriptor): void {
-    if (descriptor.home !== this.#options.self) this.#options.directory.add(descriptor)
+    const { self, directory } = this.#options
+    if (descriptor.home === self) directory.forget(descriptor.address)
+    else directory.add(descriptor)
+  }
+
+  /** Asks whoever should know whose pool the address is part of, until one takes its range back. Throws `unreachable`. */
+  async giveBack(address: Address, generation: number): Promise<void> {
+    const { self, members, peers, grants, hints } = this.#options
+    const likely = [hints.find(address), grants.find(address)?.node, await this.#granteeByManager(address)]
+    const all = members.members.map(({ node }) => node)
+    for (const node of new Set([...likely, ...all])) {
+      if (node === undefined || node === self) continue
+      try {
+        await peers.call(node, { op: 'return-space', address, generation }, { timeoutMs: returnMs })
+        return
+      } catch (reason) {
+        // Another one may have it.
+        const { code } = KhazanaError.from(reason)
+        if (code === 'internal') throw reason
+      }
+    }
+    throw new KhazanaError('unreachable', 'no node that can be reached has the address in a pool')
+  }
+
+  async #granteeByManager(address: Address): Promise<NodeId | undefined> {
+    const { members, peers, self } = this.#options
+    if (members.manager === self) return undefined
+    try {
+      const answer = await peers.call(members.manager, { op: 'whereis', address }, { timeoutMs: returnMs })
+      const { whereabouts } = expectResult('whereis', answer)
+      return whereabouts.kind === 'elsewhere' ? whereabouts.nodes.at(-1) : undefined
+    } catch (reason) {
+      if (KhazanaError.from(reason).code === 'internal') throw reason
+      return undefined
+    }
   }
 
   /** It was not where it was thought to be. `start` is the region's own address. */
@@ -110,10 +150,14 @@ export class Location {
 
   /** What this node can say of the address by itself. */
   whereabouts(address: Address): Whereabouts {
-    const { home, pools, directory } = this.#options
+    const { home, pools, directory, returns } = this.#options
     const descriptor = home.find(address)
     if (descriptor !== undefined) return { kind: 'home', descriptor }
-    if (pools.isFree(address)) return { kind: 'unreserved' }
+    const moved = home.moves.find(address)
+    if (moved !== undefined) return { kind: 'elsewhere', nodes: [moved.home], isSure: true }
+    // It may come to be homed here, or not: who sends it knows.
+    if (home.moves.settled(address) !== undefined) return { kind: 'elsewhere', nodes: [], isSure: true }
+    if (pools.isFree(address) || returns.has(address)) return { kind: 'unreserved' }
     const cached = directory.find(address)
     const named = cached === undefined ? [] : [cached.home]
     const granted = pools.find(address) === undefined ? this.#grantee(address) : undefined

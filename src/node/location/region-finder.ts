@@ -17,8 +17,13 @@ const askMsMax = 2000
 /** Of the caller's time, the share that one node, and the search of the address map, may take. */
 const askShare = 1 / 8
 const mapShare = 1 / 4
+/** How long a search goes on that meets silent nodes, at most, and the share of the caller's time: they may come back. */
+const patienceMsMax = 10_000
+const patienceShare = 0.8
+/** Between two attempts. */
+const retryMs = 500
 /** For how long a node that did not answer is taken to be silent still, and not asked. */
-const silentMs = 5000
+const silentMs = 2000
 
 export interface RegionFinderOptions {
   readonly self: NodeId
@@ -63,13 +68,28 @@ export class RegionFinder {
     const { clock } = this.#options
     let search = this.#searches.get(address)
     if (search === undefined) {
-      search = new Search(this.#options, this.#silence, address, timeoutOf(wait)).run().finally(() => {
+      search = this.#search(address, timeoutOf(wait)).finally(() => {
         this.#searches.delete(address)
       })
       this.#searches.set(address, search)
     }
     // Whoever has less time than the one who began it does not wait longer than that.
     return within(clock, 'finding the home of the region', wait, search)
+  }
+
+  /** Again and again while only silence is in the way (paper 3.5). */
+  async #search(address: Address, timeoutMs: number): Promise<FoundRegion> {
+    const { clock } = this.#options
+    const until = clock.now() + Math.min(patienceMsMax, timeoutMs * patienceShare)
+    for (;;) {
+      try {
+        return await new Search(this.#options, this.#silence, address, timeoutMs).run()
+      } catch (reason) {
+        const error = KhazanaError.from(reason)
+        if (error.code !== 'unreachable' || clock.now() + retryMs >= until) throw error
+      }
+      await new Promise<void>((resolve) => clock.after(retryMs, resolve))
+    }
   }
 }
 

@@ -15,8 +15,6 @@ export interface FrameTableOptions {
   readonly isUnsettled: (page: PageIndex) => boolean
   /** Told apart from other regions' pages by it, in the memory's guesses. */
   readonly key: number
-  /** At the home, where pages that are not in memory come from. */
-  readonly backing: HomeBacking | undefined
   /** Gives a page up, if its state allows: nothing may be lost with it. */
   readonly mayEvict: (page: PageIndex) => boolean
 }
@@ -34,9 +32,19 @@ export class FrameTable implements FrameOwner {
   readonly #frames = new Map<PageIndex, RegionFrame>()
   readonly #loading = new Map<PageIndex, Promise<RegionFrame>>()
   readonly #options: FrameTableOptions
+  #backing: HomeBacking | undefined
 
-  constructor(options: FrameTableOptions) {
+  /** `backing`: at the home, where pages that are not in memory come from. */
+  constructor(options: FrameTableOptions, backing: HomeBacking | undefined) {
     this.#options = options
+    this.#backing = backing
+  }
+
+  /** Starts anew, empty: at another home, or at none. */
+  reset(backing: HomeBacking | undefined): void {
+    this.clear()
+    this.#loading.clear()
+    this.#backing = backing
   }
 
   /** Bytes. */
@@ -142,14 +150,16 @@ export class FrameTable implements FrameOwner {
     try {
       return await loading
     } finally {
-      this.#loading.delete(page)
+      if (this.#loading.get(page) === loading) this.#loading.delete(page)
     }
   }
 
   async #read(page: PageIndex): Promise<RegionFrame> {
-    const backing = present(this.#options.backing, 'only a home loads pages from its disk')
+    const backing = present(this.#backing, 'only a home loads pages from its disk')
     for (;;) {
       const stored = await backing.load(page)
+      if (this.#backing !== backing)
+        throw new KhazanaError('context-broken', 'the home of the region has moved')
       const frame = this.#frames.get(page)
       if (frame !== undefined) return frame
       // What was read was overtaken while it was being read. Bytes that are not durable yet never leave memory.

@@ -18,6 +18,7 @@ import type { Session } from '../session/session.js'
 import { CopyUse } from './copy-use.js'
 import { Engine } from './engine.js'
 import { FrameTable } from './frame-table.js'
+import type { HomeBacking } from './home-backing.js'
 import { HomeRetry } from './home-retry.js'
 import { LockContext } from './lock-context.js'
 import type { ContextOwner, KeptBytes, LockedPages } from './lock-context.js'
@@ -36,12 +37,12 @@ import type { SiteEnvironment } from './site-environment.js'
  */
 export class Replica implements ContextOwner {
   readonly pageSize: number
-  readonly role: ReplicaRole
   readonly #env: SiteEnvironment
   readonly #frames: FrameTable
   readonly #contexts = new Set<LockContext>()
   readonly #desk: LockDesk
   #descriptor: RegionDescriptor
+  #role: ReplicaRole
   #engine: Engine
   #uplink: Session | undefined
   #closed: KhazanaError | undefined
@@ -55,18 +56,20 @@ export class Replica implements ContextOwner {
     this.#env = env
     this.#descriptor = descriptor
     this.pageSize = descriptor.pageSize
-    this.role = role
-    this.#frames = new FrameTable({
-      pageSize: descriptor.pageSize,
-      memory: env.frames,
-      key: descriptor.generation * 0x1_0000_0000,
-      backing: role.kind === 'home' ? role.backing : undefined,
-      give: (buffer) => {
-        env.buffers.give(buffer)
+    this.#role = role
+    this.#frames = new FrameTable(
+      {
+        pageSize: descriptor.pageSize,
+        memory: env.frames,
+        key: descriptor.generation * 0x1_0000_0000,
+        give: (buffer) => {
+          env.buffers.give(buffer)
+        },
+        isUnsettled: (page) => this.#engine.manager.isUnsettled(page),
+        mayEvict: (page) => this.#mayEvict(page),
       },
-      isUnsettled: (page) => this.#engine.manager.isUnsettled(page),
-      mayEvict: (page) => this.#mayEvict(page),
-    })
+      backingOf(role),
+    )
     this.#engine = this.#makeEngine(protocol)
     this.#desk = this.#makeDesk()
     this.#retry = new HomeRetry(env.clock, (session, link) => {
@@ -144,6 +147,11 @@ export class Replica implements ContextOwner {
   /** As last heard of. */
   get descriptor(): RegionDescriptor {
     return this.#descriptor
+  }
+
+  /** Where this site stands in the region's tree: its home may move. */
+  get role(): ReplicaRole {
+    return this.#role
   }
 
   // ---- locks ----------------------------------------------------------------------------------------------------
@@ -475,7 +483,7 @@ export class Replica implements ContextOwner {
     return this.#lastUse.at
   }
 
-  // ---- a change of protocol ---------------------------------------------------------------------------------------
+  // ---- a change of protocol, or of the home ---------------------------------------------------------------------------------------
 
   /** Grants no more locks until `resume` with the same `who`, or `switchTo`. */
   suspend(who: object, suspension: Suspension): void {
@@ -518,10 +526,15 @@ export class Replica implements ContextOwner {
   }
 
   /**
-   * Goes on under another descriptor of the same reservation, with a manager that knows nothing. Whatever the one before had
-   * under way is over; locks that are still open break.
+   * Goes on under another descriptor of the same reservation, and perhaps in another place of its tree, with a manager that knows
+   * nothing. Whatever the one before had under way is over; locks that are still open break.
    */
-  switchTo(descriptor: RegionDescriptor, protocol: AnyProtocol, error: KhazanaError): void {
+  switchTo(
+    descriptor: RegionDescriptor,
+    role: ReplicaRole,
+    protocol: AnyProtocol,
+    error: KhazanaError,
+  ): void {
     if (this.#closed !== undefined) return
     const loss = this.#rest.isAllTold ? undefined : lostWith(error)
     if (loss !== undefined) {
@@ -538,7 +551,9 @@ export class Replica implements ContextOwner {
     }
     this.#desk.breakAll()
     this.#engine.close(error)
-    if (this.role.kind === 'copy') this.#frames.clear()
+    // What a home that stays one has in memory is what its disk has.
+    if (this.role.kind === 'copy' || role.kind === 'copy') this.#frames.reset(backingOf(role))
+    this.#role = role
     this.#descriptor = descriptor
     this.#engine = this.#makeEngine(protocol)
     // The new era came by it, whatever was known of the way to the home in the old one.
@@ -547,6 +562,8 @@ export class Replica implements ContextOwner {
     if (session !== undefined) this.parentReady(session)
     for (const { switched } of suspensions) switched(loss)
     this.#desk.unpark()
+    // Those who wait are served by another home, to which there may be no session yet.
+    if (this.needsParent) this.#reachParent()
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------
@@ -581,9 +598,13 @@ export class Replica implements ContextOwner {
   }
 }
 
+function backingOf(role: ReplicaRole): HomeBacking | undefined {
+  return role.kind === 'home' ? role.backing : undefined
+}
+
 function lostWith(cause: KhazanaError): KhazanaError {
   const message =
-    'the protocol of the region was changed before all that was unlocked here had come to the home'
+    'the protocol or the home of the region was changed before all that was unlocked here had come to the home'
   return new KhazanaError('outcome-unknown', message, { cause })
 }
 

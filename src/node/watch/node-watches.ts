@@ -1,4 +1,5 @@
 import type { Address } from '../../address/address.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId, SiteId } from '../../address/identity.js'
 import { isNode } from '../../address/identity.js'
 import type { Clock } from '../../io/clock.js'
@@ -9,7 +10,6 @@ import { defaultTimeoutMs } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { Home } from '../home/home.js'
 import type { Peers } from '../peers.js'
-import { unreserved } from '../unreserved.js'
 import type { Session } from '../session/session.js'
 import { OwnWatches } from './own-watches.js'
 import type { Watched } from './own-watches.js'
@@ -27,6 +27,8 @@ export interface NodeWatchesOptions {
   readonly peers: Peers
   /** The home of the region that has the address. Throws `no-such-region`, `unreachable`. */
   readonly locate: (address: Address, options: WaitOptions) => Promise<NodeId>
+  /** A node that was asked knows of another home. */
+  readonly learned: (descriptor: RegionDescriptor) => void
 }
 
 /**
@@ -47,6 +49,8 @@ export class NodeWatches {
       random,
       peers,
       where: (target, wait) => this.#homeOf(target, wait),
+      learned: options.learned,
+      watchHere: (target, sink) => options.home.watch(target, sink).stop,
     })
     this.#own = new OwnWatches(clock, (target, sink, timeoutMs) => this.#subscribe(target, sink, timeoutMs))
     this.#peers = new PeerWatches((target, sink, { peer }) =>
@@ -90,15 +94,36 @@ export class NodeWatches {
 
   #subscribe(target: WatchTarget, sink: WatchSink, timeoutMs: number): Subscription {
     const { home } = this.#options
-    if (home.find(target.address) !== undefined) return home.watch(target, sink)
-    return this.#remote.subscribe(target, sink, timeoutMs)
+    if (home.find(target.address) === undefined) return this.#remote.subscribe(target, sink, timeoutMs)
+    let follows: Subscription | undefined
+    let isOver = false
+    const { ready, stop } = home.watch(target, {
+      changes: (changes) => {
+        sink.changes(changes)
+      },
+      dropped: (count) => {
+        sink.dropped(count)
+      },
+      ended: (error) => {
+        sink.ended(error)
+      },
+      moved: () => {
+        if (!isOver) follows = this.#remote.subscribe(target, sink, timeoutMs, 'continued')
+      },
+    })
+    return {
+      ready,
+      stop: () => {
+        isOver = true
+        stop()
+        follows?.stop()
+      },
+    }
   }
 
-  async #homeOf({ address }: WatchTarget, wait: WaitOptions): Promise<NodeId> {
+  async #homeOf({ address }: WatchTarget, wait: WaitOptions): Promise<NodeId | 'here'> {
     const { locate, self } = this.#options
     const home = await locate(address, wait)
-    // Reserved anew in the meantime: not the region that was meant.
-    if (home === self) throw unreserved()
-    return home
+    return home === self ? 'here' : home
   }
 }

@@ -3,14 +3,14 @@ import { changesMax } from '../../wire/limits.js'
 import type { PageChange, WatchNews } from '../../wire/message.js'
 import type { Session } from '../session/session.js'
 import { lossOf } from './watch-sink.js'
-import type { Subscription, WatchSink } from './watch-sink.js'
+import type { HomeWatchSink, Subscription } from './watch-sink.js'
 
 /**
  * What one peer watches through this site: sends it the changes. Those of one turn of the event loop make one message. As
  * soon as the peer does not take messages any more, changes are dropped and counted, until it takes some again and is
  * told how many it missed: so no more than one message's worth ever waits here.
  */
-export class PeerWatch implements WatchSink {
+export class PeerWatch implements HomeWatchSink {
   readonly #session: Session
   readonly #watch: number
   readonly #onEnd: () => void
@@ -71,10 +71,18 @@ export class PeerWatch implements WatchSink {
   }
 
   ended({ code, message }: KhazanaError): void {
+    this.#finish({ kind: 'ended', code, message })
+  }
+
+  moved(): void {
+    this.#finish({ kind: 'moved' })
+  }
+
+  #finish(last: WatchNews): void {
     if (this.#isOver) return
     this.#sendPending()
     this.#sendLoss()
-    this.#send({ kind: 'ended', code, message })
+    this.#send(last)
     this.#isOver = true
     this.#onEnd()
   }

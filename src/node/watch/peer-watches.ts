@@ -2,7 +2,7 @@ import { KhazanaError } from '../../stdx/errors.js'
 import type { Call, Result } from '../../wire/message.js'
 import type { Session } from '../session/session.js'
 import { PeerWatch } from './peer-watch.js'
-import type { Subscription, WatchSink, WatchTarget } from './watch-sink.js'
+import type { HomeWatchSink, Subscription, WatchTarget } from './watch-sink.js'
 
 /** Watches of one session; more are refused as `busy`. A node watches for all of its clients. */
 export const clientWatchesMax = 1024
@@ -12,7 +12,7 @@ const nodeWatchesMax = 16 * clientWatchesMax
 export type WatchCall = Extract<Call, { op: 'watch' | 'unwatch' }>
 
 /** Throws where the region is not to be had. */
-export type Subscribe = (target: WatchTarget, sink: WatchSink, asker: Session) => Subscription
+export type Subscribe = (target: WatchTarget, sink: HomeWatchSink, asker: Session) => Subscription
 
 /** All that peers watch through this site, session by session: a watch is over when its session is. */
 export class PeerWatches {

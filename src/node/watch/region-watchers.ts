@@ -2,11 +2,11 @@ import type { NodeId, SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { PageChange } from '../../wire/message.js'
-import type { WatchSink } from './watch-sink.js'
+import type { HomeWatchSink } from './watch-sink.js'
 
 interface Watcher {
   readonly pages: PageRange
-  readonly sink: WatchSink
+  readonly sink: HomeWatchSink
 }
 
 /** A page that has become durable; without `by`, the home wrote it. */
@@ -24,7 +24,7 @@ export class RegionWatchers {
   readonly #watchers = new Set<Watcher>()
 
   /** From now on the sink is told of these pages, until the function that is returned is called. */
-  add(pages: PageRange, sink: WatchSink): () => void {
+  add(pages: PageRange, sink: HomeWatchSink): () => void {
     const watcher = { pages, sink }
     this.#watchers.add(watcher)
     return () => {
@@ -48,5 +48,12 @@ export class RegionWatchers {
     const watchers = [...this.#watchers]
     this.#watchers.clear()
     for (const { sink } of watchers) sink.ended(error)
+  }
+
+  /** Another node is its home. */
+  moved(): void {
+    const watchers = [...this.#watchers]
+    this.#watchers.clear()
+    for (const { sink } of watchers) sink.moved()
   }
 }

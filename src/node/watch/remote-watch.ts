@@ -1,4 +1,5 @@
 import type { SiteId } from '../../address/identity.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { Clock } from '../../io/clock.js'
 import type { Random } from '../../io/random.js'
 import { unreachable } from '../../stdx/assert.js'
@@ -8,15 +9,19 @@ import type { Call, Result, WatchNews } from '../../wire/message.js'
 import { defaultTimeoutMs, withResolvers } from '../deadline.js'
 import type { Resolvers, WaitOptions } from '../deadline.js'
 import { backoffMs } from '../session/backoff.js'
-import type { Subscription, WatchSink, WatchTarget } from './watch-sink.js'
+import type { HomeWatchSink, Subscription, WatchSink, WatchTarget } from './watch-sink.js'
 
 /** What a watch needs of the site that it is kept at. */
 export interface WatchLink {
   readonly clock: Clock
   readonly random: Random
-  /** Whom to ask. Throws `no-such-region`, `unreachable`. */
-  where(target: WatchTarget, options: WaitOptions): Promise<SiteId>
+  /** Whom to ask; `here`: this site is the home. Throws `no-such-region`, `unreachable`. */
+  where(target: WatchTarget, options: WaitOptions): Promise<SiteId | 'here'>
+  /** Where this site is the home: tells the sink from now on, until the function that is returned is called. */
+  watchHere(target: WatchTarget, sink: HomeWatchSink): () => void
   call(site: SiteId, call: Call, options: WaitOptions): Promise<Result>
+  /** Whoever was asked knows of another home. */
+  learned(descriptor: RegionDescriptor): void
   /** Brings notices of this number to the watch; a number that was never used before. */
   open(watch: RemoteWatch): number
   /** Forgets the number, here and at the site, if that can be told. */
@@ -35,7 +40,8 @@ const finalCodes: ReadonlySet<ErrorCode> = new Set([
 
 /** One registration at another site. Over when the session is lost in which it was made. */
 interface Registration {
-  readonly site: SiteId
+  /** Undefined: this one. */
+  readonly site: SiteId | undefined
   readonly over: Resolvers<void>
   isLive: boolean
 }
@@ -73,13 +79,18 @@ export class RemoteWatch implements Subscription {
     return this.#registration?.site
   }
 
-  /** Called once. Goes on until `stop`, or until there is nothing to watch any more. Never rejects. */
-  async run(timeoutMs: number): Promise<void> {
+  /**
+   * Called once. Goes on until `stop`, or until there is nothing to watch any more. Never rejects. `continued`: there was an
+   * earlier registration elsewhere, so that something may have been missed.
+   */
+  async run(timeoutMs: number, start: 'new' | 'continued'): Promise<void> {
+    this.#hasBegun = start === 'continued'
     let failures = 0
     while (!this.#isOver) {
       try {
-        await this.#register(this.#hasBegun ? defaultTimeoutMs : timeoutMs)
-        failures = 0
+        const end = await this.#register(this.#hasBegun ? defaultTimeoutMs : timeoutMs)
+        failures = end === 'over' ? 0 : failures + 1
+        if (end === 'elsewhere') await this.#pause(backoffMs(failures, this.#link.random))
       } catch (reason) {
         const error = KhazanaError.from(reason)
         const isWorthAnother = this.#hasBegun ? !finalCodes.has(error.code) : error.code === 'outcome-unknown'
@@ -107,6 +118,8 @@ export class RemoteWatch implements Subscription {
         return this.#sink.changes(news.changes)
       case 'dropped':
         return this.#sink.dropped(news.count)
+      case 'moved':
+        return registration.over.resolve()
       case 'ended':
         return this.#end(new KhazanaError(isErrorCode(news.code) ? news.code : 'internal', news.message))
       default:
@@ -118,22 +131,57 @@ export class RemoteWatch implements Subscription {
     if (this.#registration?.site === site) this.#registration.over.resolve()
   }
 
-  /** From asking until the session is lost. Rejects where the answer is no. */
-  async #register(timeoutMs: number): Promise<void> {
+  /** From asking until the session is lost, or the home is another. Rejects where the answer is no. */
+  async #register(timeoutMs: number): Promise<'over' | 'elsewhere'> {
     const { address, generation, range } = this.#target
     const wait = { timeoutMs, signal: this.#given.signal }
     const site = await this.#link.where(this.#target, wait)
-    if (this.#isOver) return
+    if (this.#isOver) return 'over'
+    if (site === 'here') return this.#registerHere()
     const registration = { site, over: withResolvers<void>(), isLive: false }
     const watch = this.#link.open(this)
     this.#registration = registration
     try {
-      await this.#link.call(site, { op: 'watch', address, generation, ...range, watch }, wait)
+      const call = { op: 'watch', address, generation, ...range, watch } as const
+      const answer = await this.#link.call(site, call, wait)
+      if (answer.op === 'moved') {
+        this.#link.learned(answer.descriptor)
+        return 'elsewhere'
+      }
       this.#live(registration)
       await registration.over.promise
+      return 'over'
     } finally {
       this.#registration = undefined
       this.#link.close(watch, site)
+    }
+  }
+
+  /** The region has come here. */
+  async #registerHere(): Promise<'over'> {
+    const registration: Registration = { site: undefined, over: withResolvers<void>(), isLive: false }
+    const stop = this.#link.watchHere(this.#target, {
+      changes: (changes) => {
+        this.#sink.changes(changes)
+      },
+      dropped: (count) => {
+        this.#sink.dropped(count)
+      },
+      ended: (error) => {
+        this.#end(error)
+      },
+      moved: () => {
+        registration.over.resolve()
+      },
+    })
+    this.#registration = registration
+    try {
+      this.#live(registration)
+      await registration.over.promise
+      return 'over'
+    } finally {
+      this.#registration = undefined
+      stop()
     }
   }
 

@@ -1,4 +1,5 @@
 import type { SiteId } from '../../address/identity.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { Clock } from '../../io/clock.js'
 import type { Random } from '../../io/random.js'
 import type { WatchNotice } from '../../wire/message.js'
@@ -6,14 +7,17 @@ import type { WaitOptions } from '../deadline.js'
 import type { Peers } from '../peers.js'
 import type { Session } from '../session/session.js'
 import { RemoteWatch } from './remote-watch.js'
-import type { Subscription, WatchSink, WatchTarget } from './watch-sink.js'
+import type { HomeWatchSink, Subscription, WatchSink, WatchTarget } from './watch-sink.js'
 
 export interface RemoteWatchesOptions {
   readonly clock: Clock
   readonly random: Random
   readonly peers: Peers
   /** The site that knows of the region's changes: its home, or the node of a client. */
-  readonly where: (target: WatchTarget, options: WaitOptions) => Promise<SiteId>
+  readonly where: (target: WatchTarget, options: WaitOptions) => Promise<SiteId | 'here'>
+  readonly learned: (descriptor: RegionDescriptor) => void
+  /** See `WatchLink.watchHere`. */
+  readonly watchHere: (target: WatchTarget, sink: HomeWatchSink) => () => void
 }
 
 /** The watches that this site keeps at others, by the numbers under which it has registered them. */
@@ -27,13 +31,20 @@ export class RemoteWatches {
   }
 
   /** `timeoutMs`: how long the first answer may take; later ones are waited for until `stop`. */
-  subscribe(target: WatchTarget, sink: WatchSink, timeoutMs: number): Subscription {
-    const { clock, random, peers, where } = this.#options
+  subscribe(
+    target: WatchTarget,
+    sink: WatchSink,
+    timeoutMs: number,
+    start: 'new' | 'continued' = 'new',
+  ): Subscription {
+    const { clock, random, peers, where, watchHere, learned } = this.#options
     const watch = new RemoteWatch(
       {
         clock,
         random,
         where,
+        watchHere,
+        learned,
         call: (site, call, options) => peers.call(site, call, options),
         open: (opened) => {
           this.#number += 1
@@ -48,7 +59,7 @@ export class RemoteWatches {
       target,
       sink,
     )
-    void watch.run(timeoutMs)
+    void watch.run(timeoutMs, start)
     return watch
   }
 

@@ -16,6 +16,12 @@ export interface WatchSink {
   ended(error: KhazanaError): void
 }
 
+/** At the home itself, where what is watched may go to another. */
+export interface HomeWatchSink extends WatchSink {
+  /** Nothing follows from here: another node is the home now, and serves. */
+  moved(): void
+}
+
 /** What is watched: the pages that hold the range, of this very region and not of a later one at its address. */
 export interface WatchTarget {
   /** Where the region begins. */

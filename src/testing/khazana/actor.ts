@@ -34,6 +34,8 @@ export interface ActorOptions {
   readonly history: HistoryRecorder
   readonly sections: SectionLog
   readonly places: readonly Place[]
+  /** Nodes that regions are moved to, while they are used; none where they stay. */
+  readonly movesTo: readonly string[]
   /** Whether this site holds copies of a region whose home it cannot reach. */
   readonly isCutOff: (region: Address) => boolean
   /** Takes one operation from what is to be done; false when all is. */
@@ -55,6 +57,9 @@ const harmless: ReadonlySet<ErrorCode> = new Set([
   'closed',
   'busy',
 ])
+
+/** How often an operation is to move the region's home, where homes move. */
+const movingShare = 0.06
 
 /** What a lock asks for beside its bytes, and how far behind its bytes may be then. */
 interface Wish {
@@ -102,8 +107,9 @@ export class Actor {
   }
 
   async #operate(): Promise<void> {
-    const { random, places } = this.#options
+    const { random, places, movesTo } = this.#options
     const place = random.pick(places)
+    if (movesTo.length > 0 && random.chance(movingShare)) return this.#move(place, random.pick(movesTo))
     const kind = random.unit()
     if (kind > 0.97) return this.#doRareThing(place)
     if (kind < 0.45) await this.#read(place)
@@ -120,6 +126,17 @@ export class Actor {
       if (changes.length > 0) await this.#changeConsistency(region, pledge)
       else if (reads === 'eventual') await floodMemory(khazana)
       else await useScratch({ khazana, random, name, attributes, complain })
+    } catch (error) {
+      this.#judge(error)
+    }
+  }
+
+  async #move({ region: address }: Place, to: string): Promise<void> {
+    const { random } = this.#options
+    const timeoutMs = random.logarithmic(100, 20_000)
+    try {
+      const region = await this.#locker.region(address, timeoutMs)
+      await region.migrate(to, { timeoutMs })
     } catch (error) {
       this.#judge(error)
     }

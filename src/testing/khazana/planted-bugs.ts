@@ -8,16 +8,19 @@ import type { PlantedBug as CrewBug } from '../../consistency/crew/planted-bug.j
 import { eventualWith } from '../../consistency/eventual/eventual.js'
 import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
 import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
+import { moveBugs } from '../../node/home/move-bug.js'
+import type { MoveBug } from '../../node/home/move-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, to see that it is found. */
+/** A fault of one of the protocols, or of how homes move, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
   | `bounded:${CopiesBug}`
   | `objects:${CopiesBug}`
   | `eventual:${EventualBug}`
+  | `moving:${MoveBug}`
 
 /** Bugs that change nothing in the protocol that they would be planted in. */
 const harmless: readonly PlantedBug[] = [
@@ -39,6 +42,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...copiesBugs.map((bug) => `bounded:${bug}` as const),
   ...copiesBugs.map((bug) => `objects:${bug}` as const),
   ...eventualBugs.map((bug) => `eventual:${bug}` as const),
+  ...moveBugs.map((bug) => `moving:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -46,8 +50,8 @@ export function presetOfBug(bug: PlantedBug): Exclude<SimPreset, 'mixed' | 'swit
   return partsOf(bug)[0]
 }
 
-/** The protocol with the bug in it, to be registered in place of the built-in one. */
-export function protocolWith(bug: PlantedBug): AnyProtocol {
+/** The protocol with the bug in it, to be registered in place of the built-in one; undefined where it is in none. */
+export function protocolWith(bug: PlantedBug): AnyProtocol | undefined {
   const [preset, name] = partsOf(bug)
   switch (preset) {
     case 'strict':
@@ -60,9 +64,18 @@ export function protocolWith(bug: PlantedBug): AnyProtocol {
       return crewObjectsWith(name)
     case 'eventual':
       return eventualWith(name)
+    case 'moving':
+      return undefined
     default:
       return unreachable(preset)
   }
+}
+
+/** The fault of how homes move. */
+export function moveBugOf(bug: PlantedBug | undefined): MoveBug | undefined {
+  if (bug === undefined) return undefined
+  const [preset, name] = partsOf(bug)
+  return preset === 'moving' ? name : undefined
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never

@@ -4,9 +4,10 @@ import type { RegionKind } from './pledge.js'
 
 /**
  * What regions a run has. `mixed`: of every kind but those that are switched; `switch`: regions whose consistency is changed
- * while they are used; else all of one kind.
+ * while they are used; `moving`: of every kind, and their homes move while they are used; else all of one kind.
  */
-export type SimPreset = 'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch'
+export type SimPreset =
+  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving'
 
 export const simPresets: readonly SimPreset[] = Object.freeze([
   'strict',
@@ -16,15 +17,20 @@ export const simPresets: readonly SimPreset[] = Object.freeze([
   'objects',
   'mixed',
   'switch',
+  'moving',
 ])
 
 const mixedKinds: readonly RegionKind[] = ['strict', 'release', 'bounded', 'eventual', 'objects']
+/** `strict` more often: of what it promises most is checked. */
+const movingKinds: readonly RegionKind[] = ['strict', 'strict', ...mixedKinds, 'switching']
 
-/** The kind of the next region. Only `mixed` draws. */
+/** The kind of the next region. Only `mixed` and `moving` draw. */
 export function kindOfRegion(preset: SimPreset, random: Prng): RegionKind {
   switch (preset) {
     case 'mixed':
       return random.pick(mixedKinds)
+    case 'moving':
+      return random.pick(movingKinds)
     case 'switch':
       return 'switching'
     case 'strict':

@@ -1,4 +1,5 @@
 import { formatAddress } from '../../address/address.js'
+import type { Address } from '../../address/address.js'
 import { isNode } from '../../address/identity.js'
 import type { SiteId } from '../../address/identity.js'
 import type { Checksum } from '../../io/storage.js'
@@ -17,7 +18,8 @@ export interface WatchedSite {
 }
 
 /**
- * What all live sites believe of their `crew` regions at this instant. Left out is a region whose home is down or waits for the leases of its
+ * What all live sites believe of their `crew` regions at this instant. Left out is what is at rest under an earlier era than the one that
+ * the home has begun, whose rights are void. So is a region whose home is down or waits for the leases of its
  * earlier life: what is believed of it then is void, but its holders need not have heard so yet. No write can become
  * part of such a region, and reads of it still see what is durable.
  */
@@ -25,21 +27,36 @@ export function snapshotsOf(sites: readonly WatchedSite[], checksum: Checksum): 
   const homes = new Map<string, WatchedSite>()
   for (const site of sites)
     if (site.incarnation !== undefined && !site.isInGrace()) homes.set(site.name, site)
+  const eras = erasOf(sites)
   return sites.map((site) => ({
     site: site.name,
     leaseValid: true,
-    regions: regionsOf(site, homes, checksum),
+    regions: regionsOf(site, homes, eras, checksum),
   }))
+}
+
+/** The newest era of each region that a home has begun. */
+function erasOf(sites: readonly WatchedSite[]): ReadonlyMap<Address, number> {
+  const eras = new Map<Address, number>()
+  for (const { replicas } of sites) {
+    for (const { role, descriptor } of replicas.all()) {
+      const { address, era } = descriptor
+      if (role.kind === 'home') eras.set(address, Math.max(era, eras.get(address) ?? 0))
+    }
+  }
+  return eras
 }
 
 function regionsOf(
   site: WatchedSite,
   homes: ReadonlyMap<string, WatchedSite>,
+  eras: ReadonlyMap<Address, number>,
   checksum: Checksum,
 ): Map<string, RegionBelief> {
   const regions = new Map<string, RegionBelief>()
   for (const replica of site.replicas.all()) {
-    const { address, home } = replica.descriptor
+    const { address, home, era } = replica.descriptor
+    if (replica.isQuiet && era < (eras.get(address) ?? 0)) continue
     // Only there is a right known to all above it.
     if (!isCrew(replica)) continue
     // A site without a valid lease can use nothing: it has no say.

@@ -23,7 +23,7 @@ import { Actor } from './actor.js'
 import type { Place } from './actor.js'
 import { judge } from './judgement.js'
 import { pause } from './pause.js'
-import { protocolWith } from './planted-bugs.js'
+import { moveBugOf, protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
 import type { Pledge, SimulatedClaims } from './pledge.js'
@@ -100,6 +100,7 @@ export class KhazanaWorkload implements Workload {
   readonly #last = new Map<string, string | null>()
   /** That work at each site at a time. */
   #programs = 1
+  #nodes = 1
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -110,8 +111,14 @@ export class KhazanaWorkload implements Workload {
     this.name = options.outside === undefined ? `khazana ${options.preset}` : 'khazana outside'
   }
 
+  /** Whether homes move. */
+  get #isMoving(): boolean {
+    return this.#options.preset === 'moving'
+  }
+
   async setUp(stage: Stage): Promise<FaultTargets> {
-    const shape = drawShape(stage.random)
+    const shape = drawShape(stage.random, this.#isMoving ? 2 : 1)
+    this.#nodes = shape.nodes
     if (this.#options.preset !== 'strict') this.#programs = stage.random.fork('programs').int(1, 2)
     const machines: SimMachine[] = []
     const services: SimService[] = []
@@ -156,7 +163,7 @@ export class KhazanaWorkload implements Workload {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
     // So that there are regions of several kinds.
-    const keysMin = this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
+    const keysMin = this.#isMoving || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
     for (let key = 0; key < keysMin;) {
       const { khazana } = random.pick(owners)
       const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
@@ -274,6 +281,7 @@ export class KhazanaWorkload implements Workload {
           memoryBytesMax: 4 * KiB * KiB,
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
+          moveBug: moveBugOf(this.#options.plantedBug),
           ...(index === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
           ...this.#plugins(),
         })
@@ -354,8 +362,9 @@ export class KhazanaWorkload implements Workload {
 
   #plugins(): PluginOptions {
     const { protocols = [], plantedBug } = this.#options
-    const faulty = plantedBug === undefined ? [] : [protocolWith(plantedBug)]
-    return { protocols: [...protocols, ...faulty], conflictTests, mergeFunctions }
+    const faulty = plantedBug === undefined ? undefined : protocolWith(plantedBug)
+    const all = faulty === undefined ? protocols : [...protocols, faulty]
+    return { protocols: all, conflictTests, mergeFunctions }
   }
 
   #enter(process: SimProcess, site: WatchedSite): void {
@@ -411,6 +420,7 @@ export class KhazanaWorkload implements Workload {
       history: stage.history,
       sections: this.#sections,
       places: this.#places,
+      movesTo: this.#isMoving ? Array.from({ length: this.#nodes }, (_, index) => `node-${index + 1}`) : [],
       isCutOff: (region) => isCutOff(this.#sites.get(process), region),
       take: () => {
         if (this.#left === 0) return false
@@ -479,9 +489,9 @@ function describeSites(sites: readonly WatchedSite[]): string[] {
   return lines
 }
 
-function drawShape(random: Prng): Shape {
+function drawShape(random: Prng, nodesMin: number): Shape {
   return {
-    nodes: random.int(1, 4),
+    nodes: random.int(nodesMin, 4),
     clients: random.int(0, 3),
     keys: random.int(1, 6),
     leaseMs: Math.round(random.logarithmic(300, 3000)),
