@@ -271,7 +271,8 @@ const stayMs = 5000
 
 function checkNode(node: number | string): string {
   const isId = typeof node === 'number' && Number.isSafeInteger(node) && node > 0
-  const isName = typeof node === 'string' && node !== '' && new TextEncoder().encode(node).length <= nameBytesMax
+  const isName =
+    typeof node === 'string' && node !== '' && new TextEncoder().encode(node).length <= nameBytesMax
   if (isId || isName) return String(node)
   throw new KhazanaError('invalid-argument', `a node is named by its id or its name, not by ${shown(node)}`)
 }

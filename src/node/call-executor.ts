@@ -137,7 +137,10 @@ export class CallExecutor {
     const known = home.find(address) ?? home.moves.find(address)
     if (known !== undefined) return known
     if (home.moves.settled(address) === undefined) throw unreserved()
-    throw new KhazanaError('unreachable', 'the region is moving here, and it is not known yet whether it has: try again')
+    throw new KhazanaError(
+      'unreachable',
+      'the region is moving here, and it is not known yet whether it has: try again',
+    )
   }
 
   /** Waits until it is decided whether a region is homed here that may be, or in vain. */
@@ -306,7 +309,10 @@ function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): 
 }
 
 function movesTooFast(): KhazanaError {
-  return new KhazanaError('unreachable', 'the region moves from home to home faster than it can be followed: try again')
+  return new KhazanaError(
+    'unreachable',
+    'the region moves from home to home faster than it can be followed: try again',
+  )
 }
 
 function notTheFounder(): KhazanaError {

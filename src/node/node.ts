@@ -155,6 +155,7 @@ export class Node implements SiteAccess {
         this.#learned(descriptor)
       },
       isAwaited: (message) => this.home.moves.isAwaited(message),
+      mayArrive: (region) => this.home.moves.mayArrive(region),
       find: (region) => this.#findReplica(region),
       learn: (address) => {
         this.#directory.forget(address)
@@ -448,7 +449,9 @@ export class Node implements SiteAccess {
 
   async #serveCall(session: Session, call: Call, pages: readonly Uint8Array[]): Promise<Result> {
     const { site } = session.peer
-    const caller = isNode(site) ? ({ kind: 'node', node: site, pages } as const) : ({ kind: 'client' } as const)
+    const caller = isNode(site)
+      ? ({ kind: 'node', node: site, pages } as const)
+      : ({ kind: 'client' } as const)
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.
       const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, {})

@@ -98,9 +98,7 @@ const regionStat = record<words.RegionStat>({
   ),
   allocatedBytes: count,
   pages: list(pageStat, limits.pageStampsMax),
-  moving: optional(
-    record<words.MoveProgress>({ to: nodeId, pagesDone: count, pagesTotal: count }),
-  ),
+  moving: optional(record<words.MoveProgress>({ to: nodeId, pagesDone: count, pagesTotal: count })),
 })
 
 const nodeStatus = record<words.NodeStatus>({

@@ -259,7 +259,10 @@ export type Call =
   | TransferCall
 
 export type Result =
-  | { readonly op: 'reserve' | 'describe' | 'set-attributes' | 'migrate'; readonly descriptor: RegionDescriptor }
+  | {
+      readonly op: 'reserve' | 'describe' | 'set-attributes' | 'migrate'
+      readonly descriptor: RegionDescriptor
+    }
   | { readonly op: 'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' | 'stay' }
   /** Answers a node that took the receiver for a region's home: nothing was done, and this is known of the region now. */
   | { readonly op: 'moved'; readonly descriptor: RegionDescriptor }

@@ -53,19 +53,19 @@ class Bench {
     const { env } = this.site
     this.frames = new FrameTable(
       {
-      pageSize,
-      memory: env.frames,
-      key: 0,
-      give: (buffer) => {
-        env.buffers.give(buffer)
-      },
-      isUnsettled: () => false,
-      mayEvict: (index) => {
-        if (this.engine.needs(index)) return false
-        const answer = this.engine.manager.evict(index)
-        this.engine.perform(answer.effects)
-        return answer.kind === 'allowed'
-      },
+        pageSize,
+        memory: env.frames,
+        key: 0,
+        give: (buffer) => {
+          env.buffers.give(buffer)
+        },
+        isUnsettled: () => false,
+        mayEvict: (index) => {
+          if (this.engine.needs(index)) return false
+          const answer = this.engine.manager.evict(index)
+          this.engine.perform(answer.effects)
+          return answer.kind === 'allowed'
+        },
       },
       kind === 'home' ? this.backing : undefined,
     )

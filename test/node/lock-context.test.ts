@@ -316,7 +316,12 @@ describe('a replica', () => {
       const synced = bench.replica.sync({ timeoutMs: 1000 })
       bench.protocol.isQuiet = isQuiet
       const next = { ...bench.replica.descriptor, era: 2 }
-      bench.replica.switchTo(next, bench.replica.role, bench.protocol.definition, new KhazanaError('context-broken', 'changed'))
+      bench.replica.switchTo(
+        next,
+        bench.replica.role,
+        bench.protocol.definition,
+        new KhazanaError('context-broken', 'changed'),
+      )
       if (isQuiet) await synced
       else await assert.rejects(synced, { code: 'outcome-unknown' })
     }

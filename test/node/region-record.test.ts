@@ -27,7 +27,11 @@ describe('the record of a region', () => {
         era: 2,
         attributes: { ...defaultAttributes, consistency, conflicts: 'by-row', merge: 'union' },
       }
-      const back = decodeRegion(key, encodeRegion({ descriptor, allocated, floor: 5, space: spaceId(11) }), founder)
+      const back = decodeRegion(
+        key,
+        encodeRegion({ descriptor, allocated, floor: 5, space: spaceId(11) }),
+        founder,
+      )
       assert.deepEqual(back.descriptor, descriptor)
       assert.deepEqual([...back.allocated], [...allocated])
       assert.equal(back.floor, 5)

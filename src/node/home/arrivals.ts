@@ -71,7 +71,8 @@ export class Arrivals {
   /** Throws `bad-format`. */
   load(): void {
     const { store, self } = this.#options
-    for (const [key, value] of store.list(arrivalKeyPrefix)) this.#add(decodeArrival(key, value, self), -Infinity)
+    for (const [key, value] of store.list(arrivalKeyPrefix))
+      this.#add(decodeArrival(key, value, self), -Infinity)
   }
 
   /** Asks what has become of those that were under way. */
@@ -93,6 +94,10 @@ export class Arrivals {
   isFor({ region, generation, era }: RegionMessage): boolean {
     const descriptor = this.#arrivals.get(region)?.record.region.descriptor
     return descriptor?.generation === generation && era >= descriptor.era
+  }
+
+  has(region: Address): boolean {
+    return this.#arrivals.has(region)
   }
 
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where nothing is to be. */

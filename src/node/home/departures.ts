@@ -175,7 +175,10 @@ export class Departures {
   #nextTransfer(): number {
     const { incarnation } = this.#options
     if (this.#transfers >= transfersMax) {
-      throw new KhazanaError('busy', `${transfersMax} moves were begun since the node was started: start it again`)
+      throw new KhazanaError(
+        'busy',
+        `${transfersMax} moves were begun since the node was started: start it again`,
+      )
     }
     this.#transfers += 1
     return incarnation * transfersMax + this.#transfers
@@ -225,12 +228,19 @@ export class Departures {
   }
 
   /** Whatever becomes of it, nothing is decided by it. */
-  async #say(to: NodeId, call: TransferCall, patience: Patience, pages?: readonly Uint8Array[]): Promise<void> {
+  async #say(
+    to: NodeId,
+    call: TransferCall,
+    patience: Patience,
+    pages?: readonly Uint8Array[],
+  ): Promise<void> {
     try {
       await this.#options.send(to, call, this.#wait(patience), pages)
     } catch (cause) {
       if (KhazanaError.from(cause).code !== 'outcome-unknown') throw cause
-      throw new KhazanaError('unreachable', `node ${to} was lost before the region was copied to it`, { cause })
+      throw new KhazanaError('unreachable', `node ${to} was lost before the region was copied to it`, {
+        cause,
+      })
     }
   }
 
@@ -238,7 +248,8 @@ export class Departures {
   async #decide(region: HomedRegion, record: MovedRecord): Promise<MovedRecord> {
     const { store, replicas, left, bug } = this.#options
     const { address } = record.descriptor
-    const puts = bug === 'forget-where-it-went' ? [] : [{ key: movedKey(address), value: encodeMoved(record) }]
+    const puts =
+      bug === 'forget-where-it-went' ? [] : [{ key: movedKey(address), value: encodeMoved(record) }]
     try {
       await store.commit({ puts, deletes: [regionKey(address)] })
     } catch (reason) {
@@ -328,7 +339,10 @@ export class Departures {
       await this.#options.send(to, { op: 'discard', ...sign }, { timeoutMs: answerMs, signal })
     } catch (reason) {
       const { message } = KhazanaError.from(reason)
-      this.#options.logger.log('info', 'a move was given up, and the other node not told', { node: to, reason: message })
+      this.#options.logger.log('info', 'a move was given up, and the other node not told', {
+        node: to,
+        reason: message,
+      })
     }
   }
 

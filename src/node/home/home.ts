@@ -19,6 +19,7 @@ import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, PoolEntry, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
 import type { ReplicaSet } from '../replica-set.js'
+import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
@@ -198,10 +199,7 @@ export class Home {
     const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
     try {
       await this.#options.store.commit({
-        puts: [
-          { key: regionKey(address), value: encodeRegion(record) },
-          this.#generationPut(),
-        ],
+        puts: [{ key: regionKey(address), value: encodeRegion(record) }, this.#generationPut()],
       })
     } catch (error) {
       this.#pool.give(address, BigInt(rounded))
@@ -336,7 +334,9 @@ export class Home {
   #giveBack(descriptor: RegionDescriptor): void {
     const { address } = descriptor
     const size = BigInt(descriptor.size)
-    const isOwn = this.#ranges.some(({ start, size: all }) => address >= start && address + size <= start + all)
+    const isOwn = this.#ranges.some(
+      ({ start, size: all }) => address >= start && address + size <= start + all,
+    )
     if (isOwn) this.#pool.give(address, size)
     else this.#options.unreserved(descriptor)
   }
@@ -502,15 +502,6 @@ export class Home {
 /** Bytes of storage that the region is promised, with what its records cost. */
 function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' | 'descriptor'>): number {
   return allocated.total * (descriptor.pageSize + pageOverheadBytes)
-}
-
-/** Whether regions with these attributes are kept consistent in the same way. */
-function isKeptAlike(a: RegionAttributes, b: RegionAttributes): boolean {
-  const how = ({ protocol, consistency, conflicts, merge }: RegionAttributes): string => {
-    const { ms, versions } = consistency.staleness
-    return JSON.stringify([protocol, consistency, String(ms), String(versions), conflicts, merge])
-  }
-  return how(a) === how(b)
 }
 
 /** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */

@@ -62,7 +62,8 @@ export class PageCopy {
   async copy(): Promise<void> {
     const { store, space } = this.#options
     await this.#send(Array.from(store.pagesOf(space), ({ page }) => page))
-    for (let round = 1; round < roundsMax && this.#changed.size > this.#chunkPages; round++) await this.#sendChanged()
+    for (let round = 1; round < roundsMax && this.#changed.size > this.#chunkPages; round++)
+      await this.#sendChanged()
   }
 
   /** When it is at rest: afterwards the other side has all. */

@@ -76,7 +76,10 @@ export function decodeRecord<T extends { readonly format: number }>(
     throw new KhazanaError('bad-format', `region record ${key} cannot be read`, { cause: error })
   }
   if (record.format <= formatMax) return record
-  throw new KhazanaError('bad-format', `region record ${key} has format ${record.format}: use a newer khazana`)
+  throw new KhazanaError(
+    'bad-format',
+    `region record ${key} has format ${record.format}: use a newer khazana`,
+  )
 }
 
 function writable(attributes: RegionAttributes): StoredAttributes {

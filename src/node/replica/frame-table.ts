@@ -154,7 +154,8 @@ export class FrameTable implements FrameOwner {
     const backing = present(this.#backing, 'only a home loads pages from its disk')
     for (;;) {
       const stored = await backing.load(page)
-      if (this.#backing !== backing) throw new KhazanaError('context-broken', 'the home of the region has moved')
+      if (this.#backing !== backing)
+        throw new KhazanaError('context-broken', 'the home of the region has moved')
       const frame = this.#frames.get(page)
       if (frame !== undefined) return frame
       // What was read was overtaken while it was being read. Bytes that are not durable yet never leave memory.

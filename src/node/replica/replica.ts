@@ -486,7 +486,12 @@ export class Replica implements ContextOwner {
    * Goes on under another descriptor of the same reservation, and perhaps in another place of its tree, with a manager that knows
    * nothing. Whatever the one before had under way is over; locks that are still open break.
    */
-  switchTo(descriptor: RegionDescriptor, role: ReplicaRole, protocol: AnyProtocol, error: KhazanaError): void {
+  switchTo(
+    descriptor: RegionDescriptor,
+    role: ReplicaRole,
+    protocol: AnyProtocol,
+    error: KhazanaError,
+  ): void {
     if (this.#closed !== undefined) return
     const loss = this.#rest.isAllTold ? undefined : lostWith(error)
     if (loss !== undefined) {
@@ -514,6 +519,20 @@ export class Replica implements ContextOwner {
     if (session !== undefined) this.parentReady(session)
     for (const { switched } of suspensions) switched(loss)
     this.#desk.unpark()
+  }
+
+  /**
+   * Goes on, as a copy in a star, under another descriptor of the same reservation and the same protocol: its home has moved. Nothing
+   * that this site alone knows is lost by it.
+   */
+  rehome(descriptor: RegionDescriptor, role: Extract<ReplicaRole, { kind: 'copy' }>): void {
+    if (this.#closed !== undefined) return
+    this.parentLost()
+    this.#descriptor = descriptor
+    this.#role = role
+    this.#engine.rehome(descriptor.era, role.parent)
+    const session = this.#env.session(role.parent)
+    if (session !== undefined) this.parentReady(session)
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------

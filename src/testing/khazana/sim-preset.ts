@@ -6,7 +6,8 @@ import type { RegionKind } from './pledge.js'
  * What regions a run has. `mixed`: of every kind but those that are switched; `switch`: regions whose consistency is changed
  * while they are used; `moving`: of every kind, and their homes move while they are used; else all of one kind.
  */
-export type SimPreset = 'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving'
+export type SimPreset =
+  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving'
 
 export const simPresets: readonly SimPreset[] = Object.freeze([
   'strict',
