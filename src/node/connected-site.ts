@@ -85,6 +85,7 @@ export class ConnectedSite implements SiteAccess {
       find: () => undefined,
       learn: () => Promise.reject(new KhazanaError('internal', "a client is nobody's parent")),
       isAwaited: () => false,
+      mayArrive: () => false,
       gone: () => undefined,
     })
     this.#remoteWatches = new RemoteWatches({

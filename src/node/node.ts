@@ -177,6 +177,7 @@ export class Node implements SiteAccess {
         this.location.learned(descriptor)
       },
       isAwaited: (message) => this.home.moves.isAwaited(message),
+      mayArrive: (region) => this.home.moves.mayArrive(region),
       find: (region) => this.#findReplica(region),
       learn: (address) => {
         this.#directory.forget(address)

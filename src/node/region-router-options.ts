@@ -29,6 +29,8 @@ export interface RegionKnowledge {
   readonly learn: (region: Address) => Promise<RegionDescriptor>
   /** Whether the message is for the home that this site may become: it waits until that is decided. */
   readonly isAwaited: (message: RegionMessage) => boolean
+  /** Whether it is still to be decided whether this site becomes the region's home. */
+  readonly mayArrive: (region: Address) => boolean
 }
 
 export interface RegionRouterOptions extends RegionKnowledge {

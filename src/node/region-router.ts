@@ -32,6 +32,7 @@ export class RegionRouter {
   readonly #options: RegionRouterOptions
   /** Messages for regions that are being found, or that are sealed. */
   readonly #held = new Map<Address, Delivery[]>()
+  readonly #finding = new Set<Address>()
   readonly #answers: RegionAnswers
   readonly #notices: RegionNotices
   #isClosed = false
@@ -46,23 +47,28 @@ export class RegionRouter {
   deliver(from: Session, envelope: RegionMessage, payloads: readonly Uint8Array[]): void {
     if (this.#isClosed || this.#isStale(from, envelope)) return
     const { region } = envelope
-    const { switches, isAwaited } = this.#options
-    const isEarly = switches.isSealed(region) || isAwaited(envelope)
-    if (isEarly && !this.#held.has(region)) this.#held.set(region, [])
-    const held = this.#held.get(region)
-    if (held !== undefined) {
-      if (held.length < heldMax) held.push({ from, envelope, payloads })
-      else
-        this.#answers.refuse(
-          from,
-          envelope,
-          new KhazanaError('busy', 'too many messages wait for the region'),
-        )
+    if (this.#isEarly(envelope) || this.#held.has(region)) {
+      this.#hold({ from, envelope, payloads })
       return
     }
     const isKnown = this.#isKnown(region, envelope)
     if (!isKnown && !isNode(from.peer.site)) void this.#learn(region, { from, envelope, payloads })
     else this.#handOver({ from, envelope, payloads })
+  }
+
+  /** Whether it is for later: for the era that is about to begin, or for the home that this node may become. */
+  #isEarly(envelope: RegionMessage): boolean {
+    const { switches, isAwaited } = this.#options
+    return switches.isSealed(envelope.region) || isAwaited(envelope)
+  }
+
+  #hold(delivery: Delivery): void {
+    const { from, envelope } = delivery
+    const held = this.#held.get(envelope.region)
+    if (held === undefined) this.#held.set(envelope.region, [delivery])
+    else if (held.length < heldMax) held.push(delivery)
+    else
+      this.#answers.refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region'))
   }
 
   /** A client of another era than this node's may know better. */
@@ -201,25 +207,32 @@ export class RegionRouter {
 
   /** Never rejects. */
   async #learn(region: Address, first: Delivery): Promise<void> {
-    const held = [first]
-    this.#held.set(region, held)
+    this.#held.set(region, [first])
+    this.#finding.add(region)
     let failure: KhazanaError | undefined
     try {
       this.#notices.learned(await this.#options.learn(region))
     } catch (reason) {
       failure = KhazanaError.from(reason)
     }
-    this.letThrough(region, failure)
+    this.#finding.delete(region)
+    this.#letThrough(region, failure)
   }
 
-  /** What was held back is heard, or, with a failure, refused. */
-  letThrough(region: Address, failure?: KhazanaError): void {
+  /** What was held back is heard, unless the region is still being found. */
+  letThrough(region: Address): void {
+    if (!this.#finding.has(region)) this.#letThrough(region, undefined)
+  }
+
+  /** With a failure, it is refused. */
+  #letThrough(region: Address, failure: KhazanaError | undefined): void {
     const held = this.#held.get(region) ?? []
     this.#held.delete(region)
     if (this.#isClosed) return
     for (const delivery of held) {
       try {
-        if (failure === undefined) this.#handOver(delivery)
+        if (failure === undefined && this.#isEarly(delivery.envelope)) this.#hold(delivery)
+        else if (failure === undefined) this.#handOver(delivery)
         else if (!this.#isStale(delivery.from, delivery.envelope))
           this.#answers.refuse(delivery.from, delivery.envelope, failure)
       } catch (reason) {

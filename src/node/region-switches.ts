@@ -17,6 +17,8 @@ export interface RegionSwitchesOptions {
   /** Peers whose session is lost, and who may still use what this site granted. */
   readonly ending: () => Iterable<SiteId>
   readonly notify: (to: Session, descriptor: RegionDescriptor, notice: Notice) => void
+  /** Whether it is still to be decided whether this site becomes the region's home. */
+  readonly mayArrive: (region: Address) => boolean
   /** Home: what was held back since the region is sealed may be heard. */
   readonly unsealed: (region: Address) => void
 }
@@ -30,6 +32,8 @@ interface Switch {
   readonly ended: (error: KhazanaError) => void
   /** Undefined at the home. */
   parent: SiteId | undefined
+  /** Whether the parent is lost, and it goes on all the same. */
+  isOrphan: boolean
   /** Whether the answer is still owed. */
   isOwed: boolean
   readonly children: Map<SiteId, 'asked' | 'answered'>
@@ -108,6 +112,7 @@ export class RegionSwitches {
     else {
       // Also where it is another parent: the region has moved, and the earlier one needs no answer.
       current.parent = site
+      current.isOrphan = false
       current.quiet = answer
       current.isOwed = true
       this.#evaluate(current)
@@ -155,11 +160,22 @@ export class RegionSwitches {
     if (current !== undefined) this.#suspend(replica, current)
   }
 
-  /** This site's rights at the peer have ended: it will not say `resume`. */
+  /**
+   * This site's rights at the peer have ended: it will not say `resume`. But where this site may be the home next, perhaps already
+   * is by what the peer has decided, all stays at rest until that is known: what was accepted here meanwhile would be lost.
+   */
   onParentLost(peer: SiteId): void {
     for (const current of [...this.#switches.values()]) {
-      if (current.parent === peer) this.resume(current.descriptor)
+      if (current.parent !== peer) continue
+      if (this.#options.mayArrive(current.descriptor.address)) current.isOrphan = true
+      else this.resume(current.descriptor)
     }
+  }
+
+  /** It is decided that this site does not become the home. */
+  onStayedAway(region: Address): void {
+    const current = this.#switches.get(region)
+    if (current?.isOrphan === true) this.resume(current.descriptor)
   }
 
   /** The peer's rights at this site have ended. */
@@ -191,7 +207,16 @@ export class RegionSwitches {
   ): void {
     const { children, ending, notify, replica: find } = this.#options
     const serial = ++this.#serial
-    const current: Switch = { descriptor, quiet, ended, isOwed: true, parent, children: new Map(), serial }
+    const current: Switch = {
+      descriptor,
+      quiet,
+      ended,
+      isOwed: true,
+      isOrphan: false,
+      parent,
+      children: new Map(),
+      serial,
+    }
     this.#switches.set(descriptor.address, current)
     // Who is cut off may be in the middle of something for as long as its lease lasts.
     for (const peer of ending()) if (peer !== parent) current.children.set(peer, 'asked')

@@ -7,6 +7,7 @@ import type { RegionAttributes } from '../address/descriptor.js'
 import type { AnyProtocol } from '../consistency/contract.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { WaitOptions } from './deadline.js'
+import { isKeptAlike } from './kept-alike.js'
 import { isChildSession } from './region-message.js'
 import type { RegionMessage } from './region-message.js'
 import { RegionRouter } from './region-router.js'
@@ -64,6 +65,7 @@ export class ReplicaSet {
       notify: (to, { address, generation, era }, notice) => {
         post.send(to, { kind: 'region-notice', region: address, generation, era, client: 0, notice }, [])
       },
+      mayArrive: (region) => options.mayArrive(region),
       unsealed: (region) => {
         this.#router.letThrough(region)
       },
@@ -130,7 +132,11 @@ export class ReplicaSet {
     const existing = this.#replicas.get(descriptor.address)
     if (existing !== undefined && existing.descriptor.generation > descriptor.generation) throw unreserved()
     if (existing?.descriptor.generation === descriptor.generation) {
-      if (existing.descriptor.era < descriptor.era) {
+      if (existing.descriptor.era >= descriptor.era) return existing
+      const isAlike = isKeptAlike(existing.descriptor.attributes, descriptor.attributes)
+      if (isAlike && existing.isStar && existing.role.kind === 'copy' && role.kind === 'copy') {
+        existing.rehome(descriptor, role)
+      } else {
         existing.switchTo(descriptor, role, this.#options.protocol(descriptor.attributes), switched())
       }
       return existing
@@ -164,8 +170,9 @@ export class ReplicaSet {
     this.switches.handOver(before, after)
   }
 
-  /** What was held back for the region is heard. */
-  letThrough(region: Address): void {
+  /** It is decided that the region does not come here: what was held back for that is heard, and all goes on. */
+  stayedAway(region: Address): void {
+    this.switches.onStayedAway(region)
     this.#router.letThrough(region)
   }
 

@@ -173,6 +173,88 @@ describe('a home that moves', () => {
     })
   })
 
+  it('goes on being watched from everywhere, and tells what happened after', async () => {
+    const cluster = threeNodes(8)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2)
+      const regions = [...(await everywhere(cluster, region)).values()]
+      const seen = regions.map(() => [] as string[])
+      const given = new AbortController()
+      const watched = regions.map(async (each, index) => {
+        const watch = await each.watch(undefined, { signal: given.signal })
+        void (async () => {
+          try {
+            for await (const event of watch) {
+              seen[index]?.push(event.kind === 'change' ? `${event.offset / pageSize}` : `dropped ${event.count ?? '?'}`)
+            }
+          } catch {
+            seen[index]?.push('over')
+          }
+        })()
+      })
+      await Promise.all(watched)
+      // To where nobody watched it, to the home of half of those who do, and back.
+      for (const to of [3, 2, 1, 2]) {
+        await region.migrate(to)
+        await cluster.until('all have been told', () => seen.every((events) => events.at(-1) === 'dropped ?'))
+        await write(region, 1, to)
+        await cluster.until('all have seen it', () => seen.every((events) => events.at(-1) === '1'))
+      }
+      for (const events of seen) assert.ok(!events.includes('over') && !events.includes('0'))
+      // The registrations of all of them are at node 2 now, one for each site.
+      assert.equal((await cluster.home.up()).node?.watches.peerCount, 1)
+      given.abort()
+      await cluster.until('all are over', () => seen.every((events) => events.at(-1) === 'over'))
+    })
+  })
+
+  it('leaves its addresses to the node that gave them, which gives them again when it is told', async () => {
+    const cluster = threeNodes(9)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(4)
+      await region.migrate(2)
+      const next = await cluster.reserve(4)
+      assert.notEqual(next.address, region.address)
+      const ended = region.descriptor
+      await region.unreserve()
+      const [{ node: old }, { node: former, khazana }] = [await cluster.home.up(), await cluster.relay.up()]
+      assert.ok(old !== undefined && former !== undefined)
+      // Node 2 has space of its own, and takes nothing from here.
+      const theirs = await khazana.reserve(4096)
+      assert.ok(theirs.address < ended.address || theirs.address > ended.address + BigInt(ended.size) * 4n)
+      assert.equal(await codeOf(cluster.at(cluster.far, region)), 'no-such-region')
+      assert.equal(old.home.moves.find(ended.address)?.home, 2)
+      await old.home.letGo(ended)
+      assert.equal(old.home.moves.find(ended.address), undefined)
+      cluster.home.service.kill()
+      cluster.home.service.start()
+      const { khazana: again } = await cluster.home.up()
+      const reused = await again.reserve(4 * pageSize)
+      assert.equal(reused.address, ended.address)
+      assert.ok(reused.descriptor.generation > ended.generation)
+    })
+  })
+
+  it('is not given again while another node has it, also after a restart', async () => {
+    const cluster = threeNodes(10)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(4)
+      await region.migrate(2)
+      cluster.home.service.kill()
+      cluster.home.service.start()
+      const { khazana } = await cluster.home.up()
+      const next = await khazana.reserve(4096)
+      assert.notEqual(next.address, region.address)
+      // The other node has to notice first that this one was started again.
+      await cluster.until('it is found', async () => (await codeOf(khazana.region(region.address))) === 'no error')
+      const here = await khazana.region(region.address)
+      assert.equal(here.descriptor.home, 2)
+      await write(here, 1, 5)
+      const { khazana: far } = await cluster.far.up()
+      assert.equal(await read(await far.region(region.address), 1), 5)
+    })
+  })
+
   it('takes what is written all the while along', async () => {
     for (const preset of presetsOfAll) {
       const cluster = threeNodes(7)

@@ -37,6 +37,7 @@ class Bench {
       learn: () => Promise.reject(new KhazanaError('unreachable', 'nobody is there')),
       gone: () => undefined,
       isAwaited: () => false,
+      mayArrive: () => false,
     })
   }
 

@@ -96,6 +96,10 @@ export class Arrivals {
     return descriptor?.generation === generation && era >= descriptor.era
   }
 
+  has(region: Address): boolean {
+    return this.#arrivals.has(region)
+  }
+
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where nothing is to be. */
   settled(address: Address): Promise<void> | undefined {
     for (const { record, settled } of this.#arrivals.values()) {

@@ -126,7 +126,7 @@ export class HomeMoves {
         regions.insert(record)
       },
       stayedAway: (address) => {
-        replicas.letThrough(address)
+        replicas.stayedAway(address)
       },
     })
   }
@@ -162,6 +162,11 @@ export class HomeMoves {
   /** Whether the message is for the home that this node is about to become. */
   isAwaited(message: RegionMessage): boolean {
     return this.#arrivals.isFor(message)
+  }
+
+  /** Whether it is still to be decided whether the region that begins there is homed here. */
+  mayArrive(region: Address): boolean {
+    return this.#arrivals.has(region)
   }
 
   progressOf(address: Address): MoveProgress | undefined {

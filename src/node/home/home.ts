@@ -20,6 +20,7 @@ import { isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
 import type { ReplicaSet } from '../replica-set.js'
+import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
@@ -510,15 +511,6 @@ export class Home {
 /** Bytes of storage that the region is promised, with what its records cost. */
 function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' | 'descriptor'>): number {
   return allocated.total * (descriptor.pageSize + pageOverheadBytes)
-}
-
-/** Whether regions with these attributes are kept consistent in the same way. */
-function isKeptAlike(a: RegionAttributes, b: RegionAttributes): boolean {
-  const how = ({ protocol, consistency, conflicts, merge }: RegionAttributes): string => {
-    const { ms, versions } = consistency.staleness
-    return JSON.stringify([protocol, consistency, String(ms), String(versions), conflicts, merge])
-  }
-  return how(a) === how(b)
 }
 
 /** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */

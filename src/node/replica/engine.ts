@@ -64,7 +64,8 @@ const noAttachments = [] as const
 
 /**
  * One consistency manager at work: it is fed events, and its effects are performed, in order. The engine knows nothing of
- * the protocol's rules, and dies with its era: another protocol, another engine.
+ * the protocol's rules, and dies with its protocol, or with its place in the region's tree: another one, another engine. But a site
+ * of a star that stays a copy keeps it where the home has moved: to its manager, it is as if the home had been started again.
  */
 export class Engine {
   readonly manager: ConsistencyManager<unknown>
@@ -80,6 +81,8 @@ export class Engine {
   readonly #merges: MergeFunction
   readonly #pending: Batch[] = []
   #performing: Batch | undefined
+  /** Of a copy in a star: whom its manager takes for the home is who was that when the engine was made. */
+  #parent: SiteId | undefined
   #isClosed = false
   #alarm: Timer | undefined
 
@@ -87,13 +90,15 @@ export class Engine {
     const { env, descriptor, role, protocol, frames } = options
     const { attributes, pageSize, address: region, generation, era } = descriptor
     this.#options = options
+    this.#parent = role.kind === 'copy' ? role.parent : undefined
     const isCrew = protocol.codec === undefined
     this.writes = isCrew ? undefined : (protocol.writes ?? 'patches')
     this.commits = isCrew ? new Durability() : new SectionBook()
-    const where = { region, generation, era, pageSize, frames, session: env.session }
+    const where = { region, generation, pageSize, frames, session: env.session }
     if (protocol.codec === undefined) {
       const outgoing = new Outgoing({
         ...where,
+        era,
         unreadable: (to, message, page, error) => {
           this.#onUnreadable(to, message, page, error)
         },
@@ -101,12 +106,8 @@ export class Engine {
       this.#crewLink = new CrewLink(outgoing)
       this.#link = this.#crewLink
     } else {
-      this.#starLink = new StarLink({
-        ...where,
-        codec: protocol.codec,
-        parcels: this.#parcels,
-        post: env.post,
-      })
+      const star = { ...where, codec: protocol.codec, parcels: this.#parcels, post: env.post }
+      this.#starLink = new StarLink(star, era)
       this.#link = this.#starLink
     }
     if (role.kind === 'home') {
@@ -207,14 +208,22 @@ export class Engine {
     const link = this.#starLink
     if (link === undefined || this.#isClosed) return
     const message = link.decode(envelope)
+    const { role } = this.#options
+    const author = role.kind === 'copy' && from === this.#parent ? role.parent : from
     const parcels = link.unpack(envelope, payloads).map((parcel) => this.#parcels.add(parcel))
-    this.#stepWith(parcels, { kind: 'message', from, message, parcels })
+    this.#stepWith(parcels, { kind: 'message', from: author, message, parcels })
   }
 
   /** The way to the home begins anew for the manager; `link` counts how often, in one session. */
   parentReady(link: number): void {
     if (this.#starLink !== undefined) this.#starLink.link = link
     this.step({ kind: 'parent-ready' })
+  }
+
+  /** Of a copy in a star: the home is another, in another era. It has been told of the loss of the one before. */
+  rehome(era: number, parent: SiteId): void {
+    if (this.#starLink !== undefined) this.#starLink.era = era
+    this.#parent = parent
   }
 
   forget(peer: SiteId): void {
@@ -281,7 +290,7 @@ export class Engine {
     const { frames } = this.#options
     switch (effect.kind) {
       case 'send':
-        return this.#link.send(effect.to, effect.message, effect.attach ?? noAttachments)
+        return this.#link.send(this.#siteOf(effect.to), effect.message, effect.attach ?? noAttachments)
       case 'grant':
         return this.#options.granted(effect.lock)
       case 'refuse':
@@ -317,6 +326,11 @@ export class Engine {
       default:
         return unreachable(effect)
     }
+  }
+
+  #siteOf(to: SiteId): SiteId {
+    const { role } = this.#options
+    return role.kind === 'copy' && to === role.parent ? (this.#parent ?? to) : to
   }
 
   #apply(page: PageIndex, id: ParcelId): void {

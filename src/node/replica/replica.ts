@@ -566,6 +566,20 @@ export class Replica implements ContextOwner {
     if (this.needsParent) this.#reachParent()
   }
 
+  /**
+   * Goes on, as a copy in a star, under another descriptor of the same reservation and the same protocol: its home has moved. Nothing
+   * that this site alone knows is lost by it.
+   */
+  rehome(descriptor: RegionDescriptor, role: Extract<ReplicaRole, { kind: 'copy' }>): void {
+    if (this.#closed !== undefined) return
+    this.parentLost()
+    this.#descriptor = descriptor
+    this.#role = role
+    this.#engine.rehome(descriptor.era, role.parent)
+    const session = this.#env.session(role.parent)
+    if (session !== undefined) this.parentReady(session)
+  }
+
   // ---- for others to look at --------------------------------------------------------------------------------------
 
   inspect(page: PageIndex): PageView {

@@ -16,7 +16,6 @@ import type { SessionPost } from './session-post.js'
 export interface StarLinkOptions {
   readonly region: Address
   readonly generation: number
-  readonly era: number
   readonly pageSize: number
   readonly codec: MessageCodec<unknown>
   readonly frames: FrameTable
@@ -33,13 +32,15 @@ export class StarLink implements ManagerLink {
   readonly #options: StarLinkOptions
   /** How often the way to the home was found anew, where a node relays: what was said before is void. */
   link = 0
+  era: number
 
-  constructor(options: StarLinkOptions) {
+  constructor(options: StarLinkOptions, era: number) {
     this.#options = options
+    this.era = era
   }
 
   send(to: SiteId, message: unknown, attach: readonly Attachment[]): void {
-    const { region, generation, era, codec, post, session: sessionWith } = this.#options
+    const { region, generation, codec, post, session: sessionWith } = this.#options
     const relay = relayOf(to)
     const session = sessionWith(relay?.node ?? to)
     if (session === undefined) return
@@ -49,7 +50,7 @@ export class StarLink implements ManagerLink {
       kind: 'cm-plain',
       region,
       generation,
-      era,
+      era: this.era,
       client: relay?.client ?? 0,
       link: this.link,
       body: codec.encode(message),
