@@ -1,6 +1,7 @@
 import type { NodeId, SiteId } from '../address/identity.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { membersMax } from '../wire/limits.js'
 import type { Hello } from '../wire/message.js'
 import { parseEndpoint } from './endpoint-text.js'
 import { Dialer } from './session/dialer.js'
@@ -96,7 +97,7 @@ export class NodeDialers {
     if (this.#options.hasSession(node) || this.#lines.has(node)) return undefined
     const endpoint = this.#options.endpointOf(node)
     if (endpoint === undefined || endpoint === '') {
-      this.#missed.add(node)
+      if (this.#missed.size < membersMax) this.#missed.add(node)
       return nowhere(node, endpoint)
     }
     this.#dial(node, endpoint)
@@ -163,7 +164,7 @@ export class NodeDialers {
         const error = nowhere(node, now)
         dialer.replaced(error)
         this.#forget(node, dialer, error)
-        this.#missed.add(node)
+        if (this.#missed.size < membersMax) this.#missed.add(node)
       } else if (now !== endpoint) dialer.hurry()
     }
     for (const node of [...this.#missed]) {

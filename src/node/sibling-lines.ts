@@ -2,6 +2,8 @@ import type { NodeId, SiteId } from '../address/identity.js'
 
 /** Transfers to one node, since they were last forgotten, that went by the home for want of a session with it. */
 const missesForSession = 8
+/** Nodes of which that is counted. */
+const siblingsMax = 1024
 /** Sessions with nodes, of any use, beside which none is made for transfers alone. */
 const sessionsBesideMax = 64
 
@@ -25,7 +27,9 @@ export class SiblingLines {
 
   /** A token went by the home. */
   missed(sibling: SiteId): void {
-    const misses = (this.#misses.get(sibling) ?? 0) + 1
+    const known = this.#misses.get(sibling)
+    if (known === undefined && this.#misses.size >= siblingsMax) return
+    const misses = (known ?? 0) + 1
     this.#misses.set(sibling, misses)
     const { sessionCount, want } = this.#options
     if (misses >= missesForSession && sessionCount() < sessionsBesideMax) {

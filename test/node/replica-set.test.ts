@@ -24,6 +24,9 @@ class Bench {
   readonly wires = new Map<SiteId, WireSession>()
   readonly replicas: ReplicaSet
   known: RegionDescriptor | undefined = region
+  /** With whom a session was wished for, in order. */
+  readonly wanted: SiteId[] = []
+  readonly handed: string[] = []
 
   constructor(self: NodeId | undefined) {
     const { env } = this.site
@@ -38,6 +41,8 @@ class Bench {
       gone: () => undefined,
       isAwaited: () => false,
       mayArrive: () => false,
+      want: (peer) => this.wanted.push(peer),
+      handed: (sibling, how) => this.handed.push(`${sibling} ${how}`),
     })
   }
 
@@ -95,6 +100,7 @@ class Bench {
   /** What was sent to the peer, briefly. */
   sent(peer: SiteId): string[] {
     return (this.wires.get(peer)?.sent ?? []).map(({ message }) => {
+      if (message.kind === 'cm') return message.body.kind
       if (message.kind !== 'region-notice') return message.kind
       const { notice } = message
       return notice.kind === 'resume' ? `resume ${notice.descriptor.era}` : notice.kind
@@ -282,5 +288,122 @@ describe('the regions of a home', () => {
     assert.equal(isAtRest, false)
     bench.hear(session, { kind: 'suspended', serial: 1, idle: true })
     await resting
+  })
+})
+
+describe('the sessions that the regions of a node need', () => {
+  const self = nodeId(2)
+  const sibling = nodeId(3)
+  const byte = { offset: 0, length: 1 }
+
+  it('are wished for by who opens a copy, by who waits for a lock, and by nobody else', async () => {
+    const bench = new Bench(self)
+    const { replicas, wanted } = bench
+    const replica = replicas.open(region, { kind: 'copy', parent: founder })
+    assert.deepEqual(wanted, [founder])
+    // Nothing that would have to wait for it.
+    assert.ok(!replicas.needs(founder))
+    const waits = replica.lock('read', byte, undefined, { timeoutMs: 1000 })
+    assert.deepEqual(wanted, [founder, founder])
+    assert.ok(replicas.needs(founder) && !replicas.needs(sibling))
+    const session = bench.connect(founder)
+    bench.lose(session, 0)
+    assert.deepEqual(wanted, [founder, founder, founder])
+    await Promise.all([assert.rejects(waits, { code: 'timeout' }), bench.site.clock.advance(1000)])
+    assert.ok(!replicas.needs(founder))
+    bench.lose(bench.connect(founder), 0)
+    assert.equal(wanted.length, 3)
+  })
+
+  it('are wished for again by what is on its way, and by locks of clients that wait', () => {
+    const bench = new Bench(self)
+    const { replicas, protocol, wanted } = bench
+    bench.connect(founder)
+    bench.open()
+    for (const need of ['something is on its way', 'a client waits', 'nothing'] as const) {
+      protocol.isQuiet = need !== 'something is on its way'
+      protocol.pages = need === 'a client waits' ? [page(0)] : []
+      protocol.view = { waiting: 1 }
+      wanted.length = 0
+      bench.lose(bench.connect(founder), 0)
+      assert.deepEqual(wanted, need === 'nothing' ? [] : [founder], need)
+      assert.equal(replicas.needs(founder), need !== 'nothing', need)
+    }
+  })
+
+  it('do not end for a copy that is in use, or is to be of use without its home', async () => {
+    const bench = new Bench(self)
+    const { replicas, protocol } = bench
+    const session = bench.connect(founder)
+    const replica = bench.open()
+    protocol.pages = [page(0), page(1)]
+    protocol.onEvict = (index) => ({ kind: index === page(1) ? 'refused' : 'allowed', effects: [] })
+    assert.ok(!replicas.giveUp(session))
+    assert.deepEqual(protocol.evictions, [page(0), page(1)])
+    protocol.onEvict = () => ({ kind: 'allowed', effects: [] })
+    protocol.view = { children: new Map([[client, 'shared']]) }
+    assert.ok(!replicas.giveUp(session))
+    assert.equal(protocol.evictions.length, 2, 'what clients hold is left alone')
+    protocol.view = {}
+    protocol.isQuiet = false
+    assert.ok(!replicas.giveUp(session))
+    protocol.isQuiet = true
+    const waits = replica.lock('read', byte, undefined, { timeoutMs: 100 })
+    assert.ok(!replicas.giveUp(session))
+    await Promise.all([assert.rejects(waits, { code: 'timeout' }), bench.site.clock.advance(100)])
+    assert.equal(protocol.evictions.length, 2)
+    assert.ok(replicas.giveUp(session))
+    assert.equal(protocol.evictions.length, 4)
+    const { attributes } = region
+    const consistency = { ...attributes.consistency, failure: 'available' } as const
+    bench.open(star({ ...region, address: 0x9000n as never, attributes: { ...attributes, consistency } }))
+    assert.ok(!replicas.giveUp(session))
+    assert.equal(protocol.evictions.length, 6, 'those of the first region alone')
+  })
+
+  it('carry a token from one to the other only while that certainly counts on it', () => {
+    const bench = new Bench(self)
+    bench.connect(founder)
+    bench.open()
+    const { site } = bench.protocol
+    assert.equal(site?.canReach(sibling), false)
+    assert.deepEqual(bench.handed, ['3 by-the-home'])
+    bench.connect(sibling)
+    const wire = bench.wires.get(sibling)
+    assert.ok(wire !== undefined)
+    assert.equal(site.canReach(sibling), true)
+    assert.deepEqual(bench.handed, ['3 by-the-home', '3 straight'])
+    for (const less of [{ connected: false }, { writable: false }, { validUntil: -Infinity }]) {
+      const before = { connected: wire.connected, writable: wire.writable, validUntil: wire.validUntil }
+      Object.assign(wire, less)
+      assert.equal(site.canReach(sibling), false)
+      Object.assign(wire, before)
+    }
+    assert.equal(bench.handed.length, 2)
+  })
+
+  it('when lost, make copies ask anew that may have been sent a token, and again when the other must have heard of it', async () => {
+    const bench = new Bench(self)
+    bench.connect(founder)
+    const replica = bench.replicas.open(region, { kind: 'copy', parent: founder })
+    const waits = replica.lock('read', byte, undefined, { timeoutMs: 10_000 })
+    await settle()
+    const session = bench.connect(sibling)
+    assert.deepEqual(bench.sent(founder), ['acquire'])
+    bench.lose(session, 500)
+    assert.deepEqual(bench.sent(founder), ['acquire', 'cancel'])
+    const answer = { kind: 'refuse', serial: 1, range: { first: page(0), count: 1 } } as const
+    const home = bench.replicas.session(founder)
+    assert.ok(home !== undefined)
+    const { generation, era, address } = region
+    const body = { ...answer, code: 'aborted', message: 'cancelled' }
+    bench.replicas.deliver(home, { kind: 'cm', region: address, generation, era, body }, [])
+    assert.deepEqual(bench.sent(founder), ['acquire', 'cancel', 'acquire'])
+    await bench.site.clock.advance(499)
+    assert.equal(bench.sent(founder).length, 3)
+    await bench.site.clock.advance(1)
+    assert.deepEqual(bench.sent(founder), ['acquire', 'cancel', 'acquire', 'cancel'])
+    bench.replicas.closeAll(gone)
+    await assert.rejects(waits, { code: 'closed' })
   })
 })

@@ -64,6 +64,8 @@ export class ScriptedProtocol {
   isQuiet = true
   needsLease = true
   view: Partial<PageView> = {}
+  /** Those that there is any state of. */
+  pages: PageIndex[] = []
   site: CmSite | undefined
   readonly evictions: PageIndex[] = []
 
@@ -116,7 +118,7 @@ export class ScriptedProtocol {
         unsettled: false,
         ...this.view,
       }),
-      pages: () => [],
+      pages: () => this.pages,
     }
   }
 }

@@ -219,6 +219,70 @@ describe('a session', () => {
   })
 })
 
+describe('a session that one side would let go', () => {
+  it('is not used until the other has answered, and then as before, where that needs it', async () => {
+    const pair = await connectedPair({ role: 'node' })
+    const [mine, theirs] = [pair.dialed.last, pair.accepted.last]
+    await pair.clock.advance(10)
+    mine.session.part()
+    mine.session.part()
+    assert.ok(mine.session.isParting)
+    assert.equal(mine.session.validUntil, -Infinity)
+    let isValid = false
+    const waits = mine.session.whenValid().then(() => (isValid = true))
+    // Renewals go on meanwhile, and change nothing.
+    await pair.clock.advance(2 * leaseMs)
+    assert.deepEqual([isValid, mine.session.validUntil], [false, -Infinity])
+    assert.deepEqual(
+      theirs.messages.map(({ kind }) => kind),
+      ['part'],
+    )
+    theirs.session.send({ kind: 'stay' })
+    await settle()
+    await waits
+    assert.ok(!mine.session.isParting && mine.session.validUntil > pair.clock.now())
+    assert.deepEqual(causes(pair), { dialed: [], accepted: [] })
+  })
+
+  it('ends for both with no right left to wait for, where neither needs it, and is not dialed for again', async () => {
+    for (const asking of ['dialed', 'accepted'] as const) {
+      const pair = await connectedPair({ role: 'node', dialer: { goesOn: () => false } })
+      const answering = asking === 'dialed' ? pair.accepted : pair.dialed
+      answering.onMessage = (session) => void session.close('parted')
+      pair[asking].last.session.part()
+      // It is not heard any more.
+      pair[asking].last.session.send(request(1))
+      await pair.clock.advance(10 * leaseMs)
+      assert.deepEqual(causes(pair), { dialed: ['parted'], accepted: ['parted'] })
+      assert.deepEqual(idsOf(answering.last), [-1])
+      for (const { losses } of [pair.dialed.last, pair.accepted.last]) {
+        assert.equal(losses[0]?.rightsEndAt, -Infinity)
+      }
+      assert.equal(pair.network.pipes.length, 1)
+    }
+  })
+
+  it('ends the same where the other leaves before it has heard of it', async () => {
+    const pair = await connectedPair({ role: 'node' })
+    const closing = pair.accepted.last.session.close()
+    pair.dialed.last.session.part()
+    await pair.clock.advance(1)
+    assert.equal(await closing, 'acknowledged')
+    assert.deepEqual(causes(pair), { dialed: ['parted'], accepted: ['closed'] })
+    assert.deepEqual(idsOf(pair.accepted.sessions[0] ?? pair.accepted.last), [])
+  })
+
+  it('ends when both ask at once', async () => {
+    const pair = await connectedPair({ role: 'node', dialer: { goesOn: () => false } })
+    for (const side of [pair.dialed, pair.accepted]) {
+      side.onMessage = (session) => void session.close('parted')
+      side.last.session.part()
+    }
+    await pair.clock.advance(10 * leaseMs)
+    assert.deepEqual(causes(pair), { dialed: ['parted'], accepted: ['parted'] })
+  })
+})
+
 describe('the leases of a session', () => {
   it('are valid one round trip after the start, and renewed for as long as the peers speak', async () => {
     const pair = await connectedPair({ role: 'client' })

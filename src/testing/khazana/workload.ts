@@ -495,7 +495,7 @@ function drawShape(random: Prng, nodesMin: number): Shape {
     clients: random.int(0, 3),
     keys: random.int(1, 6),
     leaseMs: Math.round(random.logarithmic(300, 3000)),
-    sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(100, 10_000)),
+    sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(10, 3000)),
     pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
     stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
   }

@@ -1,0 +1,167 @@
+import { Khazana } from '../../src/client/khazana.js'
+import type { ReserveOptions } from '../../src/client/khazana.js'
+import type { Region } from '../../src/client/region.js'
+import { ConnectedSite } from '../../src/node/connected-site.js'
+import { Node } from '../../src/node/node.js'
+import type { NodeOptions } from '../../src/node/node-options.js'
+import type { Session } from '../../src/node/session/session.js'
+import { DirectoryDisk } from '../../src/testing/directory-disk.js'
+import { SimDirectory } from '../../src/testing/sim-directory.js'
+import type { SimService } from '../../src/testing/sim-machine.js'
+import { SimWorld } from '../../src/testing/sim-world.js'
+
+const MiB = 1024 * 1024
+const port = 7400
+export const pageSize = 4096
+export const leaseMs = 2000
+export const idleMs = 3000
+
+export interface NodeClusterOptions {
+  readonly seed?: number
+  readonly nodes: number
+  /** What differs from the usual, of one of them by its number. */
+  readonly more?: (number: number) => Partial<NodeOptions>
+}
+
+interface Member {
+  readonly service: SimService
+  node: Node | undefined
+}
+
+/** Some nodes, each on a machine of its own, that let sessions of no use go after a few seconds. */
+export class NodeCluster {
+  readonly world: SimWorld
+  readonly #members: Member[] = []
+
+  constructor({ seed = 1, nodes, more = () => ({}) }: NodeClusterOptions) {
+    this.world = new SimWorld({
+      seed,
+      makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
+      disk: { operationMsMin: 0.1, operationMsMean: 0.2, syncMsMean: 4, bandwidthBytesPerMs: 100_000 },
+    })
+    for (let number = 1; number <= nodes; number++) this.#add(number, more(number))
+  }
+
+  #add(number: number, more: Partial<NodeOptions>): void {
+    const service = this.world.addMachine(`node-${number}`).install('node', async (world, process) => {
+      process.onDeath(() => (member.node = undefined))
+      member.node = await Node.start({
+        world,
+        directory: '/data',
+        listen: { kind: 'tcp', host: `node-${number}`, port },
+        socketPath: '/data/khazana.sock',
+        insecure: true,
+        leaseMs,
+        sessionIdleMs: idleMs,
+        memoryBytesMax: 4 * MiB,
+        diskBytesMax: 8 * MiB,
+        storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },
+        ...(number === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
+        ...more,
+      })
+    })
+    const member: Member = { service, node: undefined }
+    this.#members.push(member)
+  }
+
+  /** Runs the test in virtual time, after all nodes have started, one after the other. */
+  async run<T>(test: () => Promise<T>): Promise<T> {
+    const { scheduler } = this.world
+    const whole = async (): Promise<T> => {
+      for (const [index] of this.#members.entries()) await this.start(index + 1)
+      return test()
+    }
+    return scheduler.settle(whole(), scheduler.now() + 600_000)
+  }
+
+  /** Resolves when the node serves. */
+  async start(number: number): Promise<void> {
+    const member = this.#member(number)
+    member.service.start()
+    await this.until(`node ${number} has started`, () => member.node !== undefined)
+  }
+
+  crash(number: number): void {
+    this.#member(number).service.kill()
+  }
+
+  node(number: number): Node {
+    const { node } = this.#member(number)
+    if (node === undefined) throw new Error(`node ${number} is down`)
+    return node
+  }
+
+  /** The session that one has with the other at this moment. */
+  session(of: number, withOther: number): Session | undefined {
+    return this.node(of).replicas.session(withOther as never)
+  }
+
+  /** Of each node, with which others it has sessions. */
+  get sessions(): number[][] {
+    return this.#members.map(({ node }) =>
+      [...(node?.replicas.sessions() ?? [])]
+        .filter(({ peer }) => peer.role === 'node')
+        .map(({ peer }) => peer.site as number)
+        .sort((a, b) => a - b),
+    )
+  }
+
+  /** A client of the node, on a machine of its own. */
+  async client(number: number): Promise<Khazana> {
+    let khazana: Khazana | undefined
+    const service = this.world.addMachine(`client-of-${number}`).install('client', async (world) => {
+      const endpoint = { kind: 'tcp', host: `node-${number}`, port } as const
+      khazana = new Khazana(await ConnectedSite.connect({ world, endpoint, memoryBytesMax: 4 * MiB }))
+    })
+    service.start()
+    await this.until('the client is connected', () => khazana !== undefined)
+    if (khazana === undefined) throw new Error('not connected')
+    return khazana
+  }
+
+  /** A region homed at the node, with storage. */
+  async reserve(home: number, pages = 1, options: ReserveOptions = {}): Promise<Region> {
+    const region = await new Khazana(this.node(home)).reserve(pages * pageSize, { pageSize, ...options })
+    await region.allocate()
+    return region
+  }
+
+  /** The region as the node knows it. */
+  at(number: number, region: Region): Promise<Region> {
+    return new Khazana(this.node(number)).region(region.address)
+  }
+
+  now(): number {
+    return this.world.scheduler.now()
+  }
+
+  pause(ms: number): Promise<void> {
+    return this.world.scheduler.delay(undefined, ms, 'test')
+  }
+
+  /** Waits for what must come, and fails where it does not within a minute. */
+  async until(what: string, isSo: () => boolean | Promise<boolean>, everyMs = 5): Promise<void> {
+    const end = this.now() + 60_000
+    while (this.now() < end) {
+      if (await isSo()) return
+      await this.pause(everyMs)
+    }
+    throw new Error(`not within a minute: ${what}`)
+  }
+
+  /** Nothing gets from one machine to the other, or back. Answers with what mends it. */
+  cut(a: number, b: number): () => void {
+    const names = [`node-${a}`, `node-${b}`] as const
+    const links = [this.world.network.link(names[0], names[1]), this.world.network.link(names[1], names[0])]
+    for (const link of links) link.block()
+    return () => {
+      for (const link of links) link.unblock()
+    }
+  }
+
+  #member(number: number): Member {
+    const member = this.#members[number - 1]
+    if (member === undefined) throw new Error(`no node ${number}`)
+    return member
+  }
+}
