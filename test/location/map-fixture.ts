@@ -14,17 +14,17 @@ export type Pages = Map<number, Uint8Array>
 /** What becomes of a page that is released: both are allowed. */
 export type Released = 'zeros' | 'kept'
 
+const blank = new Uint8Array(mapPageBytes)
+
 /** No algorithm needs more pages than this in these tests: beyond it, it would never end. */
 const readsMax = 100_000
 
-/** Feeds an algorithm from the pages. What it was sent is spoilt once it asks for more: it must not keep it. */
+/** Feeds an algorithm from the pages, which it must not change. */
 export function run<T>(reading: Reading<T>, pages: Pages): T {
   let step = reading.next()
   for (let reads = 0; step.done !== true; reads++) {
     assert.ok(reads < readsMax, 'an algorithm that does not end')
-    const bytes = bytesOf(pages, step.value.page)
-    step = reading.next(bytes)
-    bytes.fill(0xee)
+    step = reading.next(pages.get(step.value.page) ?? blank)
   }
   return step.value
 }

@@ -46,5 +46,5 @@ import { MapPage } from './map-page.js'
  */
 export function emptyMap(range: { readonly start: bigint; readonly size: bigint }): Uint8Array {
   checkMapRange(range)
-  return MapPage.empty(0, range.start, lastOf(range)).bytes
+  return MapPage.empty(0, range.start, lastOf(range)).share()
 }

@@ -49,7 +49,7 @@ class MapCheck {
     try {
       const page = checkedPage(bytes, number)
       if (place === undefined) return page
-      const cut = fitted(page, place)
+      const cut = fitted(bytes, place)
       if (page.start !== cut.start || page.last !== cut.last) {
         const more = `page ${number} still tells of ${rangeText(page.start, page.last)}`
         this.#leftovers.push(`${more}, and is asked for ${rangeText(cut.start, cut.last)} only`)

@@ -17,7 +17,7 @@ export function* loadMap(pagesMax: number, fill?: PageFill): Reading<PageSpace |
   enter(checkedPage(root, 0), 0, space, open)
   for (let place = open.pop(); place !== undefined; place = open.pop()) {
     const bytes = yield { page: place.number }
-    enter(fitted(checkedPage(bytes, place.number), place), place.number, space, open)
+    enter(fitted(bytes, place), place.number, space, open)
   }
   return space
 }

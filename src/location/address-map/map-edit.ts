@@ -50,7 +50,7 @@ export class MapEdit {
     if (known !== undefined) return { number: 0, page: known, slot: 0 }
     const bytes = yield { page: 0 }
     if (isBlank(bytes)) throw uninitialised()
-    const page = checkedPage(bytes, 0).copy()
+    const page = checkedPage(bytes, 0)
     this.#pages.set(0, page)
     return { number: 0, page, slot: 0 }
   }
@@ -63,7 +63,7 @@ export class MapEdit {
     const place = placeOf(parent.page, parent.number, slot)
     if (number >= this.space.pagesMax) throw pageBeyond(place, this.space.pagesMax)
     const bytes = yield { page: number }
-    const page = fitted(checkedPage(bytes, number), place)
+    const page = fitted(bytes, place)
     this.#pages.set(number, page)
     return { number, page, slot: 0 }
   }
@@ -75,7 +75,7 @@ export class MapEdit {
 
   /** The page as it is now is to be written next. */
   write({ number, page }: Pick<PathStep, 'number' | 'page'>): void {
-    this.#writes.push({ kind: 'write', page: number, bytes: page.bytes.slice() })
+    this.#writes.push({ kind: 'write', page: number, bytes: page.share() })
   }
 
   /** A new page, to be written next. */

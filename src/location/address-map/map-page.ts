@@ -9,18 +9,21 @@ import * as layout from './map-layout.js'
  * as a block. All positions and ranges are the caller's to check.
  */
 export class MapPage {
-  readonly bytes: Uint8Array
-  readonly #view: DataView
+  #bytes: Uint8Array
+  #view: DataView
+  /** Whether nobody else has these bytes. Otherwise they are copied before the first change. */
+  #isOwn = false
 
-  /** Of bytes that have been checked (`checkedPage`). The page is a view of them. */
+  /** Of bytes that have been checked (`checkedPage`): they are shared, and never written to. */
   constructor(bytes: Uint8Array) {
-    this.bytes = bytes
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes = bytes
+    this.#view = viewOf(bytes)
   }
 
-  /** A page without slots, in bytes of its own. */
+  /** A page without slots. */
   static empty(level: number, start: bigint, last: bigint): MapPage {
     const page = new MapPage(new Uint8Array(layout.mapPageBytes))
+    page.#isOwn = true
     page.#view.setUint32(0, layout.magic)
     page.#view.setUint8(layout.formatAt, layout.format)
     page.#view.setUint8(layout.levelAt, level)
@@ -29,8 +32,10 @@ export class MapPage {
     return page
   }
 
-  copy(): MapPage {
-    return new MapPage(this.bytes.slice())
+  /** The page as it is now, for others to keep: later changes are made to a copy. */
+  share(): Uint8Array {
+    this.#isOwn = false
+    return this.#bytes
   }
 
   /** 0: a leaf. */
@@ -103,8 +108,9 @@ export class MapPage {
   }
 
   setEntry(slot: number, entry: MapEntry): void {
+    this.#own()
     const at = this.#at(slot)
-    this.bytes.fill(0, at, at + layout.entryBytes)
+    this.#bytes.fill(0, at, at + layout.entryBytes)
     writeAddress(this.#view, at, entry.start)
     writeAddress(this.#view, at + layout.entryLastAt, lastOf(entry) as Address)
     this.#view.setUint8(at + layout.entryHomesAt, entry.homes.length)
@@ -128,25 +134,29 @@ export class MapPage {
 
   /** Above leaves: the child begins elsewhere, and the one before it ends elsewhere. */
   setChildStart(slot: number, start: bigint): void {
+    this.#own()
     writeAddress(this.#view, this.#at(slot), start as Address)
   }
 
   /** Removes slots from `slot` on. Above leaves the child that is first then begins where the page does. */
   remove(slot: number, removed = 1): void {
+    this.#own()
     const { count } = this
-    this.bytes.copyWithin(this.#at(slot), this.#at(slot + removed), this.#at(count))
-    this.bytes.fill(0, this.#at(count - removed), this.#at(count))
+    this.#bytes.copyWithin(this.#at(slot), this.#at(slot + removed), this.#at(count))
+    this.#bytes.fill(0, this.#at(count - removed), this.#at(count))
     this.#setCount(count - removed)
     if (this.level > 0 && this.count > 0) this.setChildStart(0, this.start)
   }
 
   /** The page describes more or less than before: no slot but the first child of its page may be affected. */
   setStart(start: bigint): void {
+    this.#own()
     writeAddress(this.#view, layout.startAt, start as Address)
     if (this.level > 0 && this.count > 0) this.setChildStart(0, start)
   }
 
   setLast(last: bigint): void {
+    this.#own()
     writeAddress(this.#view, layout.lastAt, last as Address)
   }
 
@@ -178,18 +188,27 @@ export class MapPage {
   }
 
   #append(other: MapPage, from: number): void {
+    this.#own()
     const { count } = this
     const added = other.count - from
     assert(count + added <= layout.slotsPerPageMax(this.level), 'slots that are put together fit on a page')
-    this.bytes.set(other.bytes.subarray(other.#at(from), other.#at(other.count)), this.#at(count))
+    this.#bytes.set(other.#bytes.subarray(other.#at(from), other.#at(other.count)), this.#at(count))
     this.#setCount(count + added)
   }
 
   #open(slot: number): void {
+    this.#own()
     const { count } = this
     assert(count < layout.slotsPerPageMax(this.level), 'a page has room for what is put on it')
-    this.bytes.copyWithin(this.#at(slot + 1), this.#at(slot), this.#at(count))
+    this.#bytes.copyWithin(this.#at(slot + 1), this.#at(slot), this.#at(count))
     this.#setCount(count + 1)
+  }
+
+  #own(): void {
+    if (this.#isOwn) return
+    this.#bytes = this.#bytes.slice()
+    this.#view = viewOf(this.#bytes)
+    this.#isOwn = true
   }
 
   #setCount(count: number): void {
@@ -199,4 +218,8 @@ export class MapPage {
   #at(slot: number): number {
     return layout.slotsAt + slot * layout.slotBytesAt(this.level)
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

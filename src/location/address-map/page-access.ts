@@ -7,7 +7,7 @@ export interface PageRead {
   readonly page: number
 }
 
-/** The bytes that are sent are only read, and only before the next page is asked for. */
+/** The bytes that are sent are never written to; they must not change before the generator has ended. */
 export type Reading<T> = Generator<PageRead, T, Uint8Array>
 
 /**

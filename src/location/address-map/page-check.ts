@@ -18,7 +18,7 @@ export function checkedPage(bytes: Uint8Array, page: number): MapPage {
 
 /** Whether nothing was ever written there. */
 export function isBlank(bytes: Uint8Array): boolean {
-  return bytes.length === layout.mapPageBytes && isZero(viewOf(bytes), 0, bytes.length)
+  return bytes[0] === 0 && bytes.length === layout.mapPageBytes && isZero(viewOf(bytes), 0, bytes.length)
 }
 
 export function damagedPage(page: number, what: string): KhazanaError {

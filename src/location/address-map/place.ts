@@ -1,7 +1,7 @@
 import type { KhazanaError } from '../../stdx/errors.js'
 import { rangeText } from './map-entry.js'
 import type { MapPage } from './map-page.js'
-import { damagedPage } from './page-check.js'
+import { checkedPage, damagedPage } from './page-check.js'
 
 /** What a page of the tree says of one that it leads to. */
 export interface Place {
@@ -23,23 +23,23 @@ export function placeOf(page: MapPage, number: number, slot: number): Place {
 }
 
 /**
- * A copy of the page, cut to its place. A page may hold more than its place: it is widened before its parent says so, and
+ * The page in these bytes, cut to its place. A page may hold more than its place: it is widened before its parent says so, and
  * trimmed after it, and a crash may come between. Throws `damaged` where it holds less, or an entry that is cut in two.
  */
-export function fitted(page: MapPage, place: Place): MapPage {
+export function fitted(bytes: Uint8Array, place: Place): MapPage {
   const { number, parent, level, start, last } = place
+  const page = checkedPage(bytes, number)
   if (page.level !== level || page.start > start || page.last < last) {
     throw damagedPage(number, misfit(page, place))
   }
-  const cut = page.copy()
-  if (page.start < start || page.last > last) cut.clip(start, last)
-  if (cut.count > 0 && (cut.startOf(0) < start || cut.lastOf(cut.count - 1) > last)) {
+  if (page.start < start || page.last > last) page.clip(start, last)
+  if (page.count > 0 && (page.startOf(0) < start || page.lastOf(page.count - 1) > last)) {
     throw damagedPage(
       number,
       `an entry of it leaves ${rangeText(start, last)}, for which page ${parent} leads to it`,
     )
   }
-  return cut
+  return page
 }
 
 /** In words, that a page is not what it is taken for. */
