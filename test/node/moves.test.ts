@@ -185,7 +185,9 @@ describe('a home that moves', () => {
         void (async () => {
           try {
             for await (const event of watch) {
-              seen[index]?.push(event.kind === 'change' ? `${event.offset / pageSize}` : `dropped ${event.count ?? '?'}`)
+              seen[index]?.push(
+                event.kind === 'change' ? `${event.offset / pageSize}` : `dropped ${event.count ?? '?'}`,
+              )
             }
           } catch {
             seen[index]?.push('over')
@@ -246,7 +248,10 @@ describe('a home that moves', () => {
       const next = await khazana.reserve(4096)
       assert.notEqual(next.address, region.address)
       // The other node has to notice first that this one was started again.
-      await cluster.until('it is found', async () => (await codeOf(khazana.region(region.address))) === 'no error')
+      await cluster.until(
+        'it is found',
+        async () => (await codeOf(khazana.region(region.address))) === 'no error',
+      )
       const here = await khazana.region(region.address)
       assert.equal(here.descriptor.home, 2)
       await write(here, 1, 5)

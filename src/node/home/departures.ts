@@ -123,6 +123,34 @@ export class Departures {
     return this.#moved.get(address)
   }
 
+  /** Regions in the range that went elsewhere, in order of their addresses. */
+  inRange(start: Address, size: bigint): RegionDescriptor[] {
+    return [...this.#moved.values()]
+      .map(({ descriptor }) => descriptor)
+      .filter(({ address }) => address >= start && address < start + size)
+      .sort((a, b) => (a.address < b.address ? -1 : 1))
+  }
+
+  /** What another node knows of where regions went, and leaves to this one: durable when it resolves. */
+  async takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
+    const news = descriptors.filter(({ address, generation, era }) => {
+      const known = this.#moved.get(address)?.descriptor
+      return known?.generation !== generation || known.era < era
+    })
+    const records = news.map((descriptor): MovedRecord => ({ descriptor, transfer: 0, kept: undefined }))
+    const puts = records.map((record) => ({
+      key: movedKey(record.descriptor.address),
+      value: encodeMoved(record),
+    }))
+    if (puts.length > 0) await this.#options.store.commit({ puts })
+    for (const record of records) this.#keep(record)
+  }
+
+  /** Whether any region has been handed over whose new home has not said that it serves it. */
+  get isAnyUnderWay(): boolean {
+    return this.#leaving.size > 0 || [...this.#moved.values()].some(({ kept }) => kept !== undefined)
+  }
+
   /** The region is homed here again, or is no more: nobody is sent away any more. Its record is the caller's to delete. */
   forget(address: Address): void {
     const record = this.#moved.get(address)

@@ -154,6 +154,23 @@ export class HomeMoves {
     return this.#departures.find(address)
   }
 
+  /** Regions in the range that went elsewhere, in order of their addresses. */
+  inRange(start: Address, size: bigint): RegionDescriptor[] {
+    return this.#departures.inRange(start, size)
+  }
+
+  /** What another node knows of where regions went, and leaves to this one; what is homed here is known better. */
+  takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
+    return this.#departures.takeOver(
+      descriptors.filter(({ address }) => this.#regions.find(address) === undefined),
+    )
+  }
+
+  /** Whether any region has been handed over whose new home has not said that it serves it. */
+  get isAnyUnderWay(): boolean {
+    return this.#departures.isAnyUnderWay
+  }
+
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where none is to be. */
   settled(address: Address): Promise<void> | undefined {
     return this.#arrivals.settled(address)
