@@ -119,7 +119,7 @@ export class MapKeeper {
   moved(descriptor: RegionDescriptor): void {
     const pool = this.#options.pools.find(descriptor.address)
     // A map that went to another home is kept there.
-    if (pool !== undefined && pool.map === descriptor.address) this.unfollow(pool)
+    if (pool?.map === descriptor.address) this.unfollow(pool)
     this.#mapOf(descriptor)?.add({ kind: 'update', entry: entryOf(descriptor) })
   }
 
