@@ -326,22 +326,22 @@ export class Home {
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#giveBack(descriptor)
+      if (!this.#giveBack(descriptor)) this.#options.unreserved(descriptor)
     })
   }
 
-  /** Address space of another node's is that node's to give again. */
-  #giveBack(descriptor: RegionDescriptor): void {
-    const { address } = descriptor
-    const size = BigInt(descriptor.size)
-    const isOwn = this.#ranges.some(
-      ({ start, size: all }) => address >= start && address + size <= start + all,
-    )
-    if (isOwn) this.#pool.give(address, size)
-    else this.#options.unreserved(descriptor)
+  /** False for the address space of another node's, which is that node's to give again. */
+  #giveBack({ address, size }: RegionDescriptor): boolean {
+    const end = address + BigInt(size)
+    const isOwn = this.#ranges.some((range) => address >= range.start && end <= range.start + range.size)
+    if (isOwn) this.#pool.give(address, BigInt(size))
+    return isOwn
   }
 
-  /** A region of this node's address space that went to another home, and has ended there, is no more. */
+  /**
+   * Forgets where a region went that is no more, so that its addresses may mean something else; where they are this node's, it may
+   * give them again. To be called when the region has ended at its home (`HomeOptions.unreserved`). Idempotent.
+   */
   async letGo(descriptor: RegionDescriptor): Promise<void> {
     if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
   }
