@@ -58,7 +58,7 @@ export interface DeparturesOptions {
   readonly openReplica: (address: Address) => void
   /** In the turn in which it is durable that the region is homed here no more. */
   readonly left: (region: HomedRegion) => void
-  /** The new home serves the region. */
+  /** The new home serves the region, as is durable here. */
   readonly moved: (descriptor: RegionDescriptor) => void
   /** So many bytes of storage are needed no more. */
   readonly released: (bytes: number) => void
@@ -319,7 +319,7 @@ export class Departures {
         const { code, message } = KhazanaError.from(reason)
         // It was there, and is no more, or the other node has lost it: nobody is to wait for it. What is kept here stays.
         if (code === 'no-such-region') this.#passOn(record)
-        if (attempt === 1 && !signal.aborted) {
+        if (attempt === 1 && code !== 'aborted') {
           const where = { region: formatAddress(address), node: home, reason: message }
           logger.log('warn', 'a region was handed over, and its new home does not answer yet', where)
         }
@@ -329,7 +329,7 @@ export class Departures {
   }
 
   async #acknowledged(record: MovedRecord): Promise<void> {
-    const { store, released } = this.#options
+    const { store, released, moved } = this.#options
     const { address } = record.descriptor
     this.#passOn(record)
     if (this.#moved.get(address) !== record || record.kept === undefined) return
@@ -341,18 +341,19 @@ export class Departures {
     if (this.#moved.get(address) !== record) return
     this.#keep(done)
     released(record.kept.bytes)
+    moved(record.descriptor)
   }
 
   /** All who are used to find the region here go on at its new home. */
   #passOn({ descriptor }: MovedRecord): void {
-    const { replicas, self, moved, bug } = this.#options
+    const { replicas, self, bug } = this.#options
     const { address, home } = descriptor
     const region = this.#leaving.get(address)
-    if (!this.#leaving.delete(address)) return
-    if (bug === 'serve-on' && region !== undefined) replicas.switches.resume(region.descriptor)
+    if (region === undefined) return
+    this.#leaving.delete(address)
+    if (bug === 'serve-on') replicas.switches.resume(region.descriptor)
     else replicas.move({ ...descriptor, home: self }, descriptor, { kind: 'copy', parent: home })
-    region?.watchers.moved()
-    moved(descriptor)
+    region.watchers.moved()
   }
 
   #keep(record: MovedRecord): void {

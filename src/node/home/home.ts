@@ -350,8 +350,8 @@ export class Home {
   }
 
   /** Ends the region, once nobody has a lock on it: its storage, then its address. */
-  unreserve(address: Address, options: WaitOptions): Promise<void> {
-    const region = this.#region(address)
+  unreserve(start: Address, options: WaitOptions): Promise<void> {
+    const region = this.#region(start)
     const { descriptor } = region
     return region.exclusively(async () => {
       this.#checkCurrent(region)
@@ -369,22 +369,24 @@ export class Home {
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#giveBack(descriptor)
+      if (!this.#giveBack(descriptor)) returns.begin(address, generation)
     })
   }
 
-  /** Address space of another node's is that node's to give again. */
-  #giveBack(descriptor: RegionDescriptor): void {
-    const { pools, changed, returns } = this.#options
-    const { address, size, generation } = descriptor
-    if (pools.find(address) === undefined) returns.begin(address, generation)
-    else {
-      pools.give(address, size)
-      changed.unreserved(descriptor)
-    }
+  /** False for the address space of another node's, which is that node's to give again. */
+  #giveBack(descriptor: RegionDescriptor): boolean {
+    const { pools, changed } = this.#options
+    const { address, size } = descriptor
+    if (pools.find(address) === undefined) return false
+    pools.give(address, size)
+    changed.unreserved(descriptor)
+    return true
   }
 
-  /** A region of this node's address space that went to another home, and has ended there, is no more. */
+  /**
+   * Forgets where a region went that is no more, so that its addresses may mean something else; where they are this node's, it may
+   * give them again. To be called when the region has ended at its home Idempotent.
+   */
   async letGo(descriptor: RegionDescriptor): Promise<void> {
     if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
   }
