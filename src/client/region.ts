@@ -12,6 +12,7 @@ import type { ByteRange } from '../address/range.js'
 import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
+import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
 import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
@@ -20,6 +21,8 @@ import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import { nameBytesMax } from '../wire/limits.js'
 import type { RegionStat } from '../wire/message.js'
+import { RunBuilder } from './page-locations.js'
+import type { PageLocations } from './page-locations.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
 export interface LockOptions extends WaitOptions, LockDemands {}
@@ -207,6 +210,39 @@ export class Region {
   }
 
   /**
+   * Which nodes have which pages of the range, the whole region unless told, in which state (paper 1): for a program that can
+   * either load a copy of what it works on, or send the work to where it is.
+   *
+   *     const { node, home, runs } = await region.locate(range)
+   *     const isHere = runs.every((run) => run.atHand !== 'none')
+   *     const busiest = mostPages(runs) // by run.holders, each of which counts for run.count pages
+   *     if (isHere || busiest === node) work(await region.lock('read', range)) // a hit, or as good as one
+   *     else await callService(busiest ?? home, range) // a service of the program's own, on that node
+   *
+   * A hint, as all may have changed by the time that it is read, but an exact one: each 4,096 pages are of one moment, what
+   * the home has granted, and has not heard to have been given back. Nothing is loaded or locked by it. Asks the home once for
+   * every 4,096 pages; `timeoutMs` is for each question. Throws `out-of-range`, `invalid-argument` for more than 1,048,576
+   * pages at a time, `no-such-region`, `unreachable`, `timeout`, `aborted`.
+   */
+  async locate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<PageLocations> {
+    checkObject(range, 'a range')
+    checkRange(range, this.size)
+    const { first, count } = pagesOf(range, this.pageSize)
+    if (count > locatedPagesMax) throw tooManyPages(count)
+    const runs = new RunBuilder()
+    let { home } = this.#descriptor
+    for (let next: number = first; next < first + count; next += statPagesMax) {
+      const pages = Math.min(statPagesMax, first + count - next)
+      const stat = await this.stat({ offset: next * this.pageSize, length: pages * this.pageSize }, options)
+      home = stat.descriptor.home
+      const replica = this.#access.replicas.get(this.address)
+      const isThisOne = replica?.descriptor.generation === stat.descriptor.generation
+      runs.add(stat, (page) => (isThisOne ? replica.atHand(page) : 'none'))
+    }
+    return { home, node: this.#access.node, runs: runs.runs }
+  }
+
+  /**
    * The changes of the pages that hold the range, the whole region unless told: a `change` for each new version of a page
    * that has become durable at the home, in that order, whoever wrote it, this program too. Of each page, versions rise.
    * Never of a version that a crash could still take back. Freeing storage is no change.
@@ -265,6 +301,14 @@ function waitAtHomeMs(options: WaitOptions): number {
 }
 
 const homeShare = 0.9
+
+/** Pages that one `locate` tells of. */
+const locatedPagesMax = 1024 * 1024
+
+function tooManyPages(count: number): KhazanaError {
+  const limit = `locate tells of at most ${locatedPagesMax} pages at a time`
+  return new KhazanaError('invalid-argument', `${limit}, not ${count}: ask for a part of the region`)
+}
 
 /** How long to wait for the answer that a move was given up. */
 const stayMs = 5000

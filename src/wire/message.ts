@@ -404,6 +404,7 @@ export interface PageStat {
   readonly version: Version
   /** Who may write it: a site at the home, or undefined where nobody but the home itself. */
   readonly owner: SiteId | undefined
+  /** Who else has a copy. Where several may write the page beside each other, also they, but for the owner. */
   readonly sharers: readonly SiteId[]
   readonly damaged: boolean
 }
