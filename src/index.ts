@@ -54,7 +54,7 @@ export type { LockTerms, Staleness } from './address/lock-terms.js'
 export type { ByteRange } from './address/range.js'
 export type { ReserveOptions } from './client/khazana.js'
 export type { PageHolder, PageLocations, PageRun } from './client/page-locations.js'
-export type { LockOptions, Region } from './client/region.js'
+export type { FoundRegionStat, LockOptions, Region } from './client/region.js'
 export type {
   AnyProtocol,
   Attachment,
@@ -83,4 +83,4 @@ export type { LockContext } from './node/replica/lock-context.js'
 export type { Change, Dropped, Watch, WatchEvent, WatchOptions, Writer } from './node/watch/watch.js'
 export { errorCodes, isErrorCode, KhazanaError } from './stdx/errors.js'
 export type { ErrorCode } from './stdx/errors.js'
-export type { NodeEntry, NodeStatus, RegionStat } from './wire/message.js'
+export type { Found, NodeEntry, NodeStatus, RegionStat } from './wire/message.js'

@@ -20,12 +20,17 @@ import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import { nameBytesMax } from '../wire/limits.js'
-import type { RegionStat } from '../wire/message.js'
+import type { Found, RegionStat } from '../wire/message.js'
 import { RunBuilder } from './page-locations.js'
 import type { PageLocations } from './page-locations.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
 export interface LockOptions extends WaitOptions, LockDemands {}
+
+/** What the home of a region knows, and how it was found (paper 3.2). */
+export interface FoundRegionStat extends RegionStat {
+  readonly found: Found
+}
 
 /**
  * A handle on a region (paper 2): a contiguous range of global memory with common attributes. Offsets and lengths are
@@ -34,10 +39,13 @@ export interface LockOptions extends WaitOptions, LockDemands {}
 export class Region {
   readonly #access: SiteAccess
   #descriptor: RegionDescriptor
+  /** How the node that was asked found the region, to make this handle; undefined where this handle has reserved it. */
+  readonly found: Found | undefined
 
-  constructor(access: SiteAccess, descriptor: RegionDescriptor) {
+  constructor(access: SiteAccess, descriptor: RegionDescriptor, found?: Found) {
     this.#access = access
     this.#descriptor = descriptor
+    this.found = found
   }
 
   get address(): Address {
@@ -201,12 +209,16 @@ export class Region {
     }
   }
 
-  /** What the home knows of the region and the pages of a range: at most 4,096 pages at a time. */
-  async stat(range: ByteRange, options: WaitOptions = {}): Promise<RegionStat> {
+  /**
+   * What the home knows of the region and the pages of a range: at most 4,096 pages at a time. `found` tells how this
+   * question came there: after the first one, mostly by the region directory of the node. See `Region.found` for that.
+   */
+  async stat(range: ByteRange, options: WaitOptions = {}): Promise<FoundRegionStat> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
     const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
-    return expectResult('stat', await this.#access.call(call, options)).stat
+    const { stat, found } = expectResult('stat', await this.#access.call(call, options))
+    return { ...stat, found }
   }
 
   /**

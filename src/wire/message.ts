@@ -354,7 +354,10 @@ export type Whereabouts =
 
 /** How a descriptor came to be known at the node that was asked for it. */
 export interface Found {
-  /** `home`: it is homed there. Else the first of the ways that led to it, in their order. */
+  /**
+   * `home`: it is homed there. Else the first of the ways that led to it, in their order: what the node knew itself (its
+   * region directory, and what it knows of pools), the cluster manager, the address map, the walk over all nodes.
+   */
   readonly by: 'home' | 'directory' | 'manager' | 'map' | 'walk'
   /** Nodes that were asked. */
   readonly asked: number

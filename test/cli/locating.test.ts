@@ -34,3 +34,26 @@ test('locate tells which nodes have which pages', async () => {
   const { status, stderr } = await khazana(['locate', address, '--offset', '40KiB'], { at })
   assert.deepEqual([status, stderr.startsWith('khazana: out-of-range: ')], [1, true], stderr)
 })
+
+test('stat tells how the region was found, and nodes who is the cluster manager', async () => {
+  await using folder = await TemporaryFolder.make()
+  await using cluster = await ClusterOfThree.start(folder)
+  const [first, second, third] = [cluster.node(1).at, cluster.node(2).at, cluster.node(3).at]
+  const address = await output(['reserve', '4KiB'], { at: second })
+  const foundAt = async (at: string): Promise<unknown> =>
+    (JSON.parse(await output(['stat', address, '--json'], { at })) as { readonly found: unknown }).found
+  assert.deepEqual(await foundAt(second), { by: 'home', asked: 0 })
+  assert.match(await output(['stat', address], { at: third }), /^found by .*, asking [1-3] nodes?$/m)
+  assert.deepEqual(await foundAt(third), { by: 'directory', asked: 0 }, 'it is remembered')
+  assert.match(
+    await output(['stat', address], { at: third }),
+    /^found by what the node knew, asking no other node$/m,
+  )
+  const [columns = '', ...rows] = (await output(['nodes'], { at: first })).split('\n')
+  assert.match(columns, /ALLOCATED MiB {2}ADDRESSES FREE GiB {2}DAMAGED/)
+  assert.deepEqual(
+    rows.map((row) => /^\d( manager)? +node-\d/.exec(row)?.[1]),
+    [' manager', undefined, undefined],
+  )
+  assert.match(rows[1] ?? '', / {2}1\.0 of 1\.0 {2}/)
+})
