@@ -82,11 +82,12 @@ export class Khazana {
     return new Region(this.#access, descriptor)
   }
 
-  /** The region that holds the address. Throws `no-such-region`, `unreachable`. */
+  /** The region that holds the address; its `found` tells how it was found. Throws `no-such-region`, `unreachable`. */
   async region(address: Address, options: WaitOptions = {}): Promise<Region> {
     checkAddress(address)
     const answer = await this.#access.call({ op: 'describe', address: addressFrom(address) }, options)
-    return new Region(this.#access, expectResult('describe', answer).descriptor)
+    const { descriptor, found } = expectResult('describe', answer)
+    return new Region(this.#access, descriptor, found)
   }
 
   /** All nodes of the cluster; those that do not answer have no status. */

@@ -136,8 +136,8 @@ export class ConnectedSite implements SiteAccess {
   }
 
   /** The node it is connected to. */
-  get node(): NodeId | undefined {
-    return this.#gateway
+  get node(): NodeId {
+    return this.#parent()
   }
 
   async call(call: Call, options: WaitOptions): Promise<Result> {

@@ -472,6 +472,10 @@ export class Node implements SiteAccess {
     return this.identity.name
   }
 
+  get node(): NodeId {
+    return this.identity.node
+  }
+
   /** `host:port`, empty where it accepts nothing over TCP. */
   get listen(): string {
     return this.#doors.listen

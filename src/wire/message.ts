@@ -380,7 +380,10 @@ export type Whereabouts =
 
 /** How a descriptor came to be known at the node that was asked for it. */
 export interface Found {
-  /** `home`: it is homed there. Else the first of the ways that led to it, in their order. */
+  /**
+   * `home`: it is homed there. Else the first of the ways that led to it, in their order: what the node knew itself (its
+   * region directory, and what it knows of pools), the cluster manager, the address map, the walk over all nodes.
+   */
   readonly by: 'home' | 'directory' | 'manager' | 'map' | 'walk'
   /** Nodes that were asked. */
   readonly asked: number
@@ -430,6 +433,7 @@ export interface PageStat {
   readonly version: Version
   /** Who may write it: a site at the home, or undefined where nobody but the home itself. */
   readonly owner: SiteId | undefined
+  /** Who else has a copy. Where several may write the page beside each other, also they, but for the owner. */
   readonly sharers: readonly SiteId[]
   readonly damaged: boolean
 }

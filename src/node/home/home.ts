@@ -489,8 +489,8 @@ export class Home {
     for (let page = range.first; page < range.first + range.count; page++) {
       if (!region.isAllocated({ first: page, count: 1 })) continue
       const children = [...(replica?.inspect(page).children ?? [])]
-      const sharers = children.filter(([, right]) => right === 'shared').map(([site]) => site)
       const owner = children.find(([, right]) => right === 'exclusive')?.[0]
+      const sharers = children.filter(([site]) => site !== owner).map(([site]) => site)
       const version = region.versionOf(page)
       pages.push({ page, version, owner, sharers, damaged: region.isDamaged(page) })
     }
