@@ -113,12 +113,12 @@ export class Khazana {
 
   /** Never rejects. */
   async #showLeaving(left: Promise<unknown>, onProgress: (progress: LeaveProgress) => void): Promise<void> {
-    let isOver = false
+    const state = { isOver: false }
     const over = (): void => {
-      isOver = true
+      state.isOver = true
     }
     left.then(over, over)
-    while (!isOver) {
+    while (!state.isOver) {
       try {
         const answer = await this.#access.call({ op: 'node-status' }, { timeoutMs: progressMs })
         const { leaving } = expectResult('node-status', answer).status

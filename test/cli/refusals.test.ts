@@ -117,7 +117,7 @@ describe('a command that fails says why, and how to do better', () => {
     ['read ADDR --offset 60KiB --length 8KiB', 'out-of-range', /65536/],
     ['write ADDR --offset 64KiB', 'out-of-range', /65536/],
     ['read ADDR --length 0', 'invalid-argument', /from 1/],
-    ['read ::7:0', 'no-such-region', /reserve/],
+    ['read ::7:0:0', 'no-such-region', /reserve/],
     ['get ffff::1', 'no-such-region', /reserve/],
     ['get ADDR', 'invalid-argument', /khazana put/],
     ['put /no/such/file', 'invalid-argument', /no such file/],

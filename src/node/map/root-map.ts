@@ -23,10 +23,10 @@ const retryMsMax = 60_000
 /** Pools that wait to be entered; of what is over it, nodes tell again at their next report. */
 const waitingMax = 10_000
 
-/** The last page of the region, which is none of the tree: whoever changes the map has it for itself meanwhile. */
-export const turnPage = pagesIn(rootMapBytes) - 1
-/** Pages of the tree. */
-export const rootPagesMax = turnPage
+/** Pages of the tree: all but the last of the region. */
+export const rootPagesMax = pagesIn(rootMapBytes) - 1
+/** The last page, which is none of the tree: whoever changes the map has it for itself meanwhile. */
+const turnPage = rootPagesMax
 
 export interface RootMapOptions {
   readonly clock: Clock

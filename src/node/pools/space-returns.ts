@@ -93,15 +93,17 @@ export class SpaceReturns {
     this.#isAtWork = true
     const tried = [...this.#open.values()]
     let next = 0
-    let hasFailed = false
-    const oneAfterTheOther = async (): Promise<void> => {
+    /** Whether none failed. */
+    const oneAfterTheOther = async (): Promise<boolean> => {
+      let isDone = true
       for (let one = tried[next++]; one !== undefined && !this.#isStopped; one = tried[next++]) {
-        if (!(await this.#try(one))) hasFailed = true
+        if (!(await this.#try(one))) isDone = false
       }
+      return isDone
     }
-    await Promise.all(Array.from({ length: widthMax }, oneAfterTheOther))
+    const outcomes = await Promise.all(Array.from({ length: widthMax }, oneAfterTheOther))
     this.#isAtWork = false
-    if (hasFailed) this.#tryLater()
+    if (outcomes.includes(false)) this.#tryLater()
     else {
       this.#retryMs = retryMsMin
       void this.#work()
