@@ -3,6 +3,7 @@ import type { SimReport } from '../src/testing/sim-runner.js'
 /** Adds up the reports of many seeds. */
 export class Summary {
   readonly #faults = new Map<string, number>()
+  readonly #counts = new Map<string, number>()
   readonly #failed: number[] = []
   #seeds = 0
   #operations = 0
@@ -13,9 +14,8 @@ export class Summary {
     this.#operations += report.operations
     this.#acknowledged += report.acknowledged
     if (!report.ok) this.#failed.push(report.seed)
-    for (const [kind, count] of Object.entries(report.faults)) {
-      this.#faults.set(kind, (this.#faults.get(kind) ?? 0) + count)
-    }
+    addAll(this.#faults, report.faults)
+    addAll(this.#counts, report.counts)
   }
 
   get hasFailed(): boolean {
@@ -30,15 +30,26 @@ export class Summary {
       operations: this.#operations,
       acknowledged: this.#acknowledged,
       faults: Object.fromEntries(this.#faults),
+      counts: Object.fromEntries(this.#counts),
     }
   }
 
   get text(): string {
-    const faults = [...this.#faults].sort().map(([kind, count]) => `  ${kind.padEnd(12)} ${count}`)
+    const faults = linesOf(this.#faults)
+    const counts = linesOf(this.#counts)
     return [
       `${this.#seeds} seeds, ${this.#operations} operations, ${this.#acknowledged} writes acknowledged`,
       ...(faults.length === 0 ? ['no faults'] : ['faults:', ...faults]),
+      ...(counts.length === 0 ? [] : ['and:', ...counts]),
       this.hasFailed ? `FAILED: seeds ${this.#failed.join(', ')}` : 'all passed',
     ].join('\n')
   }
+}
+
+function addAll(sums: Map<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [kind, count] of Object.entries(counts)) sums.set(kind, (sums.get(kind) ?? 0) + count)
+}
+
+function linesOf(sums: ReadonlyMap<string, number>): readonly string[] {
+  return [...sums].sort().map(([kind, count]) => `  ${kind.padEnd(14)} ${count}`)
 }

@@ -38,6 +38,8 @@ export interface CallExecutorOptions {
   readonly maps: MapKeeper
   /** Resolves when this node has left the cluster. */
   readonly leave: (options: WaitOptions) => Promise<void>
+  /** Whether this node has left the cluster for good. */
+  readonly hasLeft: () => boolean
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
@@ -69,6 +71,19 @@ export class CallExecutor {
   }
 
   async execute(call: Call, caller: Caller, options: WaitOptions): Promise<Result> {
+    const { hasLeft } = this.#options
+    // To other nodes it may still have to say so.
+    if (caller.kind === 'client' && hasLeft()) throw leftCluster()
+    try {
+      return await this.#execute(call, caller, options)
+    } catch (reason) {
+      // Nobody deals any more with a node that has left: why not is not the caller's business.
+      if (caller.kind === 'client' && hasLeft()) throw leftCluster(reason)
+      throw reason
+    }
+  }
+
+  async #execute(call: Call, caller: Caller, options: WaitOptions): Promise<Result> {
     const { home, status, location, duties } = this.#options
     switch (call.op) {
       case 'reserve':
@@ -320,6 +335,10 @@ export class CallExecutor {
 /** The home gives up by itself when the caller is about to. */
 function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
   return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
+}
+
+function leftCluster(cause?: unknown): KhazanaError {
+  return new KhazanaError('closed', 'this node has left the cluster: use another one', { cause })
 }
 
 function movesTooFast(): KhazanaError {

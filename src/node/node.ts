@@ -76,6 +76,7 @@ export class Node implements SiteAccess {
   readonly incarnation: number
   readonly replicas: ReplicaSet
   readonly home: Home
+  readonly pools: OwnPools
   readonly members: Membership
   readonly location: Location
   readonly watches: NodeWatches
@@ -85,7 +86,6 @@ export class Node implements SiteAccess {
   readonly #memory: LocalMemory
   readonly #peers: Peers
   readonly #directory = new RegionDirectory(directoryEntriesMax)
-  readonly #pools: OwnPools
   readonly #returns: SpaceReturns
   readonly #duties: ManagerDuties
   readonly #manager: ManagerLink
@@ -202,7 +202,7 @@ export class Node implements SiteAccess {
         else siblings.missed(sibling)
       },
     })
-    this.#pools = new OwnPools({
+    this.pools = new OwnPools({
       store,
       grantPool: (size) => this.#manager.grantPool(size),
       prepare: (pool) => this.#maps.begin(pool),
@@ -220,7 +220,7 @@ export class Node implements SiteAccess {
       node: identity.node,
       store,
       replicas: this.replicas,
-      pools: this.#pools,
+      pools: this.pools,
       inGrace: () => this.#grace.isOn,
       plugins,
       changed: {
@@ -254,7 +254,7 @@ export class Node implements SiteAccess {
       clock: world.clock,
       logger: world.logger,
       home: this.home,
-      pools: this.#pools,
+      pools: this.pools,
       isFounder: identity.node === founder,
     })
     this.#rootMap = new RootMap({
@@ -314,13 +314,13 @@ export class Node implements SiteAccess {
       manager: () => this.members.manager,
       duties: this.#duties,
       call: (node, call, wait) => this.#peers.call(node, call, wait),
-      report: () => this.#pools.report(this.home.roomBytes),
+      report: () => this.pools.report(this.home.roomBytes),
     })
     this.location = new Location({
       self: identity.node,
       clock: world.clock,
       home: this.home,
-      pools: this.#pools,
+      pools: this.pools,
       returns: this.#returns,
       grants,
       hints,
@@ -344,7 +344,7 @@ export class Node implements SiteAccess {
       clock: world.clock,
       logger: world.logger,
       home: this.home,
-      pools: this.#pools,
+      pools: this.pools,
       returns: this.#returns,
       members: this.members,
       call: (peer, call, wait) => this.#peers.call(peer, call, wait),
@@ -358,9 +358,10 @@ export class Node implements SiteAccess {
       home: this.home,
       peers: this.#peers,
       location: this.location,
-      pools: this.#pools,
+      pools: this.pools,
       maps: this.#maps,
       leave: (wait) => this.leave(wait),
+      hasLeft: () => this.#leave.isDone,
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -503,8 +504,8 @@ export class Node implements SiteAccess {
       messagesFromClients: this.#traffic.messagesFromClients,
       bytesFromClients: this.#traffic.bytesFromClients,
       manager: this.members.manager,
-      poolBytes: this.#pools.bytes,
-      poolFreeBytes: this.#pools.freeBytes,
+      poolBytes: this.pools.bytes,
+      poolFreeBytes: this.pools.freeBytes,
       leaving: this.#leave.progress,
     }
   }

@@ -57,6 +57,8 @@ export interface SimReport {
   /** Writes that were acknowledged. */
   readonly acknowledged: number
   readonly faults: Readonly<Partial<Record<FaultKind, number>>>
+  /** What else came about, by the workload's own count. */
+  readonly counts: Readonly<Record<string, number>>
   readonly virtualMs: number
   readonly steps: number
   readonly history: readonly Operation[]
@@ -103,6 +105,7 @@ export async function simulate(options: SimOptions): Promise<SimReport> {
     operations: operations.length,
     acknowledged: history.acknowledged,
     faults: injector?.counts ?? {},
+    counts: options.workload.counts?.() ?? {},
     virtualMs: world.scheduler.now(),
     steps: world.scheduler.steps,
     history: operations,

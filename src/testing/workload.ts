@@ -30,6 +30,8 @@ export interface Workload {
   run(stage: Stage): Promise<void>
   /** Once clients are through and faults are healed: waits until nothing is on the way any more. */
   settle(stage: Stage): Promise<void>
+  /** What came about beside what the history has, for reports: how often. */
+  counts?(): Readonly<Record<string, number>>
   /** What is wrong now, in words; empty when all is well. */
   check(stage: Stage): readonly string[]
   /** Whether what clients saw is what was promised; that the history is linearizable, unless told. */

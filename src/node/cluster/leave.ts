@@ -3,6 +3,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
+import { sharedAbortController } from '../../stdx/shared-abort.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import { movedRegionsMax } from '../../wire/limits.js'
@@ -67,9 +68,10 @@ interface Heir {
  */
 export class Leave {
   readonly #options: LeaveOptions
-  readonly #stopped = new AbortController()
+  readonly #stopped = sharedAbortController()
   #running: Promise<void> | undefined
   #progress: LeaveProgress | undefined
+  #isDone = false
 
   constructor(options: LeaveOptions) {
     this.#options = options
@@ -78,6 +80,11 @@ export class Leave {
   /** Undefined where this node is not about to leave. */
   get progress(): LeaveProgress | undefined {
     return this.#progress
+  }
+
+  /** Whether this node has left, in this life. */
+  get isDone(): boolean {
+    return this.#isDone
   }
 
   stop(error: KhazanaError): void {
@@ -131,6 +138,7 @@ export class Leave {
         await pause(clock, roundMs, this.#stopped.signal)
       }
       await members.leave()
+      this.#isDone = true
     } catch (error) {
       home.refuse(undefined)
       throw error
@@ -173,6 +181,7 @@ export class Leave {
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
     if (home.descriptors().length > 0) return busy('regions are homed here')
     if (home.moves.isAnyUnderWay) return busy('the new home of a region has not answered yet')
+    if (home.moves.isAnyComing) return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
     return [...pools.all()].length > 0 ? busy('a pool is to be handed over') : undefined
   }
@@ -294,11 +303,13 @@ export class Leave {
     if (heir === undefined) return
     if (promised === undefined) await pools.beginLeaving(pool, heir)
     unfollow(pool)
-    const moved = home.moves.inRange(pool.start, pool.size)
+    // What is being reserved has an address, and is no region yet.
+    await home.whenReserved()
+    const regions = [...home.knownInRange(pool.start, pool.size)]
     const { generation } = home
     for (let at = 0; ; at += movedRegionsMax) {
-      const isLast = at + movedRegionsMax >= moved.length
-      const some = moved.slice(at, at + movedRegionsMax)
+      const isLast = at + movedRegionsMax >= regions.length
+      const some = regions.slice(at, at + movedRegionsMax)
       await call(heir, { op: 'take-pool', pool, generation, moved: some, isLast }, { timeoutMs: tellMs })
       if (isLast) break
     }

@@ -6,6 +6,7 @@ import { RangeSet } from '../../address/range-set.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
+import { sharedAbortController } from '../../stdx/shared-abort.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { CommitGroup } from '../../store/commit-group.js'
 import type { SpaceId } from '../../store/space.js'
@@ -62,7 +63,7 @@ interface Arrival {
 export class Arrivals {
   readonly #options: ArrivalsOptions
   readonly #arrivals = new Map<Address, Arrival>()
-  readonly #closing = new AbortController()
+  readonly #closing = sharedAbortController()
 
   constructor(options: ArrivalsOptions) {
     this.#options = options
@@ -94,6 +95,10 @@ export class Arrivals {
   isFor({ region, generation, era }: RegionMessage): boolean {
     const descriptor = this.#arrivals.get(region)?.record.region.descriptor
     return descriptor?.generation === generation && era >= descriptor.era
+  }
+
+  get isAnyUnderWay(): boolean {
+    return this.#arrivals.size > 0
   }
 
   has(region: Address): boolean {

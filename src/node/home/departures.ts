@@ -8,6 +8,7 @@ import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
 import { RegionDirectory } from '../../location/region-directory.js'
+import { sharedAbortController } from '../../stdx/shared-abort.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Store } from '../../store/store.js'
@@ -91,7 +92,7 @@ export class Departures {
   readonly #directory = new RegionDirectory(Infinity)
   /** Regions that others must still be told of that they moved. */
   readonly #leaving = new Map<Address, HomedRegion>()
-  readonly #closing = new AbortController()
+  readonly #closing = sharedAbortController()
   #transfers = 0
 
   constructor(options: DeparturesOptions) {

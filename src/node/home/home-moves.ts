@@ -171,6 +171,11 @@ export class HomeMoves {
     return this.#departures.isAnyUnderWay
   }
 
+  /** Whether any region may come to be homed here, as its old home decides. */
+  get isAnyComing(): boolean {
+    return this.#arrivals.isAnyUnderWay
+  }
+
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where none is to be. */
   settled(address: Address): Promise<void> | undefined {
     return this.#arrivals.settled(address)

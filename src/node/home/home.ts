@@ -75,6 +75,8 @@ export class Home {
   #allocatedBytes = 0
   /** Why nothing is to be homed here any more. */
   #refusal: KhazanaError | undefined
+  /** Reserves that may have an address, and are not durable yet. */
+  readonly #reserving = new Set<Promise<RegionDescriptor>>()
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -230,8 +232,33 @@ export class Home {
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
     this.#checkSupported(checked)
-    const address = await this.#options.pools.take(rounded, pageSize)
+    return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked))
+  }
+
+  async #reserveAnywhere(
+    rounded: number,
+    pageSize: number,
+    checked: RegionAttributes,
+  ): Promise<RegionDescriptor> {
+    const { pools } = this.#options
+    const address = await pools.take(rounded, pageSize)
+    if (this.#refusal !== undefined) {
+      pools.give(address, rounded)
+      throw this.#refusal
+    }
     return this.#reserve(address, rounded, pageSize, checked)
+  }
+
+  #underWay(reserve: Promise<RegionDescriptor>): Promise<RegionDescriptor> {
+    const over = (): void => void this.#reserving.delete(reserve)
+    this.#reserving.add(reserve)
+    reserve.then(over, over)
+    return reserve
+  }
+
+  /** Resolves when every address that was taken before this was asked is a region's, or free again. Never rejects. */
+  async whenReserved(): Promise<void> {
+    await Promise.allSettled(this.#reserving)
   }
 
   /** A region of Khazana's own at an address that is taken for it. Throws `storage-failed`, `no-space`. */
@@ -241,7 +268,7 @@ export class Home {
     pageSize: number,
     attributes: RegionAttributes,
   ): Promise<RegionDescriptor> {
-    return this.#reserve(address, size, pageSize, attributes)
+    return this.#underWay(this.#reserve(address, size, pageSize, attributes))
   }
 
   async #reserve(

@@ -16,6 +16,8 @@ import { pause } from './pause.js'
 import type { Pledge } from './pledge.js'
 import { floodMemory, useScratch } from './scratch.js'
 import type { OpenSection, SectionLog } from './section-log.js'
+import { SpaceUser } from './space-user.js'
+import type { SpaceLog } from './space-log.js'
 
 /** A key, the region that holds it, and what may be relied on there. */
 export interface Place {
@@ -34,8 +36,10 @@ export interface ActorOptions {
   readonly history: HistoryRecorder
   readonly sections: SectionLog
   readonly places: readonly Place[]
-  /** Nodes that regions are moved to, while they are used; none where they stay. */
-  readonly movesTo: readonly string[]
+  /** Nodes that regions are moved to, while they are used; none where they stay. They may have left by then. */
+  readonly movesTo: () => readonly string[]
+  /** Where address space is reserved and given back: what all programs have of it. */
+  readonly space: SpaceLog | undefined
   /** Whether this site holds copies of a region whose home it cannot reach. */
   readonly isCutOff: (region: Address) => boolean
   /** Takes one operation from what is to be done; false when all is. */
@@ -60,6 +64,8 @@ const harmless: ReadonlySet<ErrorCode> = new Set([
 
 /** How often an operation is to move the region's home, where homes move. */
 const movingShare = 0.06
+/** How often an operation is one on the address space, where there are such. */
+const spaceShare = 0.25
 
 /** What a lock asks for beside its bytes, and how far behind its bytes may be then. */
 interface Wish {
@@ -73,18 +79,24 @@ interface Section {
   readonly log: OpenSection
 }
 
+/** How long one region may take to be found when nothing is in the way. */
+const findMsMax = 20_000
+
 const fresh: ReadBound = { ms: 0, versions: 0 }
 
 /** A program that works on shared keys: reads, writes, and changes what it has read, one section after the other. */
 export class Actor {
   readonly #options: ActorOptions
   readonly #locker: Locker
+  readonly #spaceUser: SpaceUser | undefined
   #written = 0
   #isStopped = false
 
   constructor(options: ActorOptions) {
     this.#options = options
     this.#locker = new Locker(options)
+    const { space } = options
+    if (space !== undefined) this.#spaceUser = new SpaceUser({ ...options, log: space })
   }
 
   /** Works until all is done. Rejects only for what no fault explains. */
@@ -106,10 +118,25 @@ export class Actor {
     for (const place of this.#options.places) await this.#read(place)
   }
 
+  /** Looks up all regions that there are, and what there is not. */
+  async findAll(): Promise<void> {
+    const { space, name, complain } = this.#options
+    const user = this.#spaceUser
+    if (space === undefined || user === undefined) return
+    try {
+      for (const region of space.live) await user.lookUp(region, findMsMax)
+      await user.lookUpInVain(findMsMax)
+    } catch (reason) {
+      complain(`${name} cannot look up what it should: ${KhazanaError.from(reason).stack ?? ''}`)
+    }
+  }
+
   async #operate(): Promise<void> {
-    const { random, places, movesTo } = this.#options
+    const { random, places } = this.#options
+    const movesTo = this.#options.movesTo()
     const place = random.pick(places)
     if (movesTo.length > 0 && random.chance(movingShare)) return this.#move(place, random.pick(movesTo))
+    if (this.#spaceUser !== undefined && random.chance(spaceShare)) return this.#useSpace(this.#spaceUser)
     const kind = random.unit()
     if (kind > 0.97) return this.#doRareThing(place)
     if (kind < 0.45) await this.#read(place)
@@ -136,7 +163,20 @@ export class Actor {
     const timeoutMs = random.logarithmic(100, 20_000)
     try {
       const region = await this.#locker.region(address, timeoutMs)
+      const before = region.descriptor.home
       await region.migrate(to, { timeoutMs })
+      const { space } = this.#options
+      if (space !== undefined && region.descriptor.home !== before) space.counts.moved += 1
+    } catch (error) {
+      // It has left since it was chosen, or has come so newly that not every node has heard of it.
+      const isNotKnown = KhazanaError.from(error).code === 'invalid-argument' && this.#spaceUser !== undefined
+      if (!isNotKnown) this.#judge(error)
+    }
+  }
+
+  async #useSpace(user: SpaceUser): Promise<void> {
+    try {
+      await user.operate()
     } catch (error) {
       this.#judge(error)
     }

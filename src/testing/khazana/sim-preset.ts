@@ -4,10 +4,11 @@ import type { RegionKind } from './pledge.js'
 
 /**
  * What regions a run has. `mixed`: of every kind but those that are switched; `switch`: regions whose consistency is changed
- * while they are used; `moving`: of every kind, and their homes move while they are used; else all of one kind.
+ * while they are used; `moving`: of every kind, and their homes move while they are used; `roaming`: the same, and
+ * nodes come and go, and regions are reserved, looked up and given back; else all of one kind.
  */
 export type SimPreset =
-  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving'
+  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving' | 'roaming'
 
 export const simPresets: readonly SimPreset[] = Object.freeze([
   'strict',
@@ -18,18 +19,20 @@ export const simPresets: readonly SimPreset[] = Object.freeze([
   'mixed',
   'switch',
   'moving',
+  'roaming',
 ])
 
 const mixedKinds: readonly RegionKind[] = ['strict', 'release', 'bounded', 'eventual', 'objects']
 /** `strict` more often: of what it promises most is checked. */
 const movingKinds: readonly RegionKind[] = ['strict', 'strict', ...mixedKinds, 'switching']
 
-/** The kind of the next region. Only `mixed` and `moving` draw. */
+/** The kind of the next region. Only `mixed`, `moving` and `roaming` draw. */
 export function kindOfRegion(preset: SimPreset, random: Prng): RegionKind {
   switch (preset) {
     case 'mixed':
       return random.pick(mixedKinds)
     case 'moving':
+    case 'roaming':
       return random.pick(movingKinds)
     case 'switch':
       return 'switching'

@@ -23,6 +23,8 @@ import { Actor } from './actor.js'
 import type { Place } from './actor.js'
 import { judge } from './judgement.js'
 import { pause } from './pause.js'
+import { Population } from './population.js'
+import type { Inhabitant } from './population.js'
 import { moveBugOf, protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
@@ -34,6 +36,7 @@ import { kindOfRegion } from './sim-preset.js'
 import type { SimPreset } from './sim-preset.js'
 import { snapshotsOf } from './snapshots.js'
 import type { WatchedSite } from './snapshots.js'
+import { SpaceLog } from './space-log.js'
 
 const port = 7400
 const socketPath = '/data/khazana.sock'
@@ -52,6 +55,13 @@ const startsLater: ReadonlySet<ErrorCode> = new Set([
   'directory-in-use',
   'closed',
 ])
+
+/** What may keep a new node from joining while others come and go. */
+const joinsLater: ReadonlySet<ErrorCode> = new Set([...startsLater, 'unsupported', 'outcome-unknown', 'busy'])
+/** Why a node may go on as a member after it was told to leave. */
+const staysOn: ReadonlySet<ErrorCode> = new Set(['timeout', 'unreachable', 'closed', 'no-space', 'busy'])
+/** How long a node that is on its way out at the end of a run may take. Virtual ms. */
+const leavesWithinMs = 40_000
 
 export interface KhazanaWorkloadOptions {
   readonly preset: SimPreset
@@ -78,6 +88,16 @@ interface Shape {
   readonly pageSize: number
   /** How often a node is stopped in good order: the mean in ms. */
   readonly stopEveryMs: number | undefined
+  /** Nodes that join while others work, and the mean time between them, and until a node leaves. Virtual ms. */
+  readonly guests: number
+  readonly arriveEveryMs: number
+  readonly leaveAfterMs: number
+}
+
+/** A client, and the node that it is connected to. */
+interface ClientService {
+  readonly gateway: string
+  readonly service: SimService
 }
 
 /**
@@ -98,9 +118,14 @@ export class KhazanaWorkload implements Workload {
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
   readonly #last = new Map<string, string | null>()
+  readonly #population = new Population()
+  readonly #space = new SpaceLog()
+  readonly #machines: SimMachine[] = []
+  readonly #services: SimService[] = []
+  readonly #clients: ClientService[] = []
   /** That work at each site at a time. */
   #programs = 1
-  #nodes = 1
+  #shape: Shape | undefined
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -113,23 +138,21 @@ export class KhazanaWorkload implements Workload {
 
   /** Whether homes move. */
   get #isMoving(): boolean {
-    return this.#options.preset === 'moving'
+    return this.#options.preset === 'moving' || this.#isRoaming
+  }
+
+  /** Whether nodes come and go. */
+  get #isRoaming(): boolean {
+    return this.#options.preset === 'roaming'
   }
 
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random, this.#isMoving ? 2 : 1)
-    this.#nodes = shape.nodes
+    this.#shape = shape
     if (this.#options.preset !== 'strict') this.#programs = stage.random.fork('programs').int(1, 2)
-    const machines: SimMachine[] = []
-    const services: SimService[] = []
+    const [machines, services] = [this.#machines, this.#services]
     for (let index = 1; index <= shape.nodes; index++) {
-      const machine = stage.world.addMachine(`node-${index}`)
-      machines.push(machine)
-      const service = machine.install('node', (world, process) =>
-        this.#runNode(stage, shape, index, world, process),
-      )
-      services.push(service)
-      service.start()
+      this.#startMachine(stage, shape, `node-${index}`)
       // One after the other, so that each gets the id that its name says.
       await this.#whenUp(stage.world, index)
     }
@@ -146,9 +169,33 @@ export class KhazanaWorkload implements Workload {
         this.#runClient(stage, endpoint, world, process),
       )
       services.push(service)
+      this.#clients.push({ gateway: `node-${at}`, service })
       service.start()
     }
     return { machines, services }
+  }
+
+  /** A machine of its own, on which a node runs from now on. */
+  #startMachine(stage: Stage, shape: Shape, name: string): void {
+    const machine = stage.world.addMachine(name)
+    const inhabitant = this.#population.add(name, this.#isOpen)
+    const service = machine.install('node', (world, process) =>
+      this.#runNode(stage, shape, inhabitant, world, process),
+    )
+    this.#machines.push(machine)
+    this.#services.push(service)
+    service.start()
+  }
+
+  #expectGuest(stage: Stage, shape: Shape, number: number): void {
+    if (!this.#isRoaming || number > shape.guests) return
+    const { scheduler } = stage.world
+    const ms = stage.random.fork(`guest ${number}`).exponential(shape.arriveEveryMs)
+    scheduler.schedule(undefined, ms, 'guest', () => {
+      if (!this.#isOpen) return
+      this.#startMachine(stage, shape, `guest-${number}`)
+      this.#expectGuest(stage, shape, number + 1)
+    })
   }
 
   async #whenUp(world: SimWorld, count: number): Promise<void> {
@@ -185,6 +232,7 @@ export class KhazanaWorkload implements Workload {
     this.#left = stage.operations
     this.#isOpen = true
     this.#look(stage)
+    if (this.#shape !== undefined) this.#expectGuest(stage, this.#shape, 1)
     for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
       this.#done = resolve
@@ -195,11 +243,15 @@ export class KhazanaWorkload implements Workload {
   async settle(stage: Stage): Promise<void> {
     const { scheduler } = stage.world
     await scheduler.delay(undefined, 20_000, 'settle')
+    const until = scheduler.now() + leavesWithinMs
+    while (this.#population.isAnyLeaving && scheduler.now() < until)
+      await scheduler.delay(undefined, 1000, 'leave')
     const before = this.#complaints.length
     for (const [process, { khazana, world }] of this.#khazanas) {
       if (process.state !== 'running') continue
       const actor = this.#actor(stage, khazana, world, process, 'patient')
       await actor.readAll()
+      await actor.findAll()
     }
     this.#noteLast(stage)
     await scheduler.delay(undefined, 20_000, 'come to rest')
@@ -213,6 +265,7 @@ export class KhazanaWorkload implements Workload {
       ...differentCopies(sites, this.#places),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
+    if (this.#isRoaming) found.push(...this.#population.problems(this.#space))
     for (const one of found) this.#complain(`at rest: ${one}`)
   }
 
@@ -226,6 +279,10 @@ export class KhazanaWorkload implements Workload {
       if (read?.ok !== true) this.#complain(`${key} cannot be read after all faults are healed`)
       else this.#last.set(key, read.value)
     }
+  }
+
+  counts(): Readonly<Record<string, number>> {
+    return this.#isRoaming ? { ...this.#population.counts, ...this.#space.counts } : {}
   }
 
   check(stage: Stage): readonly string[] {
@@ -263,17 +320,23 @@ export class KhazanaWorkload implements Workload {
   async #runNode(
     stage: Stage,
     shape: Shape,
-    index: number,
+    inhabitant: Inhabitant,
     world: World,
     process: SimProcess,
   ): Promise<void> {
+    const { name } = inhabitant
+    const random = stage.random.fork(`life of ${process.name}`)
+    process.onDeath(() => {
+      inhabitant.node = undefined
+      inhabitant.isLeaving = false
+    })
     for (;;) {
       try {
         const node = await Node.start({
           world,
           directory: '/data',
-          name: `node-${index}`,
-          listen: { kind: 'tcp', host: `node-${index}`, port },
+          name,
+          listen: { kind: 'tcp', host: name, port },
           insecure: true,
           socketPath,
           leaseMs: shape.leaseMs,
@@ -282,11 +345,13 @@ export class KhazanaWorkload implements Workload {
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
-          ...(index === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
+          ...(name === 'node-1' ? {} : { join: this.#door(random, name) }),
           ...this.#plugins(),
         })
+        inhabitant.node = node
+        inhabitant.hasServed = true
         this.#enter(process, {
-          name: `node-${index}`,
+          name: `node-${node.identity.node}`,
           replicas: node.replicas,
           incarnation: node.incarnation,
           isInGrace: () => node.isInGrace,
@@ -294,13 +359,20 @@ export class KhazanaWorkload implements Workload {
         const khazana = new Khazana(node)
         this.#khazanas.set(process, { khazana, world })
         if (this.#isOpen) this.#actAll(stage, khazana, world, process)
-        if (!(await this.#whenToStop(stage, shape, world))) return
+        if (this.#isRoaming) void this.#leaveOneDay(inhabitant, node, shape, random, world, process)
+        if (!(await this.#whenToStop(stage, shape, world)) || inhabitant.hasLeft) return
         this.#leave(process)
+        inhabitant.node = undefined
         await node.close()
       } catch (reason) {
         const error = KhazanaError.from(reason)
-        if (!startsLater.has(error.code)) {
-          this.#complain(`node-${index} does not start: ${error.code}: ${error.stack ?? ''}`)
+        if (error.code === 'wrong-cluster' && inhabitant.wasLeaving) {
+          this.#onLeft(inhabitant, process)
+          return
+        }
+        const isPatient = this.#isRoaming ? joinsLater : startsLater
+        if (!isPatient.has(error.code)) {
+          this.#complain(`${name} does not start: ${error.code}: ${error.stack ?? ''}`)
           return
         }
       }
@@ -350,6 +422,54 @@ export class KhazanaWorkload implements Workload {
     do await pause(world.clock, random.exponential(shape.stopEveryMs))
     while (!this.#isOpen && this.#left > 0)
     return this.#isOpen
+  }
+
+  /** Where a node joins the cluster: anywhere, where they come and go. */
+  #door(random: Prng, name: string): { readonly kind: 'tcp'; readonly host: string; readonly port: number } {
+    const host = this.#isRoaming ? this.#population.drawDoor(random, name) : 'node-1'
+    return { kind: 'tcp', host, port }
+  }
+
+  /** Never rejects. */
+  async #leaveOneDay(
+    inhabitant: Inhabitant,
+    node: Node,
+    shape: Shape,
+    random: Prng,
+    world: World,
+    process: SimProcess,
+  ): Promise<void> {
+    for (;;) {
+      await pause(world.clock, random.exponential(shape.leaveAfterMs))
+      if (inhabitant.node !== node || (!this.#isOpen && this.#left === 0)) return
+      if (!this.#isOpen || !this.#population.mayLeave()) continue
+      inhabitant.isLeaving = true
+      inhabitant.wasLeaving = true
+      try {
+        await node.leave({ timeoutMs: random.logarithmic(500, 30_000) })
+        this.#onLeft(inhabitant, process)
+        return
+      } catch (reason) {
+        const error = KhazanaError.from(reason)
+        if (!staysOn.has(error.code))
+          this.#complain(`${inhabitant.name} does not leave: ${error.stack ?? ''}`)
+      } finally {
+        inhabitant.isLeaving = false
+      }
+    }
+  }
+
+  /** With its clients, whose only way into the cluster it was. */
+  #onLeft(inhabitant: Inhabitant, process: SimProcess): void {
+    inhabitant.hasLeft = true
+    inhabitant.node = undefined
+    this.#leave(process)
+    for (const client of [...this.#clients]) {
+      if (client.gateway !== inhabitant.name) continue
+      this.#clients.splice(this.#clients.indexOf(client), 1)
+      this.#services.splice(this.#services.indexOf(client.service), 1)
+      if (client.service.isAlive) client.service.kill()
+    }
   }
 
   #leave(process: SimProcess): void {
@@ -420,7 +540,8 @@ export class KhazanaWorkload implements Workload {
       history: stage.history,
       sections: this.#sections,
       places: this.#places,
-      movesTo: this.#isMoving ? Array.from({ length: this.#nodes }, (_, index) => `node-${index + 1}`) : [],
+      movesTo: () => (this.#isMoving ? this.#population.names : []),
+      space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => isCutOff(this.#sites.get(process), region),
       take: () => {
         if (this.#left === 0) return false
@@ -428,7 +549,7 @@ export class KhazanaWorkload implements Workload {
         return true
       },
       complain: (what) => {
-        this.#complain(what)
+        this.#complain(`${stage.world.scheduler.now().toFixed(1)}: ${what}`)
       },
     })
   }
@@ -498,5 +619,8 @@ function drawShape(random: Prng, nodesMin: number): Shape {
     sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(10, 3000)),
     pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
     stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
+    guests: random.fork('guests').int(1, 3),
+    arriveEveryMs: random.fork('arrivals').logarithmic(30, 1000),
+    leaveAfterMs: random.fork('departures').logarithmic(100, 3000),
   }
 }

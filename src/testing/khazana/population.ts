@@ -1,0 +1,137 @@
+import { formatAddress } from '../../address/address.js'
+import type { Node } from '../../node/node.js'
+import type { Prng } from '../../stdx/prng.js'
+import type { SpaceLog } from './space-log.js'
+
+/** A node that there is, or was: on a machine of its own. */
+export interface Inhabitant {
+  /** Of the machine, and of the node. */
+  readonly name: string
+  /** It came after the start. */
+  readonly isGuest: boolean
+  hasServed: boolean
+  /** Its address space and its regions are another's now, or may be. */
+  hasLeft: boolean
+  isLeaving: boolean
+  /** In this life or an earlier one: it may have left without having had the time to say so. */
+  wasLeaving: boolean
+  node: Node | undefined
+}
+
+/** Fewer are not left behind: regions must be able to go somewhere. */
+const inhabitantsMin = 2
+
+/** The nodes of a cluster that come and go. */
+export class Population {
+  readonly #inhabitants = new Map<string, Inhabitant>()
+
+  add(name: string, isGuest: boolean): Inhabitant {
+    const inhabitant: Inhabitant = {
+      ...{ name, isGuest, node: undefined },
+      ...{ hasServed: false, isLeaving: false, wasLeaving: false, hasLeft: false },
+    }
+    this.#inhabitants.set(name, inhabitant)
+    return inhabitant
+  }
+
+  /** Names of those that have not left. */
+  get names(): readonly string[] {
+    return this.#present.map(({ name }) => name)
+  }
+
+  get #present(): Inhabitant[] {
+    return [...this.#inhabitants.values()].filter(({ hasLeft }) => !hasLeft)
+  }
+
+  /** Whether one more may leave. */
+  mayLeave(): boolean {
+    const staying = this.#present.filter(({ isLeaving, node }) => !isLeaving && node !== undefined)
+    return staying.length > inhabitantsMin
+  }
+
+  /** How many have joined after the start, and how many have left. */
+  get counts(): Readonly<Record<string, number>> {
+    const all = [...this.#inhabitants.values()]
+    return {
+      joined: all.filter(({ isGuest, hasServed }) => isGuest && hasServed).length,
+      left: all.filter(({ hasLeft }) => hasLeft).length,
+    }
+  }
+
+  get isAnyLeaving(): boolean {
+    return this.#present.some(({ isLeaving }) => isLeaving)
+  }
+
+  /** A node to join at: it may be down. */
+  drawDoor(random: Prng, self: string): string {
+    const others = this.names.filter((name) => name !== self)
+    return random.pick(others)
+  }
+
+  /** What must hold when all is at rest, one line for each thing that does not. */
+  problems(space: SpaceLog): readonly string[] {
+    const nodes: Node[] = []
+    const found: string[] = []
+    for (const { name, node } of this.#present) {
+      if (node === undefined) found.push(`${name} is not up`)
+      else nodes.push(node)
+    }
+    return [
+      ...found,
+      ...this.#disagreements(nodes),
+      ...overlapsOf('pools', nodes, (node) => node.pools.all()),
+      ...overlapsOf('regions', nodes, (node) =>
+        node.home.descriptors().map(({ address, size }) => ({ start: address, size: BigInt(size) })),
+      ),
+      ...homeless(nodes, space),
+    ]
+  }
+
+  /** Who is the cluster manager, and who is in the cluster. */
+  #disagreements(nodes: readonly Node[]): readonly string[] {
+    const [first] = nodes
+    if (first === undefined) return []
+    const members = (node: Node): string => node.members.members.map((member) => member.node).join(' ')
+    const found: string[] = []
+    for (const node of nodes) {
+      const [mine, theirs] = [node.members.manager, first.members.manager]
+      if (mine !== theirs) found.push(`${node.name} takes ${mine} for the manager, ${first.name} ${theirs}`)
+      if (members(node) !== members(first))
+        found.push(`${node.name} knows ${members(node)}, ${first.name} knows ${members(first)}`)
+    }
+    for (const { name, hasLeft } of this.#inhabitants.values()) {
+      if (hasLeft && first.members.members.some((member) => member.name === name && member.revision > 0))
+        found.push(`${name} has left, and counts as a member`)
+    }
+    return found
+  }
+}
+
+interface Held {
+  readonly node: string
+  readonly start: bigint
+  readonly end: bigint
+}
+
+function overlapsOf(
+  what: string,
+  nodes: readonly Node[],
+  rangesOf: (node: Node) => Iterable<{ readonly start: bigint; readonly size: bigint }>,
+): string[] {
+  const held: Held[] = nodes
+    .flatMap((node) =>
+      [...rangesOf(node)].map(({ start, size }) => ({ node: node.name, start, end: start + size })),
+    )
+    .sort((a, b) => (a.start < b.start ? -1 : 1))
+  return held.flatMap((one, index) => {
+    const next = held[index + 1]
+    if (next === undefined || next.start >= one.end) return []
+    return [`${what} of ${one.node} and of ${next.node} overlap at ${next.start.toString(16)}`]
+  })
+}
+
+function homeless(nodes: readonly Node[], space: SpaceLog): string[] {
+  return space.live
+    .filter(({ address }) => !nodes.some((node) => node.home.find(address)?.address === address))
+    .map(({ address, by }) => `${formatAddress(address)}, reserved by ${by}, has no home`)
+}
