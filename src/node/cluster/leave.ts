@@ -39,6 +39,8 @@ const mayPass: ReadonlySet<ErrorCode> = new Set([
   'no-space',
   'outcome-unknown',
   'closed',
+  // Whoever else wanted the region somewhere else has given that up.
+  'aborted',
 ])
 
 export interface LeaveOptions {

@@ -42,7 +42,9 @@ export class MapKeeper {
   /** Makes what is missing, and begins to bring the maps up to date. */
   async start(): Promise<void> {
     const { home, pools, isFounder } = this.#options
-    if (isFounder && home.find(rootMapAddress) === undefined) {
+    // It may have moved, or be about to come back.
+    const wasMade = home.moves.find(rootMapAddress) ?? home.moves.settled(rootMapAddress)
+    if (isFounder && home.find(rootMapAddress) === undefined && wasMade === undefined) {
       const root = await home.reserveAt(rootMapAddress, rootMapBytes, mapPageBytes, mapAttributes)
       await home.allocate(root.address, { offset: 0, length: mapPageBytes })
       await home.allocate(root.address, { offset: root.size - mapPageBytes, length: mapPageBytes })

@@ -35,13 +35,13 @@ export function snapshotsOf(sites: readonly WatchedSite[], checksum: Checksum): 
   }))
 }
 
-/** The newest era of each region that a home has begun. */
+/** The newest era of each region that a home has begun, as far as any site has heard: the home may be one that is just starting. */
 function erasOf(sites: readonly WatchedSite[]): ReadonlyMap<Address, number> {
   const eras = new Map<Address, number>()
   for (const { replicas } of sites) {
-    for (const { role, descriptor } of replicas.all()) {
+    for (const { descriptor } of replicas.all()) {
       const { address, era } = descriptor
-      if (role.kind === 'home') eras.set(address, Math.max(era, eras.get(address) ?? 0))
+      eras.set(address, Math.max(era, eras.get(address) ?? 0))
     }
   }
   return eras
