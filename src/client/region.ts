@@ -71,6 +71,12 @@ export class Region {
     return this.#descriptor
   }
 
+  /** This region, and no later one at its address. */
+  get #which(): { readonly address: Address; readonly generation: number } {
+    const { address, generation } = this.#descriptor
+    return { address, generation }
+  }
+
   /**
    * Gives the range storage, which reads as zeros; what has storage keeps it. The whole region unless told; `offset` and
    * `length` are multiples of the page size. Throws `no-space`, `invalid-argument`, `out-of-range`.
@@ -78,7 +84,7 @@ export class Region {
   async allocate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    await this.#access.call({ op: 'allocate', address: this.address, ...bounds(range) }, options)
+    await this.#access.call({ op: 'allocate', ...this.#which, ...bounds(range) }, options)
   }
 
   /**
@@ -89,17 +95,14 @@ export class Region {
     checkObject(range, 'a range')
     checkRange(range, this.size)
     await this.#access.call(
-      { op: 'free', address: this.address, ...bounds(range), waitMs: waitAtHomeMs(options) },
+      { op: 'free', ...this.#which, ...bounds(range), waitMs: waitAtHomeMs(options) },
       options,
     )
   }
 
   /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
   async unreserve(options: WaitOptions = {}): Promise<void> {
-    await this.#access.call(
-      { op: 'unreserve', address: this.address, waitMs: waitAtHomeMs(options) },
-      options,
-    )
+    await this.#access.call({ op: 'unreserve', ...this.#which, waitMs: waitAtHomeMs(options) }, options)
   }
 
   /**
@@ -168,7 +171,7 @@ export class Region {
     const changes = { protocol, consistency, conflicts, merge, minReplicas, labels }
     const call = {
       op: 'set-attributes',
-      address: this.address,
+      ...this.#which,
       changes,
       waitMs: waitAtHomeMs(options),
     } as const
@@ -189,8 +192,7 @@ export class Region {
    */
   async migrate(node: number | string, options: WaitOptions = {}): Promise<void> {
     const to = checkNode(node)
-    const { address } = this
-    const call = { op: 'migrate', address, to, waitMs: waitAtHomeMs(options) } as const
+    const call = { op: 'migrate', ...this.#which, to, waitMs: waitAtHomeMs(options) } as const
     try {
       this.#descriptor = expectResult('migrate', await this.#access.call(call, options)).descriptor
     } catch (error) {
@@ -203,7 +205,7 @@ export class Region {
   /** That the move is not wanted any more is told as far as that can be: in time the home gives up by itself. */
   async #stay(to: string): Promise<void> {
     try {
-      await this.#access.call({ op: 'stay', address: this.address, to }, { timeoutMs: stayMs })
+      await this.#access.call({ op: 'stay', ...this.#which, to }, { timeoutMs: stayMs })
     } catch (error) {
       if (KhazanaError.from(error).code === 'internal') throw error
     }
@@ -216,7 +218,7 @@ export class Region {
   async stat(range: ByteRange, options: WaitOptions = {}): Promise<FoundRegionStat> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
+    const call = { op: 'stat', ...this.#which, range: pagesOf(range, this.pageSize) } as const
     const { stat, found } = expectResult('stat', await this.#access.call(call, options))
     return { ...stat, found }
   }

@@ -19,6 +19,8 @@ export type LocatorEvent =
 
 export type LocatorEffect =
   | { readonly kind: 'ask'; readonly node: NodeId }
+  /** What this node knows by now, to be given as its own answer. */
+  | { readonly kind: 'look-here' }
   | { readonly kind: 'search-map' }
   | { readonly kind: 'list-members' }
   | { readonly kind: 'found'; readonly descriptor: RegionDescriptor; readonly found: Found }
@@ -56,6 +58,9 @@ export class Locator {
   /** Who said to know more than that it knows nothing: it is worth asking again, and telling of. */
   readonly #suspects = new Set<NodeId>()
   #walk: NodeId[] = []
+  /** Whether another node has said that this one has the region, which has not been looked for here since. */
+  #isNamedHere = false
+  #looksHere = 0
   /** Whether anybody is sure that there is such a region. */
   #isThere = false
   #asked = 0
@@ -121,7 +126,10 @@ export class Locator {
   }
 
   #name(node: NodeId): void {
-    if (node === this.#self) return
+    if (node === this.#self) {
+      this.#isNamedHere = true
+      return
+    }
     this.#suspects.add(node)
     if (this.#open.has(node) || this.#named.includes(node) || this.#namedCount >= namedMax) return
     if ((this.#asks.get(node) ?? 0) >= asksMax) return
@@ -131,6 +139,12 @@ export class Locator {
 
   /** What to do while nothing is decided: those that were named go before the next stage. */
   #next(): LocatorEffect[] {
+    // It may have come since this was begun.
+    if (this.#isNamedHere && this.#looksHere < asksMax) {
+      this.#isNamedHere = false
+      this.#looksHere += 1
+      return [{ kind: 'look-here' }]
+    }
     if (this.#stage === 'walk') return this.#walkOn()
     if (this.#open.size > 0) return []
     const named = this.#named.shift()

@@ -89,6 +89,7 @@ export class CallExecutor {
       case 'reserve':
         return { op: call.op, descriptor: await home.reserve(call.size, call.pageSize, call.attributes) }
       case 'describe':
+        if (caller.kind === 'client') return { op: call.op, ...(await location.look(call.address, options)) }
         return { op: call.op, ...(await this.#describe(call.address, caller, options)) }
       case 'allocate':
       case 'free':
@@ -184,6 +185,11 @@ export class CallExecutor {
     const { home, location, self } = this.#options
     for (let hop = 0; hop < hopsMax; hop++) {
       const { descriptor, found } = await this.#describe(call.address, caller, options)
+      if (call.generation !== 0 && call.generation !== descriptor.generation) {
+        if (found.by !== 'directory') throw unreserved()
+        location.forget(descriptor.address)
+        continue
+      }
       // Nodes do what their own part in the address map takes.
       if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(descriptor)
       if (descriptor.home === self) {

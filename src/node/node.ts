@@ -325,6 +325,10 @@ export class Node implements SiteAccess {
       grants,
       hints,
       directory: this.#directory,
+      isCurrent: ({ address, generation }) => {
+        const replica = this.replicas.get(address)
+        return replica?.descriptor.generation === generation && replica.isValid()
+      },
       members: this.members,
       peers: this.#peers,
       searchMap: (address, wait) => search.search(address, wait),
@@ -737,7 +741,11 @@ export class Node implements SiteAccess {
     const range = { offset: 0, length: pages * mapPageBytes }
     const { home } = await this.location.findMap(rootMapAddress, [], mapWait)
     if (home === this.identity.node) return this.home.allocate(rootMapAddress, range)
-    await this.#peers.call(home, { op: 'allocate', address: rootMapAddress, ...range }, mapWait)
+    await this.#peers.call(
+      home,
+      { op: 'allocate', address: rootMapAddress, generation: 0, ...range },
+      mapWait,
+    )
   }
 
   // ---- regions ----------------------------------------------------------------------------------------------------

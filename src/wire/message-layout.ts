@@ -204,12 +204,12 @@ const transferSign = { address, generation: count, era: count, transfer: count }
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
-  unreserve: [1, { address, waitMs: milliseconds }],
-  allocate: [2, { address, offset: count, length: count }],
-  free: [3, { address, offset: count, length: count, waitMs: milliseconds }],
+  unreserve: [1, { address, generation: count, waitMs: milliseconds }],
+  allocate: [2, { address, generation: count, offset: count, length: count }],
+  free: [3, { address, generation: count, offset: count, length: count, waitMs: milliseconds }],
   describe: [4, { address }],
-  'set-attributes': [5, { address, changes: attributeChanges, waitMs: milliseconds }],
-  stat: [6, { address, range: pageRange }],
+  'set-attributes': [5, { address, generation: count, changes: attributeChanges, waitMs: milliseconds }],
+  stat: [6, { address, generation: count, range: pageRange }],
   nodes: [7, empty],
   'node-status': [8, empty],
   'grant-pool': [9, { size: count }],
@@ -232,8 +232,8 @@ const call = union<words.Call, 'op'>('op', {
     },
   ],
   'take-ids': [52, { ids: list(idRange, limits.idRangesMax) }],
-  migrate: [20, { address, to: name, waitMs: milliseconds }],
-  stay: [21, { address, to: name }],
+  migrate: [20, { address, generation: count, to: name, waitMs: milliseconds }],
+  stay: [21, { address, generation: count, to: name }],
   adopt: [
     22,
     {

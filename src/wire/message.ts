@@ -244,12 +244,27 @@ export type Call =
       readonly pageSize: number
       readonly attributes: RegionAttributes
     }
-  /** `waitMs`, here and below: how long the home may wait for locks to end before it gives up, and nothing has happened. */
-  | { readonly op: 'unreserve'; readonly address: Address; readonly waitMs: number }
-  | { readonly op: 'allocate'; readonly address: Address; readonly offset: number; readonly length: number }
+  /**
+   * `generation`, here and below: of the region that is meant, as its address may be another one's by now; 0 for whichever begins
+   * there. `waitMs`: how long the home may wait for locks to end before it gives up, and nothing has happened.
+   */
+  | {
+      readonly op: 'unreserve'
+      readonly address: Address
+      readonly generation: number
+      readonly waitMs: number
+    }
+  | {
+      readonly op: 'allocate'
+      readonly address: Address
+      readonly generation: number
+      readonly offset: number
+      readonly length: number
+    }
   | {
       readonly op: 'free'
       readonly address: Address
+      readonly generation: number
       readonly offset: number
       readonly length: number
       readonly waitMs: number
@@ -258,10 +273,16 @@ export type Call =
   | {
       readonly op: 'set-attributes'
       readonly address: Address
+      readonly generation: number
       readonly changes: AttributeChanges
       readonly waitMs: number
     }
-  | { readonly op: 'stat'; readonly address: Address; readonly range: PageRange }
+  | {
+      readonly op: 'stat'
+      readonly address: Address
+      readonly generation: number
+      readonly range: PageRange
+    }
   | { readonly op: 'nodes' }
   | { readonly op: 'node-status' }
   /** To the cluster manager: address space for the asking node, at least `size` bytes. */
@@ -308,9 +329,15 @@ export type Call =
   /** Ends it. One that is not known has ended. */
   | { readonly op: 'unwatch'; readonly watch: number }
   /** `to`: the id or the name of a node. `waitMs`: for all that comes before the point of no return. */
-  | { readonly op: 'migrate'; readonly address: Address; readonly to: string; readonly waitMs: number }
+  | {
+      readonly op: 'migrate'
+      readonly address: Address
+      readonly generation: number
+      readonly to: string
+      readonly waitMs: number
+    }
   /** Gives moves of the region to that node up that can still be given up. */
-  | { readonly op: 'stay'; readonly address: Address; readonly to: string }
+  | { readonly op: 'stay'; readonly address: Address; readonly generation: number; readonly to: string }
   | TransferCall
 
 export type Result =

@@ -198,12 +198,12 @@ const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
-  tagged('op', 'unreserve', { address, waitMs: milliseconds }),
-  tagged('op', 'allocate', { address, offset: count, length: count }),
-  tagged('op', 'free', { address, offset: count, length: count, waitMs: milliseconds }),
+  tagged('op', 'unreserve', { address, generation: count, waitMs: milliseconds }),
+  tagged('op', 'allocate', { address, generation: count, offset: count, length: count }),
+  tagged('op', 'free', { address, generation: count, offset: count, length: count, waitMs: milliseconds }),
   tagged('op', 'describe', { address }),
-  tagged('op', 'set-attributes', { address, changes, waitMs: milliseconds }),
-  tagged('op', 'stat', { address, range }),
+  tagged('op', 'set-attributes', { address, generation: count, changes, waitMs: milliseconds }),
+  tagged('op', 'stat', { address, generation: count, range }),
   tagged('op', 'nodes', {}),
   tagged('op', 'node-status', {}),
   tagged('op', 'grant-pool', { size: count }),
@@ -223,8 +223,8 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'take-ids', { ids: fc.array(idRange, { maxLength: 3 }) }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
-  tagged('op', 'migrate', { address, to: short, waitMs: milliseconds }),
-  tagged('op', 'stay', { address, to: short }),
+  tagged('op', 'migrate', { address, generation: count, to: short, waitMs: milliseconds }),
+  tagged('op', 'stay', { address, generation: count, to: short }),
   tagged('op', 'adopt', {
     transfer: count,
     descriptor,

@@ -153,7 +153,7 @@ describe('a message in bytes', () => {
     const request = {
       kind: 'request',
       id: 1,
-      call: { op: 'set-attributes', address: 0n, changes },
+      call: { op: 'set-attributes', address: 0n, generation: 1, changes },
     } as unknown as Message
     assert.throws(() => encode(request), { code: 'invalid-argument' })
   })

@@ -51,6 +51,8 @@ export class Membership {
   #isStopped = false
   /** Nodes whose numbers this one has taken in this life. */
   readonly #heirOf = new Set<NodeId>()
+  /** Whether any other node has told who is in the cluster. */
+  #hasHeard = false
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -80,9 +82,24 @@ export class Membership {
     return this.manager === this.#options.self
   }
 
+  /**
+   * Whether there is no node in the cluster that this one does not know of: it is the manager, has been told of the others,
+   * and hears them all, who would have told of any that came to them.
+   */
+  get isSureOfAll(): boolean {
+    const { self, sessions } = this.#options
+    if (!this.isManager || (self !== founder && !this.#hasHeard)) return false
+    const reached = new Set([...sessions()].map(({ peer }) => peer.site))
+    return this.members.every(({ node, revision }) => node === self || revision === 0 || reached.has(node))
+  }
+
   /** Those that have not left, in order of their numbers. */
   get members(): readonly Member[] {
     return this.#table.present()
+  }
+
+  get leftCount(): number {
+    return this.#table.size - this.#table.present().length
   }
 
   /** Also one that has left. */
@@ -113,6 +130,7 @@ export class Membership {
   }
 
   receive(from: Session, { members, known }: Members): void {
+    this.#hasHeard = true
     this.#learn(members)
     if (known === undefined) return
     const missing = this.#table.missingIn(known)

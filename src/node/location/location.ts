@@ -6,17 +6,18 @@ import { sliceOwner } from '../../location/address-slice.js'
 import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import type { RegionDirectory } from '../../location/region-directory.js'
-import type { Whereabouts } from '../../wire/message.js'
+import type { Found, Whereabouts } from '../../wire/message.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { expectResult } from '../calls/result.js'
 import type { Membership } from '../cluster/membership.js'
+import { timeoutOf } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { Home } from '../home/home.js'
 import { rootMapBytes } from '../map/system-regions.js'
 import type { Peers } from '../peers.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
-import { RegionFinder } from './region-finder.js'
+import { RegionFinder, askMsMax, askShare } from './region-finder.js'
 import type { FoundRegion } from './region-finder.js'
 
 export type { FoundRegion } from './region-finder.js'
@@ -33,6 +34,8 @@ export interface LocationOptions {
   readonly grants: PoolGrants
   readonly hints: PoolHints
   readonly directory: RegionDirectory
+  /** Whether this node would have been told if the region were no more. */
+  readonly isCurrent: (descriptor: RegionDescriptor) => boolean
   readonly members: Membership
   readonly peers: Peers
   readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
@@ -67,6 +70,30 @@ export class Location {
     return found
   }
 
+  /**
+   * The same for a program that knows no more than the address: not a region that is no more, and whose address may be another's
+   * by now. What the region directory says is trusted where this node would have been told; else its home is asked.
+   */
+  async look(address: Address, wait: WaitOptions): Promise<FoundRegion> {
+    const { directory, isCurrent } = this.#options
+    const known = await this.find(address, wait)
+    const { descriptor, found } = known
+    if (found.by !== 'directory' || isCurrent(descriptor)) return known
+    const answer = await this.#whereaboutsAt(descriptor.home, address, wait)
+    const asked: Found = { by: 'directory', asked: 1 }
+    // Copies are of use without their home.
+    if (answer === undefined) return { descriptor, found: asked }
+    if (answer.kind !== 'home') {
+      directory.forget(descriptor.address)
+      const anew = await this.#finder.find(address, wait)
+      this.learned(anew.descriptor)
+      return { ...anew, found: { ...anew.found, asked: anew.found.asked + 1 } }
+    }
+    if (answer.descriptor.address !== descriptor.address) directory.forget(descriptor.address)
+    this.learned(answer.descriptor)
+    return { descriptor: answer.descriptor, found: asked }
+  }
+
   /** The same without belief in what the region directory says: whoever is named there could not be reached. Throws as `find`. */
   async findAnew(address: Address, wait: WaitOptions): Promise<RegionDescriptor> {
     const { descriptor } = await this.#finder.find(address, wait)
@@ -91,16 +118,21 @@ export class Location {
   }
 
   async #askFor(address: Address, node: NodeId, wait: WaitOptions): Promise<RegionDescriptor | undefined> {
-    const { self, peers } = this.#options
+    const { self } = this.#options
     if (node === self) return undefined
+    const answer = await this.#whereaboutsAt(node, address, wait)
+    if (answer?.kind !== 'home') return undefined
+    this.learned(answer.descriptor)
+    return answer.descriptor
+  }
+
+  /** What the other node knows; undefined where it does not say so in time. */
+  async #whereaboutsAt(node: NodeId, address: Address, wait: WaitOptions): Promise<Whereabouts | undefined> {
+    const timeoutMs = Math.min(askMsMax, timeoutOf(wait) * askShare)
     try {
-      const answer = await peers.call(node, { op: 'whereis', address }, wait)
-      const { whereabouts } = expectResult('whereis', answer)
-      if (whereabouts.kind !== 'home') return undefined
-      this.learned(whereabouts.descriptor)
-      return whereabouts.descriptor
+      const answer = await this.#options.peers.call(node, { op: 'whereis', address }, { ...wait, timeoutMs })
+      return expectResult('whereis', answer).whereabouts
     } catch (reason) {
-      // It was a guess where to ask.
       if (KhazanaError.from(reason).code === 'internal') throw reason
       return undefined
     }
@@ -181,8 +213,8 @@ export class Location {
     if (node !== undefined) return node === self ? undefined : node
     const owner = sliceOwner(address)
     if (owner === self) return 'nobody'
-    const isGrantable = owner !== undefined && members.find(owner) !== undefined
-    return members.isManager && !isGrantable && !isSystem(address) ? 'nobody' : owner
+    if (isSystem(address) || (owner !== undefined && members.find(owner) !== undefined)) return owner
+    return members.isSureOfAll ? 'nobody' : owner
   }
 }
 

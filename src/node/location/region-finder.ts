@@ -1,3 +1,4 @@
+import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
@@ -13,9 +14,9 @@ import type { WaitOptions } from '../deadline.js'
 import type { Peers } from '../peers.js'
 
 /** How long one node has to answer, at most: those that are asked after it must have their turn. */
-const askMsMax = 2000
+export const askMsMax = 2000
 /** Of the caller's time, the share that one node, and the search of the address map, may take. */
-const askShare = 1 / 8
+export const askShare = 1 / 8
 const mapShare = 1 / 4
 /** How long a search goes on that meets silent nodes, at most, and the share of the caller's time: they may come back. */
 const patienceMsMax = 10_000
@@ -34,6 +35,8 @@ export interface RegionFinderOptions {
   readonly members: {
     readonly manager: NodeId
     readonly members: readonly Member[]
+    /** How many have left so far, as far as is known. */
+    readonly leftCount: number
     find(node: NodeId): Member | undefined
   }
   /** Who has the region by what the address map says, likeliest first; empty where it says nothing. Throws as a lock does. */
@@ -79,14 +82,18 @@ export class RegionFinder {
 
   /** Again and again while only silence is in the way (paper 3.5). */
   async #search(address: Address, timeoutMs: number): Promise<FoundRegion> {
-    const { clock } = this.#options
+    const { clock, members } = this.#options
     const until = clock.now() + Math.min(patienceMsMax, timeoutMs * patienceShare)
     for (;;) {
+      const { leftCount } = members
       try {
         return await new Search(this.#options, this.#silence, address, timeoutMs).run()
       } catch (reason) {
         const error = KhazanaError.from(reason)
-        if (error.code !== 'unreachable' || clock.now() + retryMs >= until) throw error
+        // A node that has left meanwhile may have handed the region to one that had been asked before.
+        const mayHaveMoved = error.code === 'no-such-region' && members.leftCount !== leftCount
+        if (!(error.code === 'unreachable' || mayHaveMoved) || clock.now() + retryMs >= until) throw error
+        if (mayHaveMoved) continue
       }
       await new Promise<void>((resolve) => clock.after(retryMs, resolve))
     }
@@ -146,20 +153,38 @@ class Search {
       case 'ask':
         void this.#ask(effect.node)
         return
+      case 'look-here':
+        this.#step({
+          kind: 'answer',
+          node: this.#options.self,
+          whereabouts: this.#options.whereabouts(this.#address),
+        })
+        return
       case 'search-map':
         void this.#searchMap()
         return
       case 'list-members':
-        this.#step({ kind: 'members', nodes: this.#options.members.members.map(({ node }) => node) })
+        this.#step({ kind: 'members', nodes: this.#everybody() })
         return
       case 'found':
         return this.#found(effect)
       case 'failed':
-        this.#outcome.reject(new KhazanaError(effect.code, effect.message))
+        this.#outcome.reject(
+          new KhazanaError(effect.code, `${formatAddress(this.#address)}: ${effect.message}`),
+        )
         return
       default:
         unreachable(effect)
     }
+  }
+
+  /**
+   * But those that were given a number, and have not been heard of since: they can have no region but in a pool that was granted to
+   * them, and who granted it is asked, or missed.
+   */
+  #everybody(): NodeId[] {
+    const { members } = this.#options.members
+    return members.filter(({ revision }) => revision > 0).map(({ node }) => node)
   }
 
   #found({ descriptor, found }: FoundRegion): void {
