@@ -241,6 +241,7 @@ export class Node implements SiteAccess {
         random: world.random,
         logger: world.logger,
         call: (node, call, wait, pages) => this.#peers.call(node, call, wait, pages),
+        hasLeft: (node) => this.members.find(node)?.state === 'left',
         graceEnded: () => this.#grace.whenOver(),
         moved: (descriptor) => {
           this.#maps.moved(descriptor)

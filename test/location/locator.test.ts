@@ -51,6 +51,7 @@ function wordsOf(effect: LocatorEffect): string {
       return `found at ${effect.descriptor.home} by ${effect.found.by} asking ${effect.found.asked}`
     case 'failed':
       return effect.code
+    case 'look-here':
     case 'search-map':
     case 'list-members':
       return effect.kind
@@ -103,6 +104,16 @@ describe('The search for a home', () => {
       '',
       'found at 3 by walk asking 3',
     ])
+  })
+
+  it('looks again at what this node has when another one says that it is here', () => {
+    const named = [start(), answer(1, elsewhere(9))]
+    assert.deepEqual(search(...named, answer(9, homeAt(9))), [
+      'ask 1',
+      'look-here',
+      'found at 9 by home asking 1',
+    ])
+    assert.deepEqual(search(...named, answer(9, unknown)).at(-1), 'search-map')
   })
 
   it('tells an address that nobody has from a home that cannot be reached', () => {

@@ -36,6 +36,8 @@ export interface MoveEnvironment {
   readonly random: Random
   readonly logger: Logger
   /** Asks another node. `pages`: what the call says that goes along. */
+  /** Whether the node has left the cluster, for good. */
+  readonly hasLeft: (node: NodeId) => boolean
   readonly call: (
     node: NodeId,
     call: Call,
@@ -112,6 +114,8 @@ export class HomeMoves {
       random,
       logger,
       ask: async (node, sign) => {
+        // Nobody leaves with a move that was decided, and not carried out.
+        if (environment.hasLeft(node)) return 'discard'
         const call = { op: 'transfer-state', ...sign } as const
         return expectResult(call.op, await environment.call(node, call, { timeoutMs: answerMs })).state
       },
