@@ -175,7 +175,8 @@ describe('The search for a home', () => {
             open.push(effect.node)
           } else if (effect.kind === 'search-map') {
             queue.push(mapSays(...(random.chance(0.5) ? [random.pick(nodes)] : [])))
-          } else if (effect.kind === 'list-members') queue.push(members(...nodes))
+          } else if (effect.kind === 'look-here') queue.unshift(answer(9, home === 9 ? homeAt(9) : unknown))
+          else if (effect.kind === 'list-members') queue.push(members(...nodes))
           else outcome = effect
         }
         assert.ok(open.length <= walkWidthMax, `seed ${seed}: too many at a time`)

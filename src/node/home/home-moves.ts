@@ -35,9 +35,9 @@ export interface MoveEnvironment {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** Asks another node. `pages`: what the call says that goes along. */
   /** Whether the node has left the cluster, for good. */
   readonly hasLeft: (node: NodeId) => boolean
+  /** Asks another node. `pages`: what the call says that goes along. */
   readonly call: (
     node: NodeId,
     call: Call,
