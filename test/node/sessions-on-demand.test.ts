@@ -328,7 +328,8 @@ describe('a node that another cannot reach', () => {
       const region = await cluster.reserve(3)
       const start = cluster.now()
       assert.equal(await codeOf(cluster.at(2, region)), 'unreachable')
-      assert.ok(cluster.now() - start <= 10_000)
+      // The last of its attempts takes a moment, and clocks differ.
+      assert.ok(cluster.now() - start <= 15_000, `${cluster.now() - start} ms`)
       const other = await cluster.reserve(2)
       await write(await cluster.at(3, other), 0, 3)
       await write(await cluster.at(2, region), 0, 2)

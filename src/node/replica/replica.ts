@@ -597,6 +597,7 @@ export class Replica implements ContextOwner {
     this.#engine.rehome(descriptor.era, role.parent)
     const session = this.#env.session(role.parent)
     if (session !== undefined) this.parentReady(session)
+    else if (this.needsParent) this.#reachParent()
   }
 
   // ---- for others to look at --------------------------------------------------------------------------------------

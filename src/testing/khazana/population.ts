@@ -62,10 +62,10 @@ export class Population {
     return this.#present.some(({ isLeaving }) => isLeaving)
   }
 
-  /** A node to join at: it may be down. */
+  /** A node to join at, which may be down: one that has been up, or the first. */
   drawDoor(random: Prng, self: string): string {
-    const others = this.names.filter((name) => name !== self)
-    return random.pick(others)
+    const others = this.#present.filter(({ name, hasServed }) => hasServed && name !== self)
+    return others.length === 0 ? 'node-1' : random.pick(others).name
   }
 
   /** What must hold when all is at rest, one line for each thing that does not. */
