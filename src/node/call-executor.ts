@@ -17,6 +17,7 @@ import type { FoundRegion, Location } from './location/location.js'
 import type { MapKeeper } from './map/map-keeper.js'
 import { checkNotSystem } from './map/system-regions.js'
 import type { OwnPools } from './pools/own-pools.js'
+import type { SpaceBug } from './pools/space-bug.js'
 import { notInMyPools } from './pools/space-returns.js'
 import type { Peers } from './peers.js'
 import { unreserved } from './unreserved.js'
@@ -43,6 +44,7 @@ export interface CallExecutorOptions {
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
+  readonly spaceBug: SpaceBug | undefined
 }
 
 /** Homes that a request follows a region to. */
@@ -285,7 +287,8 @@ export class CallExecutor {
     await home.moves.takeOver(moved)
     if (!isLast) return
     await home.raiseGeneration(generation)
-    await pools.adopt(pool, () => home.knownInRange(pool.start, pool.size))
+    const isBugged = this.#options.spaceBug === 'take-pools-as-free'
+    await pools.adopt(pool, () => (isBugged ? [] : home.knownInRange(pool.start, pool.size)))
     await maps.begin(pool)
   }
 

@@ -4,6 +4,7 @@ import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 import type { MoveBug } from './home/move-bug.js'
+import type { SpaceBug } from './pools/space-bug.js'
 
 export interface NodeOptions extends PluginOptions {
   readonly world: World
@@ -37,6 +38,7 @@ export interface NodeOptions extends PluginOptions {
   readonly acceptDamage?: boolean
   /** A fault in how homes move, to see that it is found: for tests of tests. */
   readonly moveBug?: MoveBug | undefined
+  readonly spaceBug?: SpaceBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

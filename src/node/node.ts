@@ -209,6 +209,7 @@ export class Node implements SiteAccess {
       changed: () => {
         this.#manager.report()
       },
+      bug: options.spaceBug,
     })
     this.#returns = new SpaceReturns({
       store,
@@ -308,6 +309,7 @@ export class Node implements SiteAccess {
       reported: (node, report) => {
         this.#rootMap.reported(node, report)
       },
+      bug: options.spaceBug,
     })
     this.#manager = new ManagerLink({
       self: identity.node,
@@ -370,6 +372,7 @@ export class Node implements SiteAccess {
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
+      spaceBug: options.spaceBug,
     })
     this.watches = new NodeWatches({
       self: identity.node,

@@ -183,7 +183,8 @@ export class Leave {
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
     if (home.descriptors().length > 0) return busy('regions are homed here')
     if (home.moves.isAnyUnderWay) return busy('the new home of a region has not answered yet')
-    if (home.moves.isAnyComing) return busy('the old home of a region has not said whether it is to come here')
+    if (home.moves.isAnyComing)
+      return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
     return [...pools.all()].length > 0 ? busy('a pool is to be handed over') : undefined
   }

@@ -4,6 +4,7 @@ import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { Call, PoolEntry, Result, SpaceReport } from '../../wire/message.js'
+import type { SpaceBug } from '../pools/space-bug.js'
 import type { NodeRecord } from '../node-record.js'
 import type { Membership } from './membership.js'
 
@@ -19,6 +20,7 @@ export interface ManagerDutiesOptions {
   readonly learned: (descriptor: RegionDescriptor) => void
   /** A node has told of its pools: the address map is to know of them. */
   readonly reported: (node: NodeId, report: SpaceReport) => void
+  readonly bug: SpaceBug | undefined
 }
 
 /**
@@ -57,10 +59,10 @@ export class ManagerDuties {
 
   /** Address space for a node, at least `size` bytes, which counts as given once it is durable here. Throws `no-space`. */
   grantPool(node: NodeId, size: number): Promise<PoolEntry> {
-    const { grants, record } = this.#options
+    const { grants, record, bug } = this.#options
     const entry = this.#granting.then(async () => {
       const next = grants.next(node, BigInt(size))
-      await record.writeGrant(next)
+      if (bug !== 'forget-grants') await record.writeGrant(next)
       grants.add(next)
       return next
     })

@@ -6,6 +6,7 @@ import { OrderedRanges } from '../../location/ordered-ranges.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { poolsReportedMax } from '../../wire/limits.js'
 import type { ReportedPool, SpaceReport } from '../../wire/message.js'
+import type { SpaceBug } from './space-bug.js'
 import type { Store } from '../../store/store.js'
 
 const keyPrefix = 'pool/'
@@ -24,6 +25,7 @@ export interface OwnPoolsOptions {
   readonly prepare: (pool: Pool) => Promise<void>
   /** A pool has come, or gone, or has another map. */
   readonly changed: () => void
+  readonly bug: SpaceBug | undefined
 }
 
 /**
@@ -111,7 +113,7 @@ export class OwnPools {
    */
   async beginLeaving(pool: Pool, to: NodeId): Promise<void> {
     this.#leaving.set(pool.start, to)
-    this.#free.remove(pool.start, pool.size)
+    if (this.#options.bug !== 'keep-the-pool') this.#free.remove(pool.start, pool.size)
     await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool, to) }] })
   }
 

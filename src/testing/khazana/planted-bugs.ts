@@ -10,10 +10,12 @@ import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
 import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
 import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
+import { spaceBugs } from '../../node/pools/space-bug.js'
+import type { SpaceBug } from '../../node/pools/space-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, or of how homes move, to see that it is found. */
+/** A fault of one of the protocols, of how homes move, or of how address space is handed out, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -21,6 +23,7 @@ export type PlantedBug =
   | `objects:${CopiesBug}`
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
+  | `roaming:${SpaceBug}`
 
 /** Bugs that change nothing in the protocol that they would be planted in. */
 const harmless: readonly PlantedBug[] = [
@@ -43,6 +46,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...copiesBugs.map((bug) => `objects:${bug}` as const),
   ...eventualBugs.map((bug) => `eventual:${bug}` as const),
   ...moveBugs.map((bug) => `moving:${bug}` as const),
+  ...spaceBugs.map((bug) => `roaming:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -65,6 +69,7 @@ export function protocolWith(bug: PlantedBug): AnyProtocol | undefined {
     case 'eventual':
       return eventualWith(name)
     case 'moving':
+    case 'roaming':
       return undefined
     default:
       return unreachable(preset)
@@ -76,6 +81,13 @@ export function moveBugOf(bug: PlantedBug | undefined): MoveBug | undefined {
   if (bug === undefined) return undefined
   const [preset, name] = partsOf(bug)
   return preset === 'moving' ? name : undefined
+}
+
+/** The fault of how address space is handed out. */
+export function spaceBugOf(bug: PlantedBug | undefined): SpaceBug | undefined {
+  if (bug === undefined) return undefined
+  const [preset, name] = partsOf(bug)
+  return preset === 'roaming' ? name : undefined
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never

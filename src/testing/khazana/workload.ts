@@ -25,7 +25,7 @@ import { judge } from './judgement.js'
 import { pause } from './pause.js'
 import { Population } from './population.js'
 import type { Inhabitant } from './population.js'
-import { moveBugOf, protocolWith } from './planted-bugs.js'
+import { moveBugOf, protocolWith, spaceBugOf } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
 import type { Pledge, SimulatedClaims } from './pledge.js'
@@ -345,6 +345,7 @@ export class KhazanaWorkload implements Workload {
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
+          spaceBug: spaceBugOf(this.#options.plantedBug),
           ...(name === 'node-1' ? {} : { join: this.#door(random, name) }),
           ...this.#plugins(),
         })
