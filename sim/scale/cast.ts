@@ -1,0 +1,74 @@
+import type { Address } from '../../src/address/address.js'
+import type { NodeId } from '../../src/address/identity.js'
+import type { Prng } from '../../src/stdx/prng.js'
+import { present } from '../../src/stdx/assert.js'
+
+/** A region of one page, with storage. */
+export interface ScaleRegion {
+  readonly address: Address
+  readonly home: NodeId
+}
+
+/** Who takes part in one sample: all different, and none of them a manager. */
+export interface Cast {
+  readonly region: ScaleRegion
+  /** Never heard of the region. */
+  readonly user: NodeId
+  /** Where the region may move to. */
+  readonly other: NodeId
+}
+
+const drawsMax = 50
+
+/** Draws, from the seed, the regions and nodes of samples. No region is drawn twice. */
+export class Casting {
+  readonly #random: Prng
+  #nodes: readonly NodeId[]
+  #regions: ScaleRegion[]
+  /** Pairs of nodes that have had to do with each other since the last `rested`. */
+  readonly #pairs = new Set<string>()
+
+  /** `nodes`: at least three. */
+  constructor(random: Prng, nodes: readonly NodeId[], regions: readonly ScaleRegion[]) {
+    this.#random = random
+    this.#nodes = nodes
+    const mayPlay = new Set(nodes)
+    this.#regions = regions.filter(({ home }) => mayPlay.has(home))
+  }
+
+  /** The node takes part in nothing any more. */
+  without(node: NodeId): void {
+    this.#nodes = this.#nodes.filter((other) => other !== node)
+    this.#regions = this.#regions.filter(({ home }) => home !== node)
+  }
+
+  node(): NodeId {
+    return present(this.#nodes[this.#random.int(0, this.#nodes.length - 1)], 'there are nodes')
+  }
+
+  /** Nodes of which no two have had to do with each other; undefined where no such were drawn: let the cluster rest. */
+  draw(): Cast | undefined {
+    for (let draws = 0; draws < drawsMax; draws++) {
+      const at = this.#random.int(0, this.#regions.length - 1)
+      const region = present(this.#regions[at], 'there is a region for each sample')
+      const [user, other] = [this.node(), this.node()]
+      const pairs = [pairOf(region.home, user), pairOf(region.home, other), pairOf(user, other)]
+      const isCast = user !== other && user !== region.home && other !== region.home
+      if (!isCast || pairs.some((pair) => this.#pairs.has(pair))) continue
+      for (const pair of pairs) this.#pairs.add(pair)
+      const last = present(this.#regions.pop(), 'there is one')
+      if (at < this.#regions.length) this.#regions[at] = last
+      return { region, user, other }
+    }
+    return undefined
+  }
+
+  /** No two nodes have a session with each other, but with the manager. */
+  rested(): void {
+    this.#pairs.clear()
+  }
+}
+
+function pairOf(a: NodeId, b: NodeId): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`
+}

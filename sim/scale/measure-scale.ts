@@ -1,0 +1,201 @@
+import { founder } from '../../src/address/identity.js'
+import type { NodeId } from '../../src/address/identity.js'
+import type { RegionDescriptor } from '../../src/address/descriptor.js'
+import { RegionDirectory } from '../../src/location/region-directory.js'
+import { present } from '../../src/stdx/assert.js'
+import { Prng } from '../../src/stdx/prng.js'
+import { FrameWriter } from '../../src/wire/frame-writer.js'
+import { Casting } from './cast.js'
+import type { ScaleRegion } from './cast.js'
+import { growthPer, heapNow } from './heap.js'
+import type { Heap } from './heap.js'
+import { mapShape } from './map-shape.js'
+import type { MapShape } from './map-shape.js'
+import { Costs, costOf, spreadOf } from './measured.js'
+import type { Cost, OperationCost, Spread } from './measured.js'
+import {
+  callsOfStrangers,
+  firstUses,
+  firstUsesWithoutManager,
+  lookUpsInVain,
+  reserves,
+  reservesOfPools,
+  usesAfterMoves,
+} from './operations.js'
+import type { Stage } from './operations.js'
+import { ScaleCluster, leaseMs, regionBytes } from './scale-cluster.js'
+
+export interface ScaleOptions {
+  readonly seed: number
+  /** At least 4: a manager, and three nodes for a region to move between. */
+  readonly nodes: number
+  readonly regions: number
+  /** Of each operation; of those whose cost grows with the nodes, fewer. */
+  readonly samples: number
+  readonly progress?: (what: string) => void
+  /**
+   * Let the manager die before anything is looked up: what is measured then must grow with the nodes, which shows that
+   * this can be seen.
+   */
+  readonly withoutManager?: boolean
+}
+
+export interface ScaleResult {
+  readonly nodes: number
+  readonly regions: number
+  readonly seed: number
+  readonly operations: readonly OperationCost[]
+  /** The last node joins, alone. */
+  readonly join: Cost
+  readonly sessions: { readonly atRest: Spread; readonly ofManager: number }
+  /** What each node knows of all nodes, as it is sent to one that joins. Bytes. */
+  readonly membersBytes: number
+  /** Undefined where the manager had died. */
+  readonly map: MapShape | undefined
+  /** Undefined without `--expose-gc`. With what the simulated machines take: their disks are buffers. Bytes. */
+  readonly heap: {
+    /** All of it, after everything. */
+    readonly whole: Heap | undefined
+    readonly perNode: Heap | undefined
+    readonly perRegion: Heap | undefined
+    readonly perDirectoryEntry: Heap | undefined
+  }
+  readonly virtualMs: number
+  readonly events: number
+}
+
+/** Time for what goes on behind operations: maps that are written, pools that are reported, at most once a second. */
+const backgroundMs = 5000
+/** Questions of all samples of a kind whose number grows with the nodes. */
+const linearQuestionsMax = 8192
+const linearSamplesMin = 8
+/** Samples of reserving with an empty pool, for each node. */
+const poolsPerNodeMax = 4
+/** Each asks in vain for seconds, and all must be over before the lease of the dead manager is. */
+const deadSamplesMax = 20
+/** After its lease and the patience of all. */
+const replacedMs = 4 * leaseMs
+const directoryEntries = 10_000
+
+/** Builds a cluster, and counts what its operations cost. The same options give the same messages. */
+export function measureScale(options: ScaleOptions): Promise<ScaleResult> {
+  const cluster = new ScaleCluster(options)
+  return cluster.run(() => measure(cluster, options))
+}
+
+async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<ScaleResult> {
+  const { seed, nodes, regions, samples, progress = () => undefined } = options
+  const empty = heapNow()
+  await cluster.startUpTo(nodes - 1, (count) => {
+    progress(`${count} of ${nodes} nodes have started`)
+  })
+  await cluster.pause(backgroundMs)
+  const join = await costOf(cluster, () => cluster.startUpTo(nodes), backgroundMs)
+  await cluster.rest()
+  const joined = heapNow()
+  progress('reserving regions')
+  const all = await reserveAll(cluster, regions)
+  await cluster.pause(2 * backgroundMs)
+  const full = heapNow()
+  const atRest = [...cluster.sessionsByNode]
+  const others = cluster.live.map(({ identity }) => identity.node).filter((node) => node !== founder)
+  const stage: Stage = {
+    cluster,
+    casting: new Casting(Prng.fromSeed(seed).fork('casting'), others, all),
+    costs: new Costs(),
+    progress,
+  }
+  const isWithout = options.withoutManager === true
+  const map = isWithout ? undefined : await mapShape(cluster, present(all.at(-1), 'there are regions'))
+  if (!isWithout) await withManager(stage, samples, nodes)
+  await withoutManager(stage, samples, nodes, others)
+  return {
+    nodes,
+    regions,
+    seed,
+    operations: stage.costs.all,
+    join,
+    sessions: {
+      atRest: spreadOf(atRest.filter(([node]) => node !== founder).map(([, count]) => count)),
+      ofManager: atRest.find(([node]) => node === founder)?.[1] ?? 0,
+    },
+    membersBytes: membersBytes(cluster),
+    map,
+    heap: {
+      whole: heapNow(),
+      perNode: growthPer(nodes, empty, joined),
+      perRegion: growthPer(regions, joined, full),
+      perDirectoryEntry: directoryEntryHeap(cluster, all),
+    },
+    virtualMs: cluster.world.scheduler.now(),
+    events: cluster.world.scheduler.steps,
+  }
+}
+
+async function withManager(stage: Stage, samples: number, nodes: number): Promise<void> {
+  await reserves(stage, samples)
+  await firstUses(stage, samples)
+  await usesAfterMoves(stage, samples)
+  await lookUpsInVain(stage, samples)
+  await callsOfStrangers(stage, samples)
+  await reservesOfPools(stage, Math.min(samples, poolsPerNodeMax * (nodes - 1)))
+}
+
+/** First while it is missed, then with the one that has taken its place, who takes part in no sample either. */
+async function withoutManager(
+  stage: Stage,
+  samples: number,
+  nodes: number,
+  others: readonly NodeId[],
+): Promise<void> {
+  const { cluster, progress } = stage
+  cluster.killFounder()
+  const linear = Math.max(linearSamplesMin, Math.floor(linearQuestionsMax / nodes))
+  await firstUsesWithoutManager(stage, Math.min(samples, linear, deadSamplesMax), 'dead')
+  progress('waiting for another manager')
+  await cluster.pause(replacedMs)
+  const successor = present(others[0], 'there are others')
+  await cluster.until('all have another manager', () =>
+    cluster.live.every(({ members }) => members.manager === successor),
+  )
+  stage.casting.without(successor)
+  await firstUsesWithoutManager(stage, samples, 'replaced')
+}
+
+/** Spread over all nodes, which work at the same time. */
+async function reserveAll(cluster: ScaleCluster, regions: number): Promise<ScaleRegion[]> {
+  const nodes = cluster.live
+  const byNode = await Promise.all(
+    nodes.map(async ({ identity }, index) => {
+      const khazana = cluster.khazana(identity.node)
+      const own: ScaleRegion[] = []
+      for (let number = index; number < regions; number += nodes.length) {
+        const region = await khazana.reserve(regionBytes, { pageSize: regionBytes })
+        await region.allocate()
+        own.push({ address: region.address, home: identity.node })
+      }
+      return own
+    }),
+  )
+  return byNode.flat()
+}
+
+function membersBytes(cluster: ScaleCluster): number {
+  const members = present(cluster.live[0], 'a node runs').members.members
+  return new FrameWriter().encode({ kind: 'members', members, known: undefined }, [], 1, 0).bytes
+}
+
+/** What one descriptor, as it comes off the wire, takes in a region directory. */
+function directoryEntryHeap(cluster: ScaleCluster, regions: readonly ScaleRegion[]): Heap | undefined {
+  const known: RegionDescriptor[] = []
+  for (const { address, home } of regions) {
+    if (home === founder || known.length >= directoryEntries) continue
+    const descriptor = cluster.node(home).home.find(address)
+    if (descriptor !== undefined) known.push(descriptor)
+  }
+  const before = heapNow()
+  const directory = new RegionDirectory(directoryEntries)
+  for (const descriptor of known) directory.add(structuredClone(descriptor))
+  const after = heapNow()
+  return growthPer(directory.size, before, after)
+}
