@@ -12,6 +12,7 @@ import type { ByteRange } from '../address/range.js'
 import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
+import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
 import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
@@ -19,10 +20,17 @@ import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import { nameBytesMax } from '../wire/limits.js'
-import type { RegionStat } from '../wire/message.js'
+import type { Found, RegionStat } from '../wire/message.js'
+import { RunBuilder } from './page-locations.js'
+import type { PageLocations } from './page-locations.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
 export interface LockOptions extends WaitOptions, LockDemands {}
+
+/** What the home of a region knows, and how it was found (paper 3.2). */
+export interface FoundRegionStat extends RegionStat {
+  readonly found: Found
+}
 
 /**
  * A handle on a region (paper 2): a contiguous range of global memory with common attributes. Offsets and lengths are
@@ -31,10 +39,13 @@ export interface LockOptions extends WaitOptions, LockDemands {}
 export class Region {
   readonly #access: SiteAccess
   #descriptor: RegionDescriptor
+  /** How the node that was asked found the region, to make this handle; undefined where this handle has reserved it. */
+  readonly found: Found | undefined
 
-  constructor(access: SiteAccess, descriptor: RegionDescriptor) {
+  constructor(access: SiteAccess, descriptor: RegionDescriptor, found?: Found) {
     this.#access = access
     this.#descriptor = descriptor
+    this.found = found
   }
 
   get address(): Address {
@@ -198,12 +209,49 @@ export class Region {
     }
   }
 
-  /** What the home knows of the region and the pages of a range: at most 4,096 pages at a time. */
-  async stat(range: ByteRange, options: WaitOptions = {}): Promise<RegionStat> {
+  /**
+   * What the home knows of the region and the pages of a range: at most 4,096 pages at a time. `found` tells how this
+   * question came there: after the first one, mostly by the region directory of the node. See `Region.found` for that.
+   */
+  async stat(range: ByteRange, options: WaitOptions = {}): Promise<FoundRegionStat> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
     const call = { op: 'stat', address: this.address, range: pagesOf(range, this.pageSize) } as const
-    return expectResult('stat', await this.#access.call(call, options)).stat
+    const { stat, found } = expectResult('stat', await this.#access.call(call, options))
+    return { ...stat, found }
+  }
+
+  /**
+   * Which nodes have which pages of the range, the whole region unless told, in which state (paper 1): for a program that can
+   * either load a copy of what it works on, or send the work to where it is.
+   *
+   *     const { node, home, runs } = await region.locate(range)
+   *     const isHere = runs.every((run) => run.atHand !== 'none')
+   *     const busiest = mostPages(runs) // by run.holders, each of which counts for run.count pages
+   *     if (isHere || busiest === node) work(await region.lock('read', range)) // a hit, or as good as one
+   *     else await callService(busiest ?? home, range) // a service of the program's own, on that node
+   *
+   * A hint, as all may have changed by the time that it is read, but an exact one: each 4,096 pages are of one moment, what
+   * the home has granted, and has not heard to have been given back. Nothing is loaded or locked by it. Asks the home once for
+   * every 4,096 pages; `timeoutMs` is for each question. Throws `out-of-range`, `invalid-argument` for more than 1,048,576
+   * pages at a time, `no-such-region`, `unreachable`, `timeout`, `aborted`.
+   */
+  async locate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<PageLocations> {
+    checkObject(range, 'a range')
+    checkRange(range, this.size)
+    const { first, count } = pagesOf(range, this.pageSize)
+    if (count > locatedPagesMax) throw tooManyPages(count)
+    const runs = new RunBuilder()
+    let { home } = this.#descriptor
+    for (let next: number = first; next < first + count; next += statPagesMax) {
+      const pages = Math.min(statPagesMax, first + count - next)
+      const stat = await this.stat({ offset: next * this.pageSize, length: pages * this.pageSize }, options)
+      home = stat.descriptor.home
+      const replica = this.#access.replicas.get(this.address)
+      const isThisOne = replica?.descriptor.generation === stat.descriptor.generation
+      runs.add(stat, (page) => (isThisOne ? replica.atHand(page) : 'none'))
+    }
+    return { home, node: this.#access.node, runs: runs.runs }
   }
 
   /**
@@ -265,6 +313,14 @@ function waitAtHomeMs(options: WaitOptions): number {
 }
 
 const homeShare = 0.9
+
+/** Pages that one `locate` tells of. */
+const locatedPagesMax = 1024 * 1024
+
+function tooManyPages(count: number): KhazanaError {
+  const limit = `locate tells of at most ${locatedPagesMax} pages at a time`
+  return new KhazanaError('invalid-argument', `${limit}, not ${count}: ask for a part of the region`)
+}
 
 /** How long to wait for the answer that a move was given up. */
 const stayMs = 5000

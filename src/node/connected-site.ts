@@ -136,8 +136,8 @@ export class ConnectedSite implements SiteAccess {
   }
 
   /** The node it is connected to. */
-  get node(): NodeId | undefined {
-    return this.#gateway
+  get node(): NodeId {
+    return this.#parent()
   }
 
   async call(call: Call, options: WaitOptions): Promise<Result> {
@@ -159,6 +159,10 @@ export class ConnectedSite implements SiteAccess {
   replica(descriptor: RegionDescriptor): Replica {
     if (this.#closed !== undefined) throw this.#closed
     return this.replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.world.clock.after(ms, resolve))
   }
 
   async watch(watched: Watched, options: WatchOptions): Promise<Watch> {

@@ -27,19 +27,17 @@ const looksPerIdleTime = 4
  * Lets sessions with other nodes go that nobody uses. Each side knows its own use alone: its requests and the other's that it
  * carries out, its copies of what the other is the home of, ways of its clients to there, watches. So it takes both, and two
  * steps: who finds a session idle says `part`, and from then on uses nothing that comes under it; the other ends it, or
- * answers `stay`, and is not asked again so soon. As the stream is in order, whoever ends it has heard all that the peer gave up, and knows that neither
+ * answers `stay`. As the stream is in order, whoever ends it has heard all that the peer gave up, and knows that neither
  * side has a right at the other: no lease needs to be waited for, and a new session may begin at once.
  *
  * A request that was sent after `part` and is answered by the end was not heard, and is sent again in another session.
- * Rejected: to end an idle session with a goodbye of one side. What the other is just asking would be of unknown outcome. And to
- * take a `stay` for a use here: of two sides that notice at different times that they are idle, each would then go on
- * to be asked too early, for ever.
+ * Rejected: to end an idle session with a goodbye of one side. What the other is just asking would be of unknown outcome.
  */
 export class IdleSessions {
   readonly #options: IdleSessionsOptions
   readonly #endings = new Set<Promise<unknown>>()
-  /** When the peer said that it needs the session. */
-  readonly #stayed = new WeakMap<Session, number>()
+  /** When the peer said last that it has use for the session: it is not asked again soon. */
+  readonly #stayedAt = new WeakMap<Session, number>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -69,7 +67,7 @@ export class IdleSessions {
 
   /** The peer needs the session. */
   onStay(session: Session): void {
-    this.#stayed.set(session, this.#options.clock.now())
+    this.#stayedAt.set(session, this.#options.clock.now())
   }
 
   /** Lets nothing go any more. Resolves when the connections of what was let go are closed. */
@@ -83,16 +81,11 @@ export class IdleSessions {
     const { clock, idleMs, peers, replicas, isKeptByAll, looked } = this.#options
     const uses = replicas.lastUses()
     for (const session of isKeptByAll() ? [] : [...peers.nodes()]) {
-      if (this.#mayAsk(session) && !this.#isOfUse(session, uses)) session.part()
+      const mayAsk = clock.now() - (this.#stayedAt.get(session) ?? -Infinity) >= idleMs
+      if (mayAsk && session.connected && !session.isParting && !this.#isOfUse(session, uses)) session.part()
     }
     replicas.giveUpUnreached(clock.now() - idleMs)
     looked()
-  }
-
-  #mayAsk(session: Session): boolean {
-    const { clock, idleMs } = this.#options
-    const stayedAt = this.#stayed.get(session) ?? -Infinity
-    return session.connected && !session.isParting && clock.now() - stayedAt >= idleMs
   }
 
   /** What is of no use is given up by this. */

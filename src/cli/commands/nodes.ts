@@ -5,13 +5,15 @@ import { writeJson, writeLine } from '../standard-output.js'
 
 const description = `List the nodes of the cluster and how they are.
 
-A node that does not answer has no numbers. Sessions are those with other nodes. Messages are counted since a node's start, with the MiB that they
+A node that does not answer has no numbers. The cluster manager is marked: whom the nodes that answer take for it. The address
+space is what a node may reserve regions from. Sessions are those with other nodes. Messages are counted since a node's start, with the MiB that they
 took: those that the node sent, and those that came from its clients.`
 
 const examples = `  khazana nodes
   khazana nodes --json`
 
 const MiB = 1024 * 1024
+const GiB = 1024 * MiB
 const columns = [
   'NODE',
   'NAME',
@@ -23,6 +25,7 @@ const columns = [
   'MEMORY MiB',
   'DISK MiB',
   'ALLOCATED MiB',
+  'ADDRESSES FREE GiB',
   'DAMAGED',
   'MESSAGES SENT MiB',
   'FROM CLIENTS MiB',
@@ -35,7 +38,7 @@ export function addNodes(program: Command): void {
       withClient(command, async ({ khazana, wait }) => {
         const nodes = await khazana.nodes(wait)
         if (json === true) await writeJson({ nodes: nodes.map(documentOf) })
-        else await writeLine(tableOf([columns, ...nodes.map(rowOf)]).join('\n'))
+        else await writeLine(textOf(nodes))
       }),
     )
 }
@@ -44,8 +47,14 @@ function documentOf({ member, status }: NodeEntry): unknown {
   return { ...member, status: status ?? null }
 }
 
-function rowOf({ member, status }: NodeEntry): string[] {
-  const start = [String(member.node), member.name, member.listen === '' ? '-' : member.listen]
+function textOf(nodes: readonly NodeEntry[]): string {
+  const managers = new Set(nodes.flatMap(({ status }) => status?.manager ?? []))
+  return tableOf([columns, ...nodes.map((entry) => rowOf(entry, managers))]).join('\n')
+}
+
+function rowOf({ member, status }: NodeEntry, managers: ReadonlySet<number>): string[] {
+  const node = managers.has(member.node) ? `${member.node} manager` : String(member.node)
+  const start = [node, member.name, member.listen === '' ? '-' : member.listen]
   if (status === undefined) return [...start, 'no answer']
   const { uptimeMs, regions, clients, nodeSessions, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax } =
     status
@@ -56,6 +65,7 @@ function rowOf({ member, status }: NodeEntry): string[] {
     `${inMiB(memoryBytes)} of ${inMiB(memoryBytesMax)}`,
     `${inMiB(diskBytes)} of ${inMiB(diskBytesMax)}`,
     inMiB(status.allocatedBytes),
+    status.poolBytes === 0n ? '-' : `${inGiB(status.poolFreeBytes)} of ${inGiB(status.poolBytes)}`,
     String(status.damagedPages),
     `${status.messagesSent} in ${inMiB(status.bytesSent)}`,
     `${status.messagesFromClients} in ${inMiB(status.bytesFromClients)}`,
@@ -64,6 +74,10 @@ function rowOf({ member, status }: NodeEntry): string[] {
 
 function inMiB(bytes: number): string {
   return (bytes / MiB).toFixed(bytes < 10 * MiB ? 1 : 0)
+}
+
+function inGiB(bytes: bigint): string {
+  return (Number(bytes) / GiB).toFixed(1)
 }
 
 /** Columns as wide as what is in them. */

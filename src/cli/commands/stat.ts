@@ -5,9 +5,9 @@ import type { Address } from '../../address/address.js'
 import { clientSiteMin, isNode } from '../../address/identity.js'
 import type { SiteId } from '../../address/identity.js'
 import { formatSize } from '../../address/size-text.js'
-import type { Region } from '../../client/region.js'
+import type { FoundRegionStat, Region } from '../../client/region.js'
 import type { WaitOptions } from '../../node/deadline.js'
-import type { PageStat, RegionStat } from '../../wire/message.js'
+import type { Found, PageStat } from '../../wire/message.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { consistencyLines } from '../consistency-options.js'
@@ -31,8 +31,8 @@ const textPagesDefault = 64
 
 const description = `Tell what the home of a region knows of it and of its pages.
 
-Its descriptor, its home group, its storage, and for each page with storage its version and who has rights to it. Page
-numbers count from the region's start.`
+Its descriptor, its home group, how the node found it, its storage, and for each page with storage its version and who has
+rights to it. Page numbers count from the region's start.`
 
 const examples = `  khazana stat ::1:0:0
   khazana stat ::1:0:0 --pages 1000:10        # ten pages, from page 1000 on
@@ -71,9 +71,9 @@ function pagesArgument(text: string): Pages {
 }
 
 /** As many questions as it takes; the pages of each are of one moment. */
-async function statOf(region: Region, { first, count }: Pages, wait: WaitOptions): Promise<RegionStat> {
+async function statOf(region: Region, { first, count }: Pages, wait: WaitOptions): Promise<FoundRegionStat> {
   const { pageSize } = region
-  const ask = (page: number): Promise<RegionStat> => {
+  const ask = (page: number): Promise<FoundRegionStat> => {
     const length = Math.min(pagesPerCallMax, first + count - page) * pageSize
     return region.stat({ offset: page * pageSize, length }, wait)
   }
@@ -82,10 +82,11 @@ async function statOf(region: Region, { first, count }: Pages, wait: WaitOptions
   for (let page = first + pagesPerCallMax; page < first + count; page += pagesPerCallMax) {
     pages.push(...(await ask(page)).pages)
   }
-  return { ...stat, pages }
+  // How it was found: by the question before this one, which made the handle.
+  return { ...stat, pages, found: region.found ?? stat.found }
 }
 
-function documentOf({ descriptor, pages, moving, ...rest }: RegionStat): unknown {
+function documentOf({ descriptor, pages, moving, ...rest }: FoundRegionStat): unknown {
   return {
     ...describeRegion(descriptor),
     ...rest,
@@ -96,7 +97,7 @@ function documentOf({ descriptor, pages, moving, ...rest }: RegionStat): unknown
 }
 
 function textOf(
-  { descriptor, group, epoch, allocated, allocatedBytes, pages, moving }: RegionStat,
+  { descriptor, group, epoch, allocated, allocatedBytes, pages, moving, found }: FoundRegionStat,
   asked: Pages,
 ): string[] {
   const { address, size, pageSize, home, generation, revision, attributes } = descriptor
@@ -108,6 +109,7 @@ function textOf(
     consistencyLines(attributes).join(' ').replaceAll('=', ' '),
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
+    `found ${waysText[found.by]}, asking ${nodesText(found.asked)}`,
     `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,
     ...(moving === undefined
       ? []
@@ -120,6 +122,19 @@ function textOf(
   if (rest > 0)
     lines.push(`... ${rest} more pages: --pages ${asked.first + asked.count}:${Math.min(rest, asked.count)}`)
   return lines
+}
+
+/** How the region was found, as the node that this command is a client of says. */
+const waysText: Readonly<Record<Found['by'], string>> = {
+  home: 'at the node itself',
+  directory: 'by what the node knew',
+  manager: "by the cluster manager's hint",
+  map: 'by the address map',
+  walk: 'by a walk over the nodes of the cluster',
+}
+
+function nodesText(count: number): string {
+  return count === 0 ? 'no other node' : count === 1 ? '1 node' : `${count} nodes`
 }
 
 function pageLine({ page, version, owner, sharers, damaged }: PageStat): string {

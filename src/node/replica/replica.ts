@@ -30,6 +30,9 @@ import type { Suspension } from './rest.js'
 import type { ReplicaRole } from './role.js'
 import type { SiteEnvironment } from './site-environment.js'
 
+/** What can be locked at a site without a message, and without waiting; `write` is `read`, too. */
+export type AtHand = 'none' | 'read' | 'write'
+
 /**
  * One region at one site (DESIGN 5). It owns the page frames, the lock contexts and the waiting locks, and has an engine that
  * runs the region's consistency manager. It knows nothing of the protocol's rules, and outlives the protocol: when that is changed,
@@ -196,6 +199,22 @@ export class Replica implements ContextOwner {
       frames,
       kept: this.#keptBytes(frames, terms, undefined),
     })
+  }
+
+  /** The strongest lock on the page that `tryLock` would grant at this moment. Counts as no use of it. */
+  atHand(page: PageIndex): AtHand {
+    if (this.#closed !== undefined || this.#desk.isParked || this.#frames.get(page) === undefined)
+      return 'none'
+    const terms = this.#termsOf({ offset: page * this.pageSize, length: this.pageSize }, undefined)
+    if (!this.#isBacklogged && this.#tries(page, 'write', terms)) return 'write'
+    return this.#tries(page, 'read', terms) ? 'read' : 'none'
+  }
+
+  /** Only the manager knows: so it is asked for the lock, which ends at once. */
+  #tries(page: PageIndex, mode: LockMode, terms: LockTerms): boolean {
+    if (!this.isValid(mode, terms) || !this.#engine.manager.tryAcquire(page, 1, mode, terms)) return false
+    this.#engine.release({ first: page, count: 1 }, mode, terms)
+    return true
   }
 
   /**
