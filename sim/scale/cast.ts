@@ -9,11 +9,14 @@ export interface ScaleRegion {
   readonly home: NodeId
 }
 
-/** Who takes part in one sample: all different, and none of them a manager. */
-export interface Cast {
+/** A region, and a node that never heard of it and is not its home. Neither node is a manager. */
+export interface Pair {
   readonly region: ScaleRegion
-  /** Never heard of the region. */
   readonly user: NodeId
+}
+
+/** Who takes part in one sample: all different. */
+export interface Cast extends Pair {
   /** Where the region may move to. */
   readonly other: NodeId
 }
@@ -49,18 +52,40 @@ export class Casting {
   /** Nodes of which no two have had to do with each other; undefined where no such were drawn: let the cluster rest. */
   draw(): Cast | undefined {
     for (let draws = 0; draws < drawsMax; draws++) {
-      const at = this.#random.int(0, this.#regions.length - 1)
-      const region = present(this.#regions[at], 'there is a region for each sample')
+      const at = this.#drawRegion()
+      const region = this.#region(at)
       const [user, other] = [this.node(), this.node()]
       const pairs = [pairOf(region.home, user), pairOf(region.home, other), pairOf(user, other)]
       const isCast = user !== other && user !== region.home && other !== region.home
       if (!isCast || pairs.some((pair) => this.#pairs.has(pair))) continue
       for (const pair of pairs) this.#pairs.add(pair)
-      const last = present(this.#regions.pop(), 'there is one')
-      if (at < this.#regions.length) this.#regions[at] = last
+      this.#take(at)
       return { region, user, other }
     }
     return undefined
+  }
+
+  /** Nodes that may have had to do with each other, though not about this region. */
+  drawPair(): Pair {
+    const at = this.#drawRegion()
+    const region = this.#region(at)
+    this.#take(at)
+    let user = this.node()
+    while (user === region.home) user = this.node()
+    return { region, user }
+  }
+
+  #drawRegion(): number {
+    return this.#random.int(0, this.#regions.length - 1)
+  }
+
+  #region(at: number): ScaleRegion {
+    return present(this.#regions[at], 'there is a region for each sample')
+  }
+
+  #take(at: number): void {
+    const last = present(this.#regions.pop(), 'there is one')
+    if (at < this.#regions.length) this.#regions[at] = last
   }
 
   /** No two nodes have a session with each other, but with the manager. */

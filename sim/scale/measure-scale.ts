@@ -15,27 +15,29 @@ import { Costs, costOf, spreadOf } from './measured.js'
 import type { Cost, OperationCost, Spread } from './measured.js'
 import {
   callsOfStrangers,
+  firstUseNames,
   firstUses,
-  firstUsesWithoutManager,
+  firstUsesOfPairs,
   lookUpsInVain,
   reserves,
   reservesOfPools,
   usesAfterMoves,
 } from './operations.js'
-import type { Stage } from './operations.js'
+import type { FirstUseNames, Stage } from './operations.js'
 import { ScaleCluster, leaseMs, regionBytes } from './scale-cluster.js'
 
 export interface ScaleOptions {
   readonly seed: number
-  /** At least 4: a manager, and three nodes for a region to move between. */
+  /** At least `nodesMin`. */
   readonly nodes: number
+  /** At least `regionsMin`. */
   readonly regions: number
   /** Of each operation; of those whose cost grows with the nodes, fewer. */
   readonly samples: number
   readonly progress?: (what: string) => void
   /**
-   * Let the manager die before anything is looked up: what is measured then must grow with the nodes, which shows that
-   * this can be seen.
+   * The manager dies before anything is looked up. Only `lookup` and `lookup and read` are measured, under these names, and must
+   * grow with the nodes: it shows that growth is seen.
    */
   readonly withoutManager?: boolean
 }
@@ -52,16 +54,33 @@ export interface ScaleResult {
   readonly membersBytes: number
   /** Undefined where the manager had died. */
   readonly map: MapShape | undefined
-  /** Undefined without `--expose-gc`. With what the simulated machines take: their disks are buffers. Bytes. */
-  readonly heap: {
-    /** All of it, after everything. */
-    readonly whole: Heap | undefined
-    readonly perNode: Heap | undefined
-    readonly perRegion: Heap | undefined
-    readonly perDirectoryEntry: Heap | undefined
-  }
+  readonly memory: MemoryCost
   readonly virtualMs: number
   readonly events: number
+}
+
+/** Bytes. The heap is undefined without `--expose-gc`; it has the simulated machines in it, their disks as buffers. */
+export interface MemoryCost {
+  /** All of it, when the regions are there. */
+  readonly heap: Heap | undefined
+  readonly heapPerNode: Heap | undefined
+  readonly heapPerRegion: Heap | undefined
+  /** What a region takes at a node that only knows of it. */
+  readonly heapPerDirectoryEntry: Heap | undefined
+  readonly diskPerNode: number
+  readonly diskPerRegion: number
+  /** Frames of pages: of the region, and of the maps that tell of it. */
+  readonly framesPerRegion: number
+}
+
+/** A manager, and three nodes for a region to move between. */
+export const nodesMin = 4
+
+/** Each sample but those of reserving has a region of its own, which is not the founder's, nor that of its successor. */
+export function regionsMin(nodes: number, samples: number): number {
+  const kindsOfSamples = 5
+  const others = nodes - 2
+  return Math.ceil(((kindsOfSamples * samples + deadSamplesMax) * nodes) / others) + nodes
 }
 
 /** Time for what goes on behind operations: maps that are written, pools that are reported, at most once a second. */
@@ -76,6 +95,14 @@ const deadSamplesMax = 20
 /** After its lease and the patience of all. */
 const replacedMs = 4 * leaseMs
 const directoryEntries = 10_000
+const deadNames: FirstUseNames = {
+  lookup: 'lookup, manager dead',
+  whole: 'lookup and read, manager dead',
+}
+const replacedNames: FirstUseNames = {
+  lookup: 'lookup, manager replaced',
+  whole: 'lookup and read, manager replaced',
+}
 
 /** Builds a cluster, and counts what its operations cost. The same options give the same messages. */
 export function measureScale(options: ScaleOptions): Promise<ScaleResult> {
@@ -93,10 +120,12 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
   const join = await costOf(cluster, () => cluster.startUpTo(nodes), backgroundMs)
   await cluster.rest()
   const joined = heapNow()
+  const { diskBytes: diskJoined, frameBytes: framesJoined } = cluster.totals()
   progress('reserving regions')
   const all = await reserveAll(cluster, regions)
   await cluster.pause(2 * backgroundMs)
   const full = heapNow()
+  const { diskBytes: diskFull, frameBytes: framesFull } = cluster.totals()
   const atRest = [...cluster.sessionsByNode]
   const others = cluster.live.map(({ identity }) => identity.node).filter((node) => node !== founder)
   const stage: Stage = {
@@ -107,8 +136,12 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
   }
   const isWithout = options.withoutManager === true
   const map = isWithout ? undefined : await mapShape(cluster, present(all.at(-1), 'there are regions'))
-  if (!isWithout) await withManager(stage, samples, nodes)
-  await withoutManager(stage, samples, nodes, others)
+  if (isWithout) await withDeadManager(stage, samples, nodes, firstUseNames)
+  else {
+    await withManager(stage, samples, nodes)
+    await withDeadManager(stage, samples, nodes, deadNames)
+    await withNextManager(stage, samples, present(others[0], 'there are others'))
+  }
   return {
     nodes,
     regions,
@@ -121,11 +154,14 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
     },
     membersBytes: membersBytes(cluster),
     map,
-    heap: {
-      whole: heapNow(),
-      perNode: growthPer(nodes, empty, joined),
-      perRegion: growthPer(regions, joined, full),
-      perDirectoryEntry: directoryEntryHeap(cluster, all),
+    memory: {
+      heap: full,
+      heapPerNode: growthPer(nodes, empty, joined),
+      heapPerRegion: growthPer(regions, joined, full),
+      heapPerDirectoryEntry: directoryEntryHeap(cluster, all),
+      diskPerNode: Math.round(diskJoined / nodes),
+      diskPerRegion: Math.round((diskFull - diskJoined) / regions),
+      framesPerRegion: Math.round((framesFull - framesJoined) / regions),
     },
     virtualMs: cluster.world.scheduler.now(),
     events: cluster.world.scheduler.steps,
@@ -141,25 +177,27 @@ async function withManager(stage: Stage, samples: number, nodes: number): Promis
   await reservesOfPools(stage, Math.min(samples, poolsPerNodeMax * (nodes - 1)))
 }
 
-/** First while it is missed, then with the one that has taken its place, who takes part in no sample either. */
-async function withoutManager(
+async function withDeadManager(
   stage: Stage,
   samples: number,
   nodes: number,
-  others: readonly NodeId[],
+  names: FirstUseNames,
 ): Promise<void> {
-  const { cluster, progress } = stage
-  cluster.killFounder()
+  stage.cluster.killFounder()
   const linear = Math.max(linearSamplesMin, Math.floor(linearQuestionsMax / nodes))
-  await firstUsesWithoutManager(stage, Math.min(samples, linear, deadSamplesMax), 'dead')
+  await firstUsesOfPairs(stage, Math.min(samples, linear, deadSamplesMax), names, 'dead')
+}
+
+/** The successor takes part in no sample either. */
+async function withNextManager(stage: Stage, samples: number, successor: NodeId): Promise<void> {
+  const { cluster, casting, progress } = stage
   progress('waiting for another manager')
   await cluster.pause(replacedMs)
-  const successor = present(others[0], 'there are others')
   await cluster.until('all have another manager', () =>
     cluster.live.every(({ members }) => members.manager === successor),
   )
-  stage.casting.without(successor)
-  await firstUsesWithoutManager(stage, samples, 'replaced')
+  casting.without(successor)
+  await firstUsesOfPairs(stage, samples, replacedNames, 'replaced')
 }
 
 /** Spread over all nodes, which work at the same time. */

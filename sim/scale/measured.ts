@@ -64,6 +64,7 @@ export interface OperationCost {
   readonly bytes: Spread
   readonly connections: Spread
   readonly wireBytes: Spread
+  readonly newWireBytes: Spread
   /** How regions were found, and how often so. */
   readonly foundBy: Readonly<Record<string, number>>
 }
@@ -103,6 +104,7 @@ export class Costs {
       bytes: spreadOf(costs.map(({ bytes }) => bytes)),
       connections: spreadOf(costs.map(({ connections }) => connections)),
       wireBytes: spreadOf(costs.map(({ wireBytes }) => wireBytes)),
+      newWireBytes: spreadOf(costs.map(({ newWireBytes }) => newWireBytes)),
       foundBy: counted(found),
     }))
   }

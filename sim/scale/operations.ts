@@ -21,6 +21,11 @@ const behindBytes = 256n * BigInt(MiB)
 const batchMax = 40
 const whole = { offset: 0, length: regionBytes }
 
+export interface FirstUseNames {
+  readonly lookup: OperationName
+  readonly whole: OperationName
+}
+
 export interface Stage {
   readonly cluster: ScaleCluster
   readonly casting: Casting
@@ -54,8 +59,8 @@ async function sampled(
     taken += batch.length
     await cluster.rest()
     casting.rested()
-    progress(`${what}: ${taken} of ${samples}`)
   }
+  progress(`${what}: ${samples}`)
 }
 
 async function lookUp(cluster: ScaleCluster, user: NodeId, address: Address): Promise<string> {
@@ -87,7 +92,8 @@ export async function reserves({ cluster, casting, costs, progress }: Stage, sam
   for (let taken = 0; taken < samples; taken++) {
     const khazana = cluster.khazana(casting.node())
     const cost = await costOf(cluster, async () => {
-      await khazana.reserve(regionBytes, { pageSize: regionBytes })
+      const region = await khazana.reserve(regionBytes, { pageSize: regionBytes })
+      await region.allocate()
     })
     costs.add('reserve', cost)
   }
@@ -115,12 +121,14 @@ export async function reservesOfPools(
 
 // ---- finding and reading --------------------------------------------------------------------------------------------
 
+export const firstUseNames: FirstUseNames = { lookup: 'lookup', whole: 'lookup and read' }
+
 /** A node uses a region that it never heard of, and then again. */
 export async function firstUses(stage: Stage, samples: number): Promise<void> {
   const { cluster, costs } = stage
   await sampled(stage, 'first access', samples, {
     measure: async ({ user, region: { address } }) => {
-      await firstUse(stage, user, address, { lookup: 'lookup', whole: 'lookup and read' })
+      await firstUse(stage, user, address, firstUseNames)
       const again = await costOf(cluster, () => read(cluster, user, address))
       costs.add('read again', again)
       const lookUpAgain = await costOf(cluster, async () => void (await lookUp(cluster, user, address)))
@@ -133,7 +141,7 @@ async function firstUse(
   { cluster, costs }: Stage,
   user: NodeId,
   address: Address,
-  names: { readonly lookup: OperationName; readonly whole: OperationName },
+  names: FirstUseNames,
 ): Promise<void> {
   let foundBy = ''
   const lookup = await costOf(cluster, async () => {
@@ -189,21 +197,17 @@ export async function callsOfStrangers(stage: Stage, samples: number): Promise<v
 
 // ---- without the manager --------------------------------------------------------------------------------------------
 
-/** As `firstUses`, one after the other without rests: without the manager, sessions never come to rest. */
-export async function firstUsesWithoutManager(
+/** As `firstUses`, one after the other without rests: while the manager is missed, sessions never come to rest. */
+export async function firstUsesOfPairs(
   stage: Stage,
   samples: number,
-  state: 'dead' | 'replaced',
+  names: FirstUseNames,
+  state: string,
 ): Promise<void> {
   const { casting, progress } = stage
   for (let taken = 0; taken < samples; taken++) {
-    const cast = casting.draw()
-    casting.rested()
-    if (cast === undefined) throw new Error('the nodes of a sample could not be drawn')
-    await firstUse(stage, cast.user, cast.region.address, {
-      lookup: `lookup, manager ${state}`,
-      whole: `lookup and read, manager ${state}`,
-    })
-    progress(`first access, manager ${state}: ${taken + 1} of ${samples}`)
+    const { user, region } = casting.drawPair()
+    await firstUse(stage, user, region.address, names)
   }
+  progress(`first access, manager ${state}: ${samples}`)
 }

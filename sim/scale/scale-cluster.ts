@@ -40,6 +40,10 @@ export interface Totals {
   readonly bytes: number
   /** Sessions between nodes at this moment. */
   readonly sessions: number
+  /** On their disks at this moment. */
+  readonly diskBytes: number
+  /** Frames of pages that they have in memory at this moment. */
+  readonly frameBytes: number
 }
 
 interface Member {
@@ -106,7 +110,7 @@ export class ScaleCluster {
   async until(what: string, isSo: () => boolean, everyMs = 50, msMax = 600_000): Promise<void> {
     const end = this.world.scheduler.now() + msMax
     while (!isSo()) {
-      if (this.world.scheduler.now() > end) throw new Error(`not within ${msMax} ms: ${what}; ${JSON.stringify([...this.sessionsByNode])} ${JSON.stringify(this.totals())}`)
+      if (this.world.scheduler.now() > end) throw new Error(`not within ${msMax} ms: ${what}`)
       await this.pause(everyMs)
     }
   }
@@ -163,14 +167,18 @@ export class ScaleCluster {
     let messages = this.#messagesOfDead
     let bytes = this.#bytesOfDead
     let ends = 0
+    let diskBytes = 0
+    let frameBytes = 0
     for (const { node } of this.#members) {
       if (node === undefined) continue
       const status = node.status()
       messages += status.messagesSent
       bytes += status.bytesSent
       ends += status.nodeSessions
+      diskBytes += status.diskBytes
+      frameBytes += status.memoryBytes
     }
-    return { messages, bytes, sessions: ends / 2 }
+    return { messages, bytes, sessions: ends / 2, diskBytes, frameBytes }
   }
 
   /** Sessions with other nodes that each node has. */
