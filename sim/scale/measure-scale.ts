@@ -7,8 +7,7 @@ import { Prng } from '../../src/stdx/prng.js'
 import { FrameWriter } from '../../src/wire/frame-writer.js'
 import { Casting } from './cast.js'
 import type { ScaleRegion } from './cast.js'
-import { growthPer, heapNow } from './heap.js'
-import type { Heap } from './heap.js'
+import { growthPer, memoryNow } from './heap.js'
 import { mapShape } from './map-shape.js'
 import type { MapShape } from './map-shape.js'
 import { Costs, costOf, spreadOf } from './measured.js'
@@ -50,6 +49,12 @@ export interface ScaleResult {
   /** The last node joins, alone. */
   readonly join: Cost
   readonly sessions: { readonly atRest: Spread; readonly ofManager: number }
+  /** While nobody does anything, for the time of one lease. */
+  readonly rest: {
+    readonly messages: number
+    /** On the wire, for each session that there is: leases in both directions. */
+    readonly bytesPerSession: number
+  }
   /** What each node knows of all nodes, as it is sent to one that joins. Bytes. */
   readonly membersBytes: number
   /** Undefined where the manager had died. */
@@ -59,17 +64,20 @@ export interface ScaleResult {
   readonly events: number
 }
 
-/** Bytes. The heap is undefined without `--expose-gc`; it has the simulated machines in it, their disks as buffers. */
+/**
+ * Bytes. Memory is that of the process with all nodes in it, less their simulated disks; undefined without `--expose-gc`. Links and
+ * machines of the simulation are part of it.
+ */
 export interface MemoryCost {
   /** All of it, when the regions are there. */
-  readonly heap: Heap | undefined
-  readonly heapPerNode: Heap | undefined
-  readonly heapPerRegion: Heap | undefined
+  readonly whole: number | undefined
+  readonly perNode: number | undefined
+  readonly perRegion: number | undefined
   /** What a region takes at a node that only knows of it. */
-  readonly heapPerDirectoryEntry: Heap | undefined
+  readonly perDirectoryEntry: number | undefined
   readonly diskPerNode: number
   readonly diskPerRegion: number
-  /** Frames of pages: of the region, and of the maps that tell of it. */
+  /** Of the memory for a region: frames of its page, and of maps that tell of it. */
   readonly framesPerRegion: number
 }
 
@@ -112,20 +120,22 @@ export function measureScale(options: ScaleOptions): Promise<ScaleResult> {
 
 async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<ScaleResult> {
   const { seed, nodes, regions, samples, progress = () => undefined } = options
-  const empty = heapNow()
+  const memory = (): number | undefined => memoryNow(cluster.simulatedDiskBytes)
+  const empty = memory()
   await cluster.startUpTo(nodes - 1, (count) => {
     progress(`${count} of ${nodes} nodes have started`)
   })
   await cluster.pause(backgroundMs)
   const join = await costOf(cluster, () => cluster.startUpTo(nodes), backgroundMs)
   await cluster.rest()
-  const joined = heapNow()
+  const joined = memory()
   const { diskBytes: diskJoined, frameBytes: framesJoined } = cluster.totals()
   progress('reserving regions')
   const all = await reserveAll(cluster, regions)
   await cluster.pause(2 * backgroundMs)
-  const full = heapNow()
+  const full = memory()
   const { diskBytes: diskFull, frameBytes: framesFull } = cluster.totals()
+  const rest = await costOf(cluster, () => Promise.resolve(), leaseMs)
   const atRest = [...cluster.sessionsByNode]
   const others = cluster.live.map(({ identity }) => identity.node).filter((node) => node !== founder)
   const stage: Stage = {
@@ -152,13 +162,17 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
       atRest: spreadOf(atRest.filter(([node]) => node !== founder).map(([, count]) => count)),
       ofManager: atRest.find(([node]) => node === founder)?.[1] ?? 0,
     },
+    rest: {
+      messages: rest.messages,
+      bytesPerSession: Math.round(rest.wireBytes / (nodes - 1)),
+    },
     membersBytes: membersBytes(cluster),
     map,
     memory: {
-      heap: full,
-      heapPerNode: growthPer(nodes, empty, joined),
-      heapPerRegion: growthPer(regions, joined, full),
-      heapPerDirectoryEntry: directoryEntryHeap(cluster, all),
+      whole: full,
+      perNode: growthPer(nodes, empty, joined),
+      perRegion: growthPer(regions, joined, full),
+      perDirectoryEntry: directoryEntryMemory(cluster, all),
       diskPerNode: Math.round(diskJoined / nodes),
       diskPerRegion: Math.round((diskFull - diskJoined) / regions),
       framesPerRegion: Math.round((framesFull - framesJoined) / regions),
@@ -224,16 +238,16 @@ function membersBytes(cluster: ScaleCluster): number {
 }
 
 /** What one descriptor, as it comes off the wire, takes in a region directory. */
-function directoryEntryHeap(cluster: ScaleCluster, regions: readonly ScaleRegion[]): Heap | undefined {
+function directoryEntryMemory(cluster: ScaleCluster, regions: readonly ScaleRegion[]): number | undefined {
   const known: RegionDescriptor[] = []
   for (const { address, home } of regions) {
     if (home === founder || known.length >= directoryEntries) continue
     const descriptor = cluster.node(home).home.find(address)
     if (descriptor !== undefined) known.push(descriptor)
   }
-  const before = heapNow()
+  const before = memoryNow(0)
   const directory = new RegionDirectory(directoryEntries)
   for (const descriptor of known) directory.add(structuredClone(descriptor))
-  const after = heapNow()
+  const after = memoryNow(0)
   return growthPer(directory.size, before, after)
 }

@@ -131,7 +131,9 @@ export async function firstUses(stage: Stage, samples: number): Promise<void> {
       await firstUse(stage, user, address, firstUseNames)
       const again = await costOf(cluster, () => read(cluster, user, address))
       costs.add('read again', again)
-      const lookUpAgain = await costOf(cluster, async () => void (await lookUp(cluster, user, address)))
+      const lookUpAgain = await costOf(cluster, async () => {
+        await lookUp(cluster, user, address)
+      })
       costs.add('lookup again', lookUpAgain)
     },
   })
@@ -186,10 +188,14 @@ export async function lookUpsInVain(stage: Stage, samples: number): Promise<void
 export async function callsOfStrangers(stage: Stage, samples: number): Promise<void> {
   const { cluster, costs } = stage
   await sampled(stage, 'one call to another node', samples, {
-    prepare: async ({ user, region: { address } }) => void (await lookUp(cluster, user, address)),
+    prepare: async ({ user, region: { address } }) => {
+      await lookUp(cluster, user, address)
+    },
     measure: async ({ user, region: { address } }) => {
       const region = await cluster.khazana(user).region(address)
-      const cost = await costOf(cluster, async () => void (await region.stat({ offset: 0, length: 1 })))
+      const cost = await costOf(cluster, async () => {
+        await region.stat({ offset: 0, length: 1 })
+      })
       costs.add('talk to a node', cost)
     },
   })

@@ -56,6 +56,7 @@ export class ScaleCluster {
   readonly world: SimWorld
   readonly wire = new WireTally()
   readonly #options: ScaleClusterOptions
+  readonly #disks: DirectoryDisk[] = []
   readonly #members: Member[] = []
   readonly #byId = new Map<NodeId, Node>()
   /** What nodes had counted that are down by now. */
@@ -66,7 +67,11 @@ export class ScaleCluster {
     this.#options = options
     this.world = new SimWorld({
       seed: options.seed,
-      makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
+      makeDisk: () => {
+        const disk = new DirectoryDisk((path) => new SimDirectory({ path }))
+        this.#disks.push(disk)
+        return disk
+      },
       disk: { operationMsMin: 0.05, operationMsMean: 0.1, syncMsMean: 0.5, bandwidthBytesPerMs: 500_000 },
       stepsMax: Infinity,
       wallClockMsMax: Infinity,
@@ -179,6 +184,11 @@ export class ScaleCluster {
       frameBytes += status.memoryBytes
     }
     return { messages, bytes, sessions: ends / 2, diskBytes, frameBytes }
+  }
+
+  /** What simulated disks take in the memory of this process: they have what is written, and what of it is durable. */
+  get simulatedDiskBytes(): number {
+    return 2 * this.#disks.reduce((sum, disk) => sum + disk.usedBytes(), 0)
   }
 
   /** Sessions with other nodes that each node has. */

@@ -1,4 +1,3 @@
-import type { Heap } from './heap.js'
 import type { ScaleResult } from './measure-scale.js'
 import type { OperationCost, OperationName, Spread } from './measured.js'
 import type { Table } from './table.js'
@@ -55,6 +54,9 @@ function clusterTable(results: readonly ScaleResult[]): Table {
     rows: [
       row('sessions of a node at rest, median / largest', ({ sessions: { atRest } }) => spread(atRest)),
       row('sessions of the manager at rest', ({ sessions }) => number(sessions.ofManager)),
+      row('nothing to do, for a lease: messages / bytes a session', ({ rest }) =>
+        pair(rest.messages, rest.bytesPerSession),
+      ),
       row('one node joins: messages / bytes', ({ join }) => pair(join.messages, join.bytes)),
       row('list of all members, bytes', ({ membersBytes }) => number(membersBytes)),
       row('root of the map: entries / pages', ({ map }) => pair(map?.root.entries, map?.root.pages)),
@@ -76,16 +78,18 @@ function memoryTable(results: readonly ScaleResult[]): Table {
     ...results.map(({ memory }) => valueOf(memory)),
   ]
   return {
-    title: 'Memory, bytes (heap: objects / buffers, with those of the simulation)',
+    title: 'Memory and disk, bytes',
     head: headOf('nodes', results),
     rows: [
-      row('heap for each node', ({ heapPerNode }) => heap(heapPerNode)),
-      row('heap for each region, all nodes together', ({ heapPerRegion }) => heap(heapPerRegion)),
-      row('heap for a region in a directory', ({ heapPerDirectoryEntry }) => heap(heapPerDirectoryEntry)),
-      row('page frames for each region', ({ framesPerRegion }) => number(framesPerRegion)),
+      row('memory for each node without regions', ({ perNode }) => number(perNode)),
+      row('memory for each region, at all nodes together', ({ perRegion }) => number(perRegion)),
+      row('- of that, page frames', ({ framesPerRegion }) => number(framesPerRegion)),
+      row('memory for a region that a node only knows of', ({ perDirectoryEntry }) =>
+        number(perDirectoryEntry),
+      ),
+      row('memory of all nodes together', ({ whole }) => number(whole)),
       row('disk for each node without regions', ({ diskPerNode }) => number(diskPerNode)),
       row('disk for each region', ({ diskPerRegion }) => number(diskPerRegion)),
-      row('whole heap', ({ heap: whole }) => heap(whole)),
     ],
   }
 }
@@ -96,10 +100,6 @@ function headOf(first: string, results: readonly ScaleResult[]): string[] {
 
 function spread({ median, max }: Spread): string {
   return pair(median, max)
-}
-
-function heap(value: Heap | undefined): string {
-  return pair(value?.objects, value?.buffers)
 }
 
 function pair(a: number | undefined, b: number | undefined): string {

@@ -8,7 +8,11 @@ export interface Table {
 /** Aligned, to be read as it is. */
 export function asText({ title, head, rows }: Table): string {
   const widths = widthsOf(head, rows)
-  return [title, '', ...[head, ...rows].map((cells) => `  ${aligned(cells, widths).join('  ')}`.trimEnd())].join('\n')
+  return [
+    title,
+    '',
+    ...[head, ...rows].map((cells) => `  ${aligned(cells, widths).join('  ')}`.trimEnd()),
+  ].join('\n')
 }
 
 export function asMarkdown({ title, head, rows }: Table): string {
