@@ -45,6 +45,11 @@ export class Casting {
     this.#regions = this.#regions.filter(({ home }) => home !== node)
   }
 
+  /** In the order of their numbers. */
+  get nodes(): readonly NodeId[] {
+    return this.#nodes
+  }
+
   node(): NodeId {
     return present(this.#nodes[this.#random.int(0, this.#nodes.length - 1)], 'there are nodes')
   }

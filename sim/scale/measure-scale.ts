@@ -96,8 +96,6 @@ const backgroundMs = 5000
 /** Questions of all samples of a kind whose number grows with the nodes. */
 const linearQuestionsMax = 8192
 const linearSamplesMin = 8
-/** Samples of reserving with an empty pool, for each node. */
-const poolsPerNodeMax = 4
 /** Each asks in vain for seconds, and all must be over before the lease of the dead manager is. */
 const deadSamplesMax = 20
 /** After its lease and the patience of all. */
@@ -148,7 +146,7 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
   const map = isWithout ? undefined : await mapShape(cluster, present(all.at(-1), 'there are regions'))
   if (isWithout) await withDeadManager(stage, samples, nodes, firstUseNames)
   else {
-    await withManager(stage, samples, nodes)
+    await withManager(stage, samples)
     await withDeadManager(stage, samples, nodes, deadNames)
     await withNextManager(stage, samples, present(others[0], 'there are others'))
   }
@@ -182,13 +180,13 @@ async function measure(cluster: ScaleCluster, options: ScaleOptions): Promise<Sc
   }
 }
 
-async function withManager(stage: Stage, samples: number, nodes: number): Promise<void> {
+async function withManager(stage: Stage, samples: number): Promise<void> {
   await reserves(stage, samples)
   await firstUses(stage, samples)
   await usesAfterMoves(stage, samples)
   await lookUpsInVain(stage, samples)
   await callsOfStrangers(stage, samples)
-  await reservesOfPools(stage, Math.min(samples, poolsPerNodeMax * (nodes - 1)))
+  await reservesOfPools(stage, samples)
 }
 
 async function withDeadManager(

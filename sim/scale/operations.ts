@@ -19,6 +19,8 @@ const poolSettleMs = 2500
 const behindBytes = 256n * BigInt(MiB)
 /** Samples without a rest: they are over before a session of the first is let go. */
 const batchMax = 40
+/** The same where a sample may take two seconds. */
+const slowBatchMax = 8
 const whole = { offset: 0, length: regionBytes }
 
 export interface FirstUseNames {
@@ -100,13 +102,14 @@ export async function reserves({ cluster, casting, costs, progress }: Stage, sam
   progress(`reserve: ${samples}`)
 }
 
-/** `samples`: few for each node, since what a node reports grows with its pools. */
+/** Each node once, as what it reports then grows with the pools that it has. */
 export async function reservesOfPools(
   { cluster, casting, costs, progress }: Stage,
   samples: number,
 ): Promise<void> {
-  for (let taken = 0; taken < samples; taken++) {
-    const khazana = cluster.khazana(casting.node())
+  const nodes = casting.nodes.slice(0, samples)
+  for (const node of nodes) {
+    const khazana = cluster.khazana(node)
     const cost = await costOf(
       cluster,
       async () => {
@@ -116,7 +119,7 @@ export async function reservesOfPools(
     )
     costs.add('reserve, pool empty', cost)
   }
-  progress(`reserve with an empty pool: ${samples}`)
+  progress(`reserve with an empty pool: ${nodes.length}`)
 }
 
 // ---- finding and reading --------------------------------------------------------------------------------------------
@@ -203,15 +206,19 @@ export async function callsOfStrangers(stage: Stage, samples: number): Promise<v
 
 // ---- without the manager --------------------------------------------------------------------------------------------
 
-/** As `firstUses`, one after the other without rests: while the manager is missed, sessions never come to rest. */
+/**
+ * As `firstUses`, between any two nodes. While the manager is missed sessions never come to rest; when it has been replaced, a
+ * search may still wait for it, so that only a few are made between two rests.
+ */
 export async function firstUsesOfPairs(
   stage: Stage,
   samples: number,
   names: FirstUseNames,
-  state: string,
+  state: 'dead' | 'replaced',
 ): Promise<void> {
-  const { casting, progress } = stage
+  const { cluster, casting, progress } = stage
   for (let taken = 0; taken < samples; taken++) {
+    if (state === 'replaced' && taken % slowBatchMax === 0) await cluster.rest()
     const { user, region } = casting.drawPair()
     await firstUse(stage, user, region.address, names)
   }

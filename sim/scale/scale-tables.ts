@@ -83,7 +83,7 @@ function memoryTable(results: readonly ScaleResult[]): Table {
     rows: [
       row('memory for each node without regions', ({ perNode }) => number(perNode)),
       row('memory for each region, at all nodes together', ({ perRegion }) => number(perRegion)),
-      row('- of that, page frames', ({ framesPerRegion }) => number(framesPerRegion)),
+      row('of that, page frames', ({ framesPerRegion }) => number(framesPerRegion)),
       row('memory for a region that a node only knows of', ({ perDirectoryEntry }) =>
         number(perDirectoryEntry),
       ),

