@@ -63,7 +63,6 @@ export interface OperationCost {
   readonly messages: Spread
   readonly bytes: Spread
   readonly connections: Spread
-  readonly wireBytes: Spread
   readonly newWireBytes: Spread
   /** How regions were found, and how often so. */
   readonly foundBy: Readonly<Record<string, number>>
@@ -103,7 +102,6 @@ export class Costs {
       messages: spreadOf(costs.map(({ messages }) => messages)),
       bytes: spreadOf(costs.map(({ bytes }) => bytes)),
       connections: spreadOf(costs.map(({ connections }) => connections)),
-      wireBytes: spreadOf(costs.map(({ wireBytes }) => wireBytes)),
       newWireBytes: spreadOf(costs.map(({ newWireBytes }) => newWireBytes)),
       foundBy: counted(found),
     }))

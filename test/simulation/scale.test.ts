@@ -97,11 +97,8 @@ describe('the program that measures', () => {
 
   it('refuses what it cannot do, and says what it can', () => {
     for (const [args, answer] of [
-      ['--nodes 3', /from 4 to 4096/],
-      ['--nodes 4,x', /from 4 to 4096/],
-      ['--samples 0', /from 1 to 10000/],
+      ['--nodes 8,3', /from 4 to 4096/],
       ['--regions 10', /give --regions \d+/],
-      ['--sizes 4', /unknown option/],
       ['4', /too many arguments/],
     ] as const) {
       const { status, stdout, stderr } = run(...args.split(' '))
