@@ -4,7 +4,7 @@ export default {
     'src/index.ts',
     'src/testing/index.ts',
     'src/cli/{main,demo,demo/count}.ts',
-    'sim/main.ts',
+    'sim/{,scale/}main.ts',
     'bin/khazana',
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',

@@ -12,6 +12,8 @@ export interface IdleSessionsOptions {
   readonly replicas: Pick<ReplicaSet, 'lastUses' | 'giveUp' | 'giveUpUnreached'>
   /** Whether the node is one with which there is to be a session always. */
   readonly isKept: (node: SiteId) => boolean
+  /** Whether all nodes keep a session with this one: each would answer `stay`, and says itself when it does not any more. */
+  readonly isKeptByAll: () => boolean
   /** Whether changes at the node are watched from here. */
   readonly isWatched: (node: SiteId) => boolean
   /** Called each time that all sessions have been looked at. */
@@ -76,11 +78,12 @@ export class IdleSessions {
   }
 
   #look(): void {
-    const { clock, idleMs, peers, replicas, looked } = this.#options
+    const { clock, idleMs, peers, replicas, isKeptByAll, looked } = this.#options
     const uses = replicas.lastUses()
     for (const session of [...peers.nodes()]) {
       const mayAsk = clock.now() - (this.#stayedAt.get(session) ?? -Infinity) >= idleMs
-      if (mayAsk && session.connected && !session.isParting && !this.#isOfUse(session, uses)) session.part()
+      if (!mayAsk || !session.connected || session.isParting || this.#isOfUse(session, uses)) continue
+      if (!isKeptByAll()) session.part()
     }
     replicas.giveUpUnreached(clock.now() - idleMs)
     looked()

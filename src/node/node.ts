@@ -433,6 +433,7 @@ export class Node implements SiteAccess {
       peers: this.#peers,
       replicas: this.replicas,
       isKept: (peer) => this.#dialers.isKept(peer),
+      isKeptByAll: () => this.members.isManager,
       isWatched: (peer) => this.watches.isAt(peer),
       looked: () => {
         siblings.forget()

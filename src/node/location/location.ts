@@ -106,7 +106,10 @@ export class Location {
     this.#finder.heard(node)
   }
 
-  /** A region of the address map: these nodes, which the map names, are asked first. Throws as `find`. */
+  /**
+   * A region of the address map: these nodes, which the map names, are asked first. It is tried once: for a search the map is a
+   * way among others, and who writes it tries again. Throws as `find`.
+   */
   async findMap(map: Address, homes: readonly NodeId[], wait: WaitOptions): Promise<RegionDescriptor> {
     const known = this.known(map)
     if (known !== undefined) return known
@@ -114,7 +117,9 @@ export class Location {
       const descriptor = await this.#askFor(map, home, wait)
       if (descriptor !== undefined) return descriptor
     }
-    return (await this.find(map, wait)).descriptor
+    const { descriptor } = await this.#finder.findOnce(map, wait)
+    this.learned(descriptor)
+    return descriptor
   }
 
   async #askFor(address: Address, node: NodeId, wait: WaitOptions): Promise<RegionDescriptor | undefined> {

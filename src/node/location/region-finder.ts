@@ -50,10 +50,13 @@ export interface FoundRegion {
   readonly found: Found
 }
 
+type Searches = Map<Address, Promise<FoundRegion>>
+
 /** Finds homes of regions: performs what `Locator` decides. Each address is searched for once at a time. */
 export class RegionFinder {
   readonly #options: RegionFinderOptions
-  readonly #searches = new Map<Address, Promise<FoundRegion>>()
+  readonly #patient: Searches = new Map()
+  readonly #quick: Searches = new Map()
   readonly #silence: Silence
 
   constructor(options: RegionFinderOptions) {
@@ -67,17 +70,37 @@ export class RegionFinder {
   }
 
   /** Throws `no-such-region`, `unreachable`, `timeout`, `aborted`. */
-  async find(address: Address, wait: WaitOptions): Promise<FoundRegion> {
-    const { clock } = this.#options
-    let search = this.#searches.get(address)
+  find(address: Address, wait: WaitOptions): Promise<FoundRegion> {
+    return this.#join(this.#patient, address, wait, () => this.#search(address, timeoutOf(wait)))
+  }
+
+  /**
+   * The same without patience: for who tries again itself, or has another way. Each attempt may ask all nodes, and attempts
+   * within attempts would multiply. Throws as `find`.
+   */
+  findOnce(address: Address, wait: WaitOptions): Promise<FoundRegion> {
+    return this.#join(this.#quick, address, wait, () => this.#attempt(address, timeoutOf(wait)))
+  }
+
+  async #join(
+    searches: Searches,
+    address: Address,
+    wait: WaitOptions,
+    begin: () => Promise<FoundRegion>,
+  ): Promise<FoundRegion> {
+    let search = searches.get(address)
     if (search === undefined) {
-      search = this.#search(address, timeoutOf(wait)).finally(() => {
-        this.#searches.delete(address)
+      search = begin().finally(() => {
+        searches.delete(address)
       })
-      this.#searches.set(address, search)
+      searches.set(address, search)
     }
     // Whoever has less time than the one who began it does not wait longer than that.
-    return within(clock, 'finding the home of the region', wait, search)
+    return within(this.#options.clock, 'finding the home of the region', wait, search)
+  }
+
+  #attempt(address: Address, timeoutMs: number): Promise<FoundRegion> {
+    return new Search(this.#options, this.#silence, address, timeoutMs).run()
   }
 
   /** Again and again while only silence is in the way (paper 3.5). */
@@ -87,7 +110,7 @@ export class RegionFinder {
     for (;;) {
       const { leftCount } = members
       try {
-        return await new Search(this.#options, this.#silence, address, timeoutMs).run()
+        return await this.#attempt(address, timeoutMs)
       } catch (reason) {
         const error = KhazanaError.from(reason)
         // A node that has left meanwhile may have handed the region to one that had been asked before.

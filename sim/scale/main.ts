@@ -1,0 +1,3 @@
+import { runScale } from './program.js'
+
+await runScale(process.argv.slice(2))
