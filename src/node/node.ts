@@ -209,7 +209,6 @@ export class Node implements SiteAccess {
       changed: () => {
         this.#manager.report()
       },
-      bug: options.spaceBug,
     })
     this.#returns = new SpaceReturns({
       store,
@@ -332,6 +331,7 @@ export class Node implements SiteAccess {
         const replica = this.replicas.get(address)
         return replica?.descriptor.generation === generation && replica.isValid()
       },
+      isInUse: (descriptor) => this.replicas.isInUse(descriptor),
       members: this.members,
       peers: this.#peers,
       searchMap: (address, wait) => search.search(address, wait),

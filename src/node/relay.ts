@@ -93,6 +93,12 @@ export class Relay {
     return this.#ways.get(client)?.get(region)?.home === home
   }
 
+  /** Whether any client uses the region by way of this node. */
+  isInUse({ address, generation }: RegionDescriptor): boolean {
+    for (const ways of this.#ways.values()) if (ways.get(address)?.generation === generation) return true
+    return false
+  }
+
   /** From the home to a client. */
   toClient(client: SiteId, envelope: PlainCmEnvelope, payloads: readonly Uint8Array[]): void {
     const session = this.#options.session(client)

@@ -115,6 +115,12 @@ export class ReplicaSet {
     return this.#relay.wayCount
   }
 
+  /** Whether this site, or a client by way of it, has to do with the region under this reservation. */
+  isInUse(descriptor: RegionDescriptor): boolean {
+    const { address, generation } = descriptor
+    return this.get(address)?.descriptor.generation === generation || this.#relay.isInUse(descriptor)
+  }
+
   session(peer: SiteId): Session | undefined {
     return this.#sessions.get(peer)
   }

@@ -51,11 +51,14 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'bounded:acknowledge-before-holders': { faults: partitions, firstSeed: 11 },
   'objects:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   'eventual:lower-stamp-wins': { firstSeed: 3 },
-  'moving:forget-where-it-went': { firstSeed: 23 },
+  // Others know where it is: the old home must be started again, and be asked by one that does not.
+  'moving:forget-where-it-went': { faults: powerCuts, operations: 600 },
+  'roaming:forget-grants': { firstSeed: 9 },
+  'roaming:take-pools-as-free': { firstSeed: 9 },
   'eventual:no-sync-after-loss': { faults: powerCuts },
 }
 
-describe('a simulated cluster with a bug planted in a protocol, or in how homes move', () => {
+describe('a simulated cluster with a bug planted in a protocol, in how homes move, or in how address space is handed out', () => {
   for (const plantedBug of plantedBugs) {
     it(`is caught with "${plantedBug}" within ${seedsMax} seeds`, async (t) => {
       const { firstSeed = 1, ...others } = conditions[plantedBug] ?? {}

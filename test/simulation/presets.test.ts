@@ -19,6 +19,19 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['moving', 179, 300],
   // A move that was given up let messages through for which the region was still being looked for.
   ['moving', 348, 300],
+  // A pool was handed over while a region was being reserved in it.
+  ['roaming', 46, 600],
+  // A node that had just joined took itself for the manager, and denied what it had not heard of.
+  ['roaming', 94, 600],
+  // A region came to a node that had looked for it there before it asked the others.
+  ['roaming', 36, 600],
+  // A region that was to come from a node that has left was waited for, for ever.
+  ['roaming', 24, 600],
+  // The founder made the root of the address map again after that had moved.
+  ['roaming', 81, 600],
+  // An address was taken for that of a region that was no more, and denied to belong to the one that had it since.
+  ['roaming', 31, 600],
+  ['roaming', 32, 800],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]

@@ -36,6 +36,8 @@ export interface LocationOptions {
   readonly directory: RegionDirectory
   /** Whether this node would have been told if the region were no more. */
   readonly isCurrent: (descriptor: RegionDescriptor) => boolean
+  /** Whether anybody here has to do with the region. */
+  readonly isInUse: (descriptor: RegionDescriptor) => boolean
   readonly members: Membership
   readonly peers: Peers
   readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
@@ -75,23 +77,23 @@ export class Location {
    * by now. What the region directory says is trusted where this node would have been told; else its home is asked.
    */
   async look(address: Address, wait: WaitOptions): Promise<FoundRegion> {
-    const { directory, isCurrent } = this.#options
+    const { directory, isCurrent, isInUse } = this.#options
     const known = await this.find(address, wait)
     const { descriptor, found } = known
     if (found.by !== 'directory' || isCurrent(descriptor)) return known
     const answer = await this.#whereaboutsAt(descriptor.home, address, wait)
     const asked: Found = { by: 'directory', asked: 1 }
-    // Copies are of use without their home.
-    if (answer === undefined) return { descriptor, found: asked }
-    if (answer.kind !== 'home') {
-      directory.forget(descriptor.address)
-      const anew = await this.#finder.find(address, wait)
-      this.learned(anew.descriptor)
-      return { ...anew, found: { ...anew.found, asked: anew.found.asked + 1 } }
+    if (answer?.kind === 'home') {
+      if (answer.descriptor.address !== descriptor.address) directory.forget(descriptor.address)
+      this.learned(answer.descriptor)
+      return { descriptor: answer.descriptor, found: asked }
     }
-    if (answer.descriptor.address !== descriptor.address) directory.forget(descriptor.address)
-    this.learned(answer.descriptor)
-    return { descriptor: answer.descriptor, found: asked }
+    // Copies are of use without their home.
+    if (answer === undefined && isInUse(descriptor)) return { descriptor, found: asked }
+    directory.forget(descriptor.address)
+    const anew = await this.#finder.find(address, wait)
+    this.learned(anew.descriptor)
+    return { ...anew, found: { ...anew.found, asked: anew.found.asked + 1 } }
   }
 
   /** The same without belief in what the region directory says: whoever is named there could not be reached. Throws as `find`. */

@@ -6,7 +6,6 @@ import { OrderedRanges } from '../../location/ordered-ranges.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { poolsReportedMax } from '../../wire/limits.js'
 import type { ReportedPool, SpaceReport } from '../../wire/message.js'
-import type { SpaceBug } from './space-bug.js'
 import type { Store } from '../../store/store.js'
 
 const keyPrefix = 'pool/'
@@ -25,7 +24,6 @@ export interface OwnPoolsOptions {
   readonly prepare: (pool: Pool) => Promise<void>
   /** A pool has come, or gone, or has another map. */
   readonly changed: () => void
-  readonly bug: SpaceBug | undefined
 }
 
 /**
@@ -113,7 +111,7 @@ export class OwnPools {
    */
   async beginLeaving(pool: Pool, to: NodeId): Promise<void> {
     this.#leaving.set(pool.start, to)
-    if (this.#options.bug !== 'keep-the-pool') this.#free.remove(pool.start, pool.size)
+    this.#free.remove(pool.start, pool.size)
     await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool, to) }] })
   }
 

@@ -4,8 +4,6 @@ export const spaceBugs = Object.freeze([
   'forget-grants',
   /** Whoever takes over a pool takes all of it for free. */
   'take-pools-as-free',
-  /** A pool that is handed over stays in use where it was. */
-  'keep-the-pool',
 ] as const)
 
 export type SpaceBug = (typeof spaceBugs)[number]
