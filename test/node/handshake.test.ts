@@ -114,6 +114,28 @@ describe('who accepts connections', () => {
     assert.equal(pair.accepted.sessions.length, 0)
   })
 
+  it('ends a session for who comes back from it, and not for who had its numbers in an earlier life', async () => {
+    const pair = sitePair({ role: 'client' })
+    const first = await callRaw(pair)
+    first.pipe.dialing.send([frame(hello, 0)])
+    await settle()
+    const { session, losses } = pair.accepted.last
+    const { site } = session.peer
+    for (const [peerIncarnation, causes] of [
+      [2, []],
+      [1, ['restarted']],
+    ] as const) {
+      const resume = { session: session.id, peerIncarnation, received: 0 }
+      const other = await callRaw(pair)
+      other.pipe.dialing.send([frame({ ...hello, site, incarnation: 2, resume }, 0)])
+      await settle()
+      assert.deepEqual(
+        losses.map(({ cause }) => cause),
+        causes,
+      )
+    }
+  })
+
   it('lets nobody speak before it has admitted them', async () => {
     const answers: (() => void)[] = []
     const admission = new Promise<void>((resolve) => answers.push(resolve))

@@ -17,6 +17,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['eventual', 1143, 400],
   // A client that was cut off while a home moved lost what it had written, as after a change of protocol.
   ['moving', 179, 300],
+  // A client that came back to a node that was started again had the numbers there of another's new session, and ended it.
+  ['moving', 431, 300],
   // A move that was given up let messages through for which the region was still being looked for.
   ['moving', 348, 300],
   // A pool was handed over while a region was being reserved in it.
