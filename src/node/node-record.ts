@@ -26,6 +26,7 @@ const lesseesKey = 'node/lessees'
 /** Earlier forms have all members in one record. */
 const membersKey = 'cluster/members'
 const memberPrefix = 'cluster/member/'
+const farewellKey = 'cluster/farewell'
 const idsKey = 'cluster/ids'
 const promisedKey = 'cluster/ids-promised'
 const inheritedPrefix = 'cluster/ids-of/'
@@ -87,6 +88,15 @@ export class NodeRecord {
     if (members.length > 0) return members
     const earlier = this.#read(membersKey) as { members: Member[] } | undefined
     return (earlier?.members ?? []).map((member) => ({ ...member, revision: 0, state: 'in' }))
+  }
+
+  /** Whether another node has heard that this one has left. */
+  get hasSaidFarewell(): boolean {
+    return this.#read(farewellKey) === true
+  }
+
+  writeFarewell(): Promise<void> {
+    return this.#write(farewellKey, true)
   }
 
   /** Numbers that this node may give to others; undefined where that was never said. */

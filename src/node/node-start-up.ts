@@ -31,14 +31,30 @@ export function checkJoin({ join, directory }: NodeOptions, identity: NodeIdenti
   )
 }
 
-/** Who has left does not come back as who it was: others have what it had. */
-export function checkNotLeft({ directory }: NodeOptions, record: NodeRecord): void {
+/**
+ * Who has left does not come back as who it was: others have what it had. Answers whether it has left, and nobody has heard so.
+ * Throws `wrong-cluster`.
+ */
+export function checkNotLeft(options: NodeOptions, record: NodeRecord): boolean {
   const { identity, members } = record
-  if (identity === undefined) return
-  if (members.find(({ node }) => node === identity.node)?.state !== 'left') return
-  throw new KhazanaError(
+  if (identity === undefined) return false
+  if (members.find(({ node }) => node === identity.node)?.state !== 'left') return false
+  if (record.hasSaidFarewell) throw leftForGood(options, identity)
+  return true
+}
+
+export function leftForGood({ directory }: NodeOptions, { node }: NodeIdentity): KhazanaError {
+  return new KhazanaError(
     'wrong-cluster',
-    `${directory} belongs to node ${identity.node}, which has left its cluster: use a new directory`,
+    `${directory} belongs to node ${node}, which has left its cluster: use a new directory`,
+  )
+}
+
+export function leftUnheard({ directory }: NodeOptions, { node }: NodeIdentity): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    `${directory} belongs to node ${node}, which has left its cluster, and no other node could be told yet: start it ` +
+      'once more while others run, or its number stays in their list',
   )
 }
 

@@ -38,7 +38,14 @@ import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefa
 import type { NodeOptions } from './node-options.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
-import { checkJoin, checkNotLeft, checkOptions, foundOrJoin } from './node-start-up.js'
+import {
+  checkJoin,
+  checkNotLeft,
+  checkOptions,
+  foundOrJoin,
+  leftForGood,
+  leftUnheard,
+} from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
 import { OwnPools } from './pools/own-pools.js'
@@ -130,12 +137,13 @@ export class Node implements SiteAccess {
       try {
         const record = new NodeRecord(store)
         checkJoin(options, record.identity)
-        checkNotLeft(options, record)
+        const hasLeft = checkNotLeft(options, record)
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
         const node = new Node(options, { store, record, identity, incarnation, lock, plugins })
         await node.#serve()
+        if (hasLeft) await node.#sayFarewell()
         return node
       } catch (error) {
         await store.close()
@@ -354,6 +362,7 @@ export class Node implements SiteAccess {
       pools: this.pools,
       returns: this.#returns,
       members: this.members,
+      record,
       call: (peer, call, wait) => this.#peers.call(peer, call, wait),
       unfollow: (pool) => {
         this.#maps.unfollow(pool)
@@ -368,7 +377,7 @@ export class Node implements SiteAccess {
       pools: this.pools,
       maps: this.#maps,
       leave: (wait) => this.leave(wait),
-      hasLeft: () => this.#leave.isDone,
+      hasLeft: () => this.members.hasLeft,
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -466,7 +475,7 @@ export class Node implements SiteAccess {
       this.home.moves.start()
       this.#returns.start()
       void this.#leave.resume()
-      await this.#maps.start()
+      if (!this.members.hasLeft) await this.#maps.start()
     } catch (error) {
       await this.close()
       throw error
@@ -556,13 +565,26 @@ export class Node implements SiteAccess {
    */
   async leave(options: WaitOptions): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed
-    await this.#leave.run(options)
-    const { clock } = this.#options.world
-    // Whoever asked is told first.
-    clock.after(lastWordsMs, () => {
+    try {
+      await this.#leave.run(options)
+    } finally {
+      if (this.members.hasLeft) this.#closeSoon()
+    }
+  }
+
+  /** Whoever asked is told first. */
+  #closeSoon(): void {
+    this.#options.world.clock.after(lastWordsMs, () => {
       this.#options.left?.()
       void this.close()
     })
+  }
+
+  /** This node has left in an earlier life, which could tell nobody. Throws `wrong-cluster` when that is done, or `unreachable`. */
+  async #sayFarewell(): Promise<never> {
+    const isHeard = await this.#leave.sayFarewell()
+    await this.close()
+    throw isHeard ? leftForGood(this.#options, this.identity) : leftUnheard(this.#options, this.identity)
   }
 
   /**

@@ -184,7 +184,7 @@ function nameArgument(text: string): string {
 function noEtcd(coordinator: string): KhazanaError {
   return new KhazanaError(
     'unsupported',
-    `this version cannot use the coordinator ${coordinator}: leave --coordinator out, and the founding node keeps the ` +
-      'membership itself (and must run for new nodes to join)',
+    `this version cannot use the coordinator ${coordinator}: leave --coordinator out, and the nodes ` +
+      'keep the membership among themselves',
   )
 }

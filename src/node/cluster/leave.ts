@@ -9,13 +9,15 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { movedRegionsMax } from '../../wire/limits.js'
 import type { Call, LeaveProgress, NodeStatus, Result } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import { timeoutOf, withResolvers } from '../deadline.js'
+import { timeoutOf } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { Home } from '../home/home.js'
 import { isSystemRegion } from '../map/system-regions.js'
 import { pause } from '../pause.js'
 import type { OwnPools, Pool } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
+import type { NodeRecord } from '../node-record.js'
+import { sayFarewell } from './farewell.js'
 import type { Membership } from './membership.js'
 
 /** Regions that are handed over at a time. */
@@ -28,8 +30,6 @@ const tellMs = 5000
 const roundMs = 500
 /** Of a disk's bound, what can be promised: the rest lets the cleaner work. */
 const usableShare = 0.75
-/** How long the news is given to get about before this node stops. */
-const farewellMs = 2000
 
 /** What another attempt may change. */
 const mayPass: ReadonlySet<ErrorCode> = new Set([
@@ -51,6 +51,7 @@ export interface LeaveOptions {
   readonly pools: OwnPools
   readonly returns: SpaceReturns
   readonly members: Membership
+  readonly record: NodeRecord
   readonly call: (node: NodeId, call: Call, wait: WaitOptions) => Promise<Result>
   /** The pool is another node's: its map is kept there. */
   readonly unfollow: (pool: Pool) => void
@@ -73,7 +74,6 @@ export class Leave {
   readonly #stopped = sharedAbortController()
   #running: Promise<void> | undefined
   #progress: LeaveProgress | undefined
-  #isDone = false
 
   constructor(options: LeaveOptions) {
     this.#options = options
@@ -84,18 +84,14 @@ export class Leave {
     return this.#progress
   }
 
-  /** Whether this node has left, in this life. */
-  get isDone(): boolean {
-    return this.#isDone
-  }
-
   stop(error: KhazanaError): void {
     this.#stopped.abort(error)
   }
 
   /**
    * Resolves when this node has nothing any more, and has left. If that takes too long it throws `timeout`, saying what is
-   * left, and the node goes on as a member of the cluster; so it does with `unreachable` where there is nobody to take it.
+   * left, and the node goes on as a member of the cluster; so it does with `unreachable` where there is nobody to take it. With
+   * `outcome-unknown` it has left, and nobody else knows.
    * Whoever asks while it is under way waits for the same.
    */
   run(options: WaitOptions): Promise<void> {
@@ -104,6 +100,11 @@ export class Leave {
       this.#progress = undefined
     })
     return this.#running
+  }
+
+  /** By a later life of a node that has left: whether another node has heard of that by now. */
+  sayFarewell(): Promise<boolean> {
+    return sayFarewell(this.#options, this.#stopped.signal)
   }
 
   /** Goes on with pools that were promised to others before a restart. Never rejects. */
@@ -140,13 +141,16 @@ export class Leave {
         await pause(clock, roundMs, this.#stopped.signal)
       }
       await members.leave()
-      this.#isDone = true
     } catch (error) {
       home.refuse(undefined)
       throw error
     }
     logger.log('info', 'this node has left the cluster')
-    await this.#sayFarewell()
+    if (await sayFarewell(this.#options, this.#stopped.signal)) return
+    throw new KhazanaError(
+      'outcome-unknown',
+      'this node has left, and no other one could be told: start it once more on its directory, to tell them',
+    )
   }
 
   #checkTime(until: number, signal: AbortSignal | undefined, error: KhazanaError): void {
@@ -330,18 +334,5 @@ export class Leave {
     if (heirs.some(({ node }) => node === to)) await call(to, { op: 'take-ids', ids }, { timeoutMs: tellMs })
     else logger.log('warn', 'numbers for new nodes are lost with the node that was to have them', { to })
     await members.dropPromisedIds()
-  }
-
-  /** What was said before is heard before this is answered. */
-  async #sayFarewell(): Promise<void> {
-    const { members, self, clock } = this.#options
-    const heard = withResolvers<void>()
-    const timer = clock.after(farewellMs, heard.resolve)
-    if (members.manager !== self)
-      void this.#statusOf(members.manager).then(() => {
-        heard.resolve()
-      })
-    await heard.promise
-    timer.cancel()
   }
 }

@@ -254,7 +254,22 @@ export class Membership {
     if (known === undefined) return
     const left: Member = { ...known, revision: known.revision + 1, state: 'left' }
     await this.#takeOver([left], [])
-    for (const session of sessions()) session.send({ kind: 'members', members: [left], known: undefined })
+    for (const session of sessions()) this.tellLeft(session.peer.site as NodeId)
+  }
+
+  /** Whether this node has left, in this life or an earlier one. */
+  get hasLeft(): boolean {
+    return this.#table.find(this.#options.self)?.state === 'left'
+  }
+
+  /** Says to the other node that this one has left. False where there is no session with it. */
+  tellLeft(node: NodeId): boolean {
+    const { self, sessions } = this.#options
+    const own = this.#table.find(self)
+    const session = [...sessions()].find(({ peer }) => peer.site === node)
+    if (own === undefined || session === undefined) return false
+    session.send({ kind: 'members', members: [own], known: undefined })
+    return true
   }
 
   // ---- news ---------------------------------------------------------------------------------------------------------

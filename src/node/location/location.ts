@@ -221,7 +221,8 @@ export class Location {
     const owner = sliceOwner(address)
     if (owner === self) return 'nobody'
     if (isSystem(address) || (owner !== undefined && members.find(owner) !== undefined)) return owner
-    return members.isSureOfAll ? 'nobody' : owner
+    // One that is not known here cannot be asked: to name it would only be in the way of those that can.
+    return members.isSureOfAll ? 'nobody' : undefined
   }
 }
 

@@ -236,7 +236,7 @@ export class Acceptor {
     // A session of an earlier life of this node may have had the numbers that somebody else's has now.
     const isOfThisLife = hello.resume?.peerIncarnation === this.#options.identity().incarnation
     for (const session of this.#sessions.values()) {
-      const isAbandoned = isOfThisLife && session.id === hello.resume?.session && isSamePeer(session, hello)
+      const isAbandoned = isOfThisLife && session.id === hello.resume.session && isSamePeer(session, hello)
       const isReplaced = hello.role === 'node' && session.peer.site === hello.site
       if (isAbandoned || isReplaced) {
         session.lose('restarted', new KhazanaError('unreachable', `${session.peer.name} has begun anew`))

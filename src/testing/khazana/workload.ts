@@ -360,7 +360,7 @@ export class KhazanaWorkload implements Workload {
         const khazana = new Khazana(node)
         this.#khazanas.set(process, { khazana, world })
         if (this.#isOpen) this.#actAll(stage, khazana, world, process)
-        if (this.#isRoaming) void this.#leaveOneDay(inhabitant, node, shape, random, world, process)
+        if (this.#isRoaming) void this.#leaveOneDay(stage, inhabitant, node, shape, random, world, process)
         if (!(await this.#whenToStop(stage, shape, world)) || inhabitant.hasLeft) return
         this.#leave(process)
         inhabitant.node = undefined
@@ -433,6 +433,7 @@ export class KhazanaWorkload implements Workload {
 
   /** Never rejects. */
   async #leaveOneDay(
+    stage: Stage,
     inhabitant: Inhabitant,
     node: Node,
     shape: Shape,
@@ -452,6 +453,13 @@ export class KhazanaWorkload implements Workload {
         return
       } catch (reason) {
         const error = KhazanaError.from(reason)
+        if (error.code === 'outcome-unknown') {
+          this.#onLeft(inhabitant, process)
+          // Its next life is to tell the others.
+          await pause(world.clock, 500)
+          await this.#runNode(stage, shape, inhabitant, world, process)
+          return
+        }
         if (!staysOn.has(error.code))
           this.#complain(`${inhabitant.name} does not leave: ${error.stack ?? ''}`)
       } finally {
