@@ -547,8 +547,24 @@ export class Node implements SiteAccess {
     // A handle may be older than what is known here by now: homes move.
     const known = this.#describe(address)
     const newest = known?.generation === generation && known.era > era ? known : descriptor
-    if (newest.home === this.identity.node) throw unreserved()
+    if (newest.home === this.identity.node) return this.#replicaToCome(newest, existing, known)
     return this.replicas.open(newest, { kind: 'copy', parent: newest.home })
+  }
+
+  /**
+   * Whoever told of the descriptor knew sooner than this node that it is the home now. Until it knows too, it goes on with what it
+   * has, as a copy, which becomes the home's when that is so. Throws `no-such-region`, `unreachable`.
+   */
+  #replicaToCome(
+    { address, generation }: RegionDescriptor,
+    existing: Replica | undefined,
+    known: RegionDescriptor | undefined,
+  ): Replica {
+    if (this.home.moves.settled(address) === undefined) throw unreserved()
+    if (existing?.descriptor.generation === generation) return existing
+    if (known?.generation === generation && known.home !== this.identity.node)
+      return this.replicas.open(known, { kind: 'copy', parent: known.home })
+    throw new KhazanaError('unreachable', 'the region is moving here: try again soon')
   }
 
   pause(ms: number): Promise<void> {

@@ -34,6 +34,10 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   // An address was taken for that of a region that was no more, and denied to belong to the one that had it since.
   ['roaming', 31, 600],
   ['roaming', 32, 800],
+  // A node that had left when nobody could hear it was looked for, for ever.
+  ['roaming', 454, 800],
+  // A handle that knew sooner than its node that the node is the home was told that there is no such region.
+  ['roaming', 583, 800],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]
