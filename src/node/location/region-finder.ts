@@ -21,8 +21,9 @@ const mapShare = 1 / 4
 /** How long a search goes on that meets silent nodes, at most, and the share of the caller's time: they may come back. */
 const patienceMsMax = 10_000
 const patienceShare = 0.8
-/** Between two attempts. */
-const retryMs = 500
+/** Between two attempts: longer each time, as each may ask all nodes. */
+const retryMsMin = 500
+const retryMsMax = 4000
 /** For how long a node that did not answer is taken to be silent still, and not asked. */
 const silentMs = 2000
 
@@ -107,7 +108,7 @@ export class RegionFinder {
   async #search(address: Address, timeoutMs: number): Promise<FoundRegion> {
     const { clock, members } = this.#options
     const until = clock.now() + Math.min(patienceMsMax, timeoutMs * patienceShare)
-    for (;;) {
+    for (let retryMs = retryMsMin; ; retryMs = Math.min(retryMsMax, retryMs * 2)) {
       const { leftCount } = members
       try {
         return await this.#attempt(address, timeoutMs)
