@@ -105,6 +105,8 @@ export interface Watch {
  * - `aborted`, `closed`: by the caller;
  * - `busy`: too much is asked of the store at once, or of what one named bound is for (`src/coordinator/limits.ts`);
  * - `no-space`: the store has no room for it, and nothing has happened;
+ * - `protocol-error`, `unsupported`: what answers is no such store, or asks for what this version cannot do;
+ * - `storage-failed`: the disk of an embedded store has failed;
  * - `invalid-argument`, with words on what is wrong.
  */
 export interface Coordinator {

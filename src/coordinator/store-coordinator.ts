@@ -145,7 +145,7 @@ function isUnheard(error: KhazanaError): boolean {
 
 /** The store may have heard of it, and still do it. */
 function doubtful(error: KhazanaError): KhazanaError {
-  if (error.code !== 'timeout' && error.code !== 'aborted') return error
+  if (!['timeout', 'aborted', 'protocol-error'].includes(error.code)) return error
   const message = `coordinator: no answer to a transaction, which may or may not have happened: ${error.message}`
   return new KhazanaError('outcome-unknown', message, { cause: error })
 }
