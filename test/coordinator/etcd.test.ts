@@ -12,7 +12,9 @@ import { EtcdCluster, findEtcd } from './etcd-process.js'
 import { playReal } from './real-bed.js'
 
 const program = findEtcd()
-const skip = program === undefined && 'there is no etcd on this machine: install etcd-server'
+const skip =
+  program === undefined &&
+  'there is no etcd on this machine: install etcd-server, or run "node scripts/etcd.mjs"'
 
 function connect(endpoints: readonly string[]): Coordinator {
   const access = new EtcdAccess({ clock: nodeClock, http: nodeHttp(), endpoints })
