@@ -96,8 +96,8 @@ export interface Watch {
  * linearizable: each call takes effect at one moment between its beginning and its end, also reads. All of it is durable.
  *
  * A lease never ends before `ttlMs` have passed since the latest of `grantLease` and `keepAlive` that succeeded was *called*,
- * and may live longer: after the store was out of order all leases live on for a whole `ttlMs`. So who holds a lease counts from before
- * the call on its own clock, whose rate may differ, and stops in time.
+ * and may live longer: for a whole `ttlMs` after the store was started again. So who holds a lease counts from before the call on its own
+ * clock, whose rate may differ, and stops in time.
  *
  * Every wait ends by the caller's options, in 30 s unless told, and all calls may throw, besides what they say themselves:
  * - `unreachable`: the store could not be reached in that time;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CoordinatorServer } from '../../src/coordinator/coordinator-server.js'
+import type { CoordinatorStorage } from '../../src/coordinator/stored-state.js'
 import type { Request } from '../../src/coordinator/request.js'
 import { nodeClock } from '../../src/io/node/clock.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
@@ -16,7 +17,10 @@ const clock = nodeClock
 
 describe('the store of an embedded coordinator', () => {
   it('serves no more once the disk has failed, and does not know what became of what was under way', async () => {
-    const storage = new MemoryStorage(() => Promise.reject(new KhazanaError('storage-failed', 'broken')))
+    const storage: CoordinatorStorage = {
+      list: () => [],
+      commit: () => Promise.reject(new KhazanaError('storage-failed', 'broken')),
+    }
     const server = CoordinatorServer.start({ clock, storage })
     const [first, second] = [server.ask(putting('a'), wait), server.ask(putting('b'), wait)]
     await assert.rejects(first, { code: 'outcome-unknown' })
@@ -26,9 +30,12 @@ describe('the store of an embedded coordinator', () => {
 
   it('says that a change did not happen where the disk has no room, and goes on', async () => {
     let isFull = true
-    const storage = new MemoryStorage(async () => {
-      if (isFull) throw new KhazanaError('no-space', 'full')
-    })
+    const storage: CoordinatorStorage = {
+      list: () => [],
+      commit: async () => {
+        if (isFull) throw new KhazanaError('no-space', 'full')
+      },
+    }
     const server = CoordinatorServer.start({ clock, storage })
     await assert.rejects(server.ask(putting('a'), wait), { code: 'no-space' })
     isFull = false
@@ -38,7 +45,7 @@ describe('the store of an embedded coordinator', () => {
   })
 
   it('finds everything again', async () => {
-    const storage = new MemoryStorage(() => Promise.resolve())
+    const storage = new MemoryStorage()
     const server = CoordinatorServer.start({ clock, storage })
     const { id: lease } = await server.ask({ kind: 'grant', ttlMs: 60_000 }, wait)
     const value = Uint8Array.of(10, 0, 10, 255)

@@ -22,7 +22,7 @@ describe('in a process of its own', () => {
   runCoordinatorTests({ describe, it }, 'embedded', (play) =>
     playReal(
       {
-        leaseTtlMs: 400,
+        leaseTtlMs: 1_500,
         connect: () => {
           const access = new ServedAccess((request, wait) => served.ask(request, wait))
           return new StoreCoordinator({ clock: nodeClock, access, attemptMs: 500, silenceMs: 1_000 })

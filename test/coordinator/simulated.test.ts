@@ -5,7 +5,7 @@ import {
 } from '../../src/testing/coordinator/run-coordinator-tests.js'
 import { playSimulated } from '../../src/testing/coordinator/sim-bed.js'
 
-const seeds = Number(process.env['KHAZANA_SIM_SEEDS'] ?? 20)
+const seeds = Number(process.env['KHAZANA_SIM_SEEDS'] ?? 10)
 const lossRate = 0.05
 
 runCoordinatorTests({ describe, it }, 'simulated', async (play) => {

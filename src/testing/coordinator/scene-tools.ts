@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import type {
+  Condition,
   Coordinator,
+  Entry,
   KeyChange,
   Outcome,
   Revision,
@@ -64,4 +66,24 @@ export async function rejects(promise: Promise<unknown>, ...codes: readonly Erro
 
 export function isOneOf(error: unknown, codes: readonly ErrorCode[]): boolean {
   return error instanceof KhazanaError && codes.includes(error.code)
+}
+
+/** Puts it, whatever happens to the store meanwhile, once; nobody else writes the key by then. Gives the revision. */
+export async function putSurely(writer: Coordinator, key: string, value: string): Promise<Revision> {
+  for (;;) {
+    const { found } = await writer.get(key)
+    if (found !== undefined && textOf(found.value) === value) return found.modified
+    try {
+      const puts = [{ key, value: bytes(value) }]
+      const outcome = await writer.transact({ conditions: [asFound(key, found)], puts }, { timeoutMs: 1_000 })
+      if (outcome.kind === 'applied') return outcome.revision
+    } catch (error) {
+      if (!isOneOf(error, ['outcome-unknown', 'unreachable'])) throw error
+    }
+  }
+}
+
+/** That the key is as it was found. */
+export function asFound(key: string, found: Entry | undefined): Condition {
+  return found === undefined ? { kind: 'absent', key } : { kind: 'unchanged', key, modified: found.modified }
 }

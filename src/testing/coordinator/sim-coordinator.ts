@@ -4,6 +4,7 @@ import type { StateLimits } from '../../coordinator/coordinator-state.js'
 import type { AnswerTo, ChangesRequest, Request } from '../../coordinator/request.js'
 import { ServedAccess } from '../../coordinator/served-access.js'
 import type { StateBug } from '../../coordinator/state-bug.js'
+import type { CoordinatorStorage } from '../../coordinator/stored-state.js'
 import { StoreCoordinator } from '../../coordinator/store-coordinator.js'
 import type { Clock } from '../../io/clock.js'
 import { within, withResolvers } from '../../io/deadline.js'
@@ -41,7 +42,9 @@ const silenceMs = 1_000
 export class SimCoordinator {
   readonly #options: SimCoordinatorOptions
   readonly #random: Prng
-  readonly #storage: MemoryStorage
+  readonly #records = new MemoryStorage()
+  /** Which start of the store may write: none of before. */
+  #incarnation = 0
   #server: CoordinatorServer | undefined
   #cuts = 0
   readonly #held: (() => void)[] = []
@@ -49,10 +52,6 @@ export class SimCoordinator {
   constructor(options: SimCoordinatorOptions) {
     this.#options = options
     this.#random = options.random
-    const { flushMsMin = 0.5, flushMsMax = 5, scheduler } = options
-    this.#storage = new MemoryStorage(() =>
-      scheduler.delay(undefined, this.#random.between(flushMsMin, flushMsMax), 'coordinator flush'),
-    )
     this.start()
   }
 
@@ -74,7 +73,7 @@ export class SimCoordinator {
     }
   }
 
-  /** Like kill -9: what was not durable is lost, or is becoming durable. */
+  /** Like kill -9: what is being made durable is so when the store starts again, or lost. */
   stop(): void {
     this.#server?.close()
     this.#server = undefined
@@ -82,8 +81,21 @@ export class SimCoordinator {
 
   start(): void {
     const { scheduler, limits = {}, bug } = this.#options
-    const clock = schedulerClock(scheduler)
-    this.#server ??= CoordinatorServer.start({ clock, storage: this.#storage, limits, bug })
+    if (this.#server !== undefined) return
+    const storage = this.#storageOf(++this.#incarnation)
+    this.#server = CoordinatorServer.start({ clock: schedulerClock(scheduler), storage, limits, bug })
+  }
+
+  #storageOf(incarnation: number): CoordinatorStorage {
+    const { flushMsMin = 0.5, flushMsMax = 5, scheduler } = this.#options
+    return {
+      list: (prefix) => this.#records.list(prefix),
+      commit: async (group) => {
+        const flushMs = this.#random.between(flushMsMin, flushMsMax)
+        await scheduler.delay(undefined, flushMs, 'coordinator flush')
+        if (incarnation === this.#incarnation) await this.#records.commit(group)
+      },
+    }
   }
 
   async #ask<R extends Request | ChangesRequest>(

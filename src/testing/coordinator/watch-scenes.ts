@@ -3,7 +3,7 @@ import type { Coordinator, Revision, Watch } from '../../coordinator/coordinator
 import { watchesMax } from '../../coordinator/limits.js'
 import { rest } from './coordinator-bed.js'
 import type { CoordinatorBed, CoordinatorScene } from './coordinator-bed.js'
-import { after, applied, bytes, isOneOf, nextChanges, put, rejects, sayChange } from './scene-tools.js'
+import { after, applied, bytes, nextChanges, put, putSurely, rejects, sayChange } from './scene-tools.js'
 
 interface Told {
   readonly revision: Revision
@@ -20,25 +20,6 @@ async function writeAll(bed: CoordinatorBed, writer: Coordinator, count: number)
     await rest(bed, bed.random.between(0, 20))
   }
   return told
-}
-
-/** Nobody else writes the key. */
-async function putSurely(writer: Coordinator, key: string, value: string): Promise<Revision> {
-  for (;;) {
-    const { found } = await writer.get(key)
-    if (found !== undefined && new TextDecoder().decode(found.value) === value) return found.modified
-    const condition =
-      found === undefined
-        ? ({ kind: 'absent', key } as const)
-        : ({ kind: 'unchanged', key, modified: found.modified } as const)
-    try {
-      const puts = [{ key, value: bytes(value) }]
-      const outcome = await writer.transact({ conditions: [condition], puts }, { timeoutMs: 1_000 })
-      if (outcome.kind === 'applied') return outcome.revision
-    } catch (error) {
-      if (!isOneOf(error, ['outcome-unknown', 'unreachable'])) throw error
-    }
-  }
 }
 
 async function readAll(watch: Watch, count: number): Promise<Told[]> {
@@ -98,7 +79,7 @@ export const watchScenes: readonly CoordinatorScene[] = [
       const one = bed.client()
       const key = `${bed.prefix}key`
       const watch = one.watch(bed.prefix, after(await put(one, key, '0')))
-      await rejects(watch.next({ timeoutMs: 30 }), 'timeout')
+      await rejects(watch.next({ timeoutMs: 30 }), 'timeout', 'unreachable')
       const first = await put(one, key, '1')
       assert.deepEqual(await nextChanges(watch), { revision: first, said: [`+${key} 1`] })
       const giveUp = new AbortController()
