@@ -1,7 +1,7 @@
 import { KhazanaError } from '../stdx/errors.js'
 import type { Entry, LeaseId, Revision } from './coordinator.js'
-import { emptyState } from './coordinator-state.js'
-import type { StateChange, StoredLease, StoredState } from './coordinator-state.js'
+import { emptyState } from './state-terms.js'
+import type { StateChange, StoredLease, StoredState } from './state-terms.js'
 
 /** Where a coordinator keeps what is durable: the records of a store, each a key and bytes. */
 export interface CoordinatorStorage {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { LeaseId, Revision, Transaction } from '../../src/coordinator/coordinator.js'
-import { CoordinatorState, emptyState, stateLimits } from '../../src/coordinator/coordinator-state.js'
-import type { StateEffect, StateEvent, StateLimits } from '../../src/coordinator/coordinator-state.js'
+import { CoordinatorState } from '../../src/coordinator/coordinator-state.js'
 import type { ChangesRequest, Request } from '../../src/coordinator/request.js'
+import { emptyState, stateLimits } from '../../src/coordinator/state-terms.js'
+import type { StateEffect, StateEvent, StateLimits } from '../../src/coordinator/state-terms.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { bytes } from '../../src/testing/coordinator/scene-tools.js'
 

@@ -26,7 +26,10 @@ export function nodeHttp(tls: TlsOptions = {}): HttpClient {
     throw new KhazanaError('invalid-argument', `a URL begins with http: or https:, not ${url.protocol}`)
   }
   return {
-    post: async (url, body, options) => exchange(begin(parsed(url)), body, options),
+    post: async (url, body, options) => {
+      const target = parsed(url)
+      return exchange(target.origin, begin(target), body, options)
+    },
     close: () => {
       for (const agent of Object.values(agents)) agent.destroy()
     },
@@ -46,9 +49,13 @@ function openEventOf(request: ClientRequest): 'connect' | 'secureConnect' {
   return request.protocol === 'https:' ? 'secureConnect' : 'connect'
 }
 
-function exchange(request: ClientRequest, body: string, options: WaitOptions): Promise<HttpResponse> {
+function exchange(
+  server: string,
+  request: ClientRequest,
+  body: string,
+  options: WaitOptions,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
-    const server = `${request.protocol}//${request.host}`
     /** From here on the server may have heard. */
     let isConnected = false
     const connecting = nodeClock.after(connectMsMax, () => {

@@ -1,6 +1,6 @@
 import type { Coordinator } from '../../coordinator/coordinator.js'
 import { CoordinatorServer } from '../../coordinator/coordinator-server.js'
-import type { StateLimits } from '../../coordinator/coordinator-state.js'
+import type { StateLimits } from '../../coordinator/state-terms.js'
 import type { AnswerTo, ChangesRequest, Request } from '../../coordinator/request.js'
 import { ServedAccess } from '../../coordinator/served-access.js'
 import type { StateBug } from '../../coordinator/state-bug.js'
