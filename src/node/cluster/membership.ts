@@ -160,6 +160,7 @@ export class Membership {
     if (site === self) {
       throw new KhazanaError('invalid-argument', `node ${site} is this node: is its directory a copy?`)
     }
+    if (this.hasLeft) throw new KhazanaError('closed', 'this node has left its cluster: use another one')
     if (site === 0 || cluster === noCluster) return this.#admitNew(name, listen)
     if (this.#table.find(site)?.state === 'left') {
       throw new KhazanaError(
