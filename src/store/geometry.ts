@@ -72,6 +72,26 @@ export function chooseSegmentBytes(limits: StoreLimits): number {
   return chosen
 }
 
+/**
+ * The geometry of a store under another disk limit: what is fixed stays. Throws `invalid-argument` for a limit that is too
+ * small, or larger than what the segments, whose size was chosen for another limit, can be listed for.
+ */
+export function replanGeometry(current: Geometry, diskBytesMax: number): Geometry {
+  const { segmentBytes, pageBytesMax } = current
+  const planned = planGeometry({ diskBytesMax, pageBytesMax }, segmentBytes)
+  const fitting = Math.floor(diskBytesMax / segmentBytes)
+  const files = `the log here is made of files of ${segmentBytes} bytes`
+  if (!(fitting >= segmentsMin)) {
+    const least = segmentsMin * segmentBytes
+    throw new KhazanaError('invalid-argument', `${files}: the disk limit must be at least ${least} bytes`)
+  }
+  if (fitting > planned.segmentsMax) {
+    const most = planned.segmentsMax * segmentBytes
+    throw new KhazanaError('invalid-argument', `${files}: the disk limit can be at most ${most} bytes`)
+  }
+  return planned
+}
+
 export function planGeometry(limits: StoreLimits, segmentBytes: number): Geometry {
   const pageBytesMax = checkPageSize(limits.pageBytesMax ?? pageBytesMaxDefault)
   const segmentBlocks = segmentBytes / blockBytes
