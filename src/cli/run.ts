@@ -7,6 +7,7 @@ import { addBench } from './commands/bench.js'
 import { addCluster } from './commands/cluster.js'
 import { addFree } from './commands/free.js'
 import { addGet } from './commands/get.js'
+import { addLeave } from './commands/leave.js'
 import { addLocate } from './commands/locate.js'
 import { addMigrate } from './commands/migrate.js'
 import { addNode } from './commands/node.js'
@@ -65,7 +66,7 @@ function makeProgram(): Command {
     ...[addNode, addCluster],
     ...[addReserve, addAllocate, addWrite, addRead, addWatch, addFree, addUnreserve],
     ...[addPut, addGet],
-    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addBench],
+    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addLeave, addBench],
   ]) {
     add(program)
   }

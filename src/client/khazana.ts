@@ -9,13 +9,25 @@ import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../node/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
-import type { NodeEntry } from '../wire/message.js'
+import type { LeaveProgress, NodeEntry } from '../wire/message.js'
 import { Region } from './region.js'
 
 export interface ReserveOptions extends WaitOptions, AttributeSettings {
   /** Bytes: a power of two from 4 KiB, which it is unless told, to 1 MiB. */
   readonly pageSize?: number
 }
+
+export interface LeaveOptions extends WaitOptions {
+  readonly onProgress?: (progress: LeaveProgress) => void
+}
+
+/** Large regions take their time. */
+const leaveMsDefault = 24 * 60 * 60 * 1000
+/** The node gives up by itself when its client is about to. */
+const homeShare = 0.9
+/** How long one question about the progress may take, and the pause after it. */
+const progressMs = 2000
+const progressPauseMs = 200
 
 const pageSizeDefault = 4096
 
@@ -81,6 +93,41 @@ export class Khazana {
   /** All nodes of the cluster; those that do not answer have no status. */
   async nodes(options: WaitOptions = {}): Promise<readonly NodeEntry[]> {
     return expectResult('nodes', await this.#access.call({ op: 'nodes' }, options)).nodes
+  }
+
+  /**
+   * Makes the node, this process or the one that it is connected to, leave the cluster for good: it hands over its regions, its address
+   * space and its duties to other nodes while they are in use, and then closes. `onProgress` is told how much is left. `timeoutMs`
+   * is for all of it, a day unless told; if it is not enough, or the signal fires before the node has left, it goes on as a member
+   * with what it still has. Throws `timeout`, `unreachable` where no other node answers, `aborted`. DESIGN 8.
+   */
+  async leave(options: LeaveOptions = {}): Promise<void> {
+    checkObject(options, 'options')
+    checkNames(options, ['onProgress', 'timeoutMs', 'signal'], 'leave')
+    const { onProgress, timeoutMs = leaveMsDefault, ...wait } = options
+    const call = { op: 'leave', waitMs: timeoutMs * homeShare } as const
+    const left = this.#access.call(call, { ...wait, timeoutMs })
+    if (onProgress !== undefined) void this.#showLeaving(left, onProgress)
+    expectResult('leave', await left)
+  }
+
+  /** Never rejects. */
+  async #showLeaving(left: Promise<unknown>, onProgress: (progress: LeaveProgress) => void): Promise<void> {
+    let isOver = false
+    const over = (): void => {
+      isOver = true
+    }
+    left.then(over, over)
+    while (!isOver) {
+      try {
+        const answer = await this.#access.call({ op: 'node-status' }, { timeoutMs: progressMs })
+        const { leaving } = expectResult('node-status', answer).status
+        if (leaving !== undefined) onProgress(leaving)
+      } catch {
+        // Whoever waits for the end hears why there is none.
+      }
+      await this.#access.pause(progressPauseMs)
+    }
   }
 
   /** Ends all that is open. What was unlocked before becomes durable; open locks break. Idempotent. */

@@ -44,6 +44,11 @@ export class NodeIdPool {
     return { first: nodeId(highest.first + highest.count - count), count }
   }
 
+  /** They are another node's to give. */
+  clear(): void {
+    this.#ranges = []
+  }
+
   /** Adds numbers that nobody else has. Those that are here already stay once. */
   give(range: NodeIdRange): void {
     if (this.#ranges.some((known) => known.first === range.first)) return

@@ -14,6 +14,7 @@ import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
 import type { Home } from './home/home.js'
 import type { FoundRegion, Location } from './location/location.js'
+import type { MapKeeper } from './map/map-keeper.js'
 import { checkNotSystem } from './map/system-regions.js'
 import type { OwnPools } from './pools/own-pools.js'
 import { notInMyPools } from './pools/space-returns.js'
@@ -34,6 +35,9 @@ export interface CallExecutorOptions {
   readonly peers: Peers
   readonly location: Location
   readonly pools: OwnPools
+  readonly maps: MapKeeper
+  /** Resolves when this node has left the cluster. */
+  readonly leave: (options: WaitOptions) => Promise<void>
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
@@ -99,6 +103,19 @@ export class CallExecutor {
       case 'report':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         return duties.serve(call, caller.node)
+      case 'leave':
+        if (caller.kind !== 'client')
+          throw new KhazanaError('unsupported', 'only its clients can make a node leave')
+        await this.#options.leave(waitOf(call, options))
+        return { op: call.op }
+      case 'take-pool':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        await this.#takePool(call)
+        return { op: call.op }
+      case 'take-ids':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        await this.#options.members.inheritIds(caller.node, call.ids)
+        return { op: call.op }
       case 'return-space':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         await this.#takeBack(call.address, call.generation)
@@ -241,10 +258,22 @@ export class CallExecutor {
     }
   }
 
+  /** Where its regions are is known before any of it is free here. */
+  async #takePool({ pool, moved, generation, isLast }: Extract<Call, { op: 'take-pool' }>): Promise<void> {
+    const { home, pools, maps } = this.#options
+    await home.moves.takeOver(moved)
+    if (!isLast) return
+    await home.raiseGeneration(generation)
+    await pools.adopt(pool, () => home.knownInRange(pool.start, pool.size))
+    await maps.begin(pool)
+  }
+
   /** Address space of this node's whose region has ended elsewhere. What was taken back before is so already. */
   async #takeBack(address: Address, generation: number): Promise<void> {
     const { home, pools, self } = this.#options
-    if (pools.find(address) === undefined) throw notInMyPools(self)
+    const pool = pools.find(address)
+    if (pool === undefined) throw notInMyPools(self)
+    if (pools.isLeaving(pool)) throw new KhazanaError('busy', 'the pool is being handed over: try again')
     const moved = home.moves.find(address)
     if (moved?.address === address && moved.generation === generation) await home.letGo(moved)
   }

@@ -161,6 +161,10 @@ export class ConnectedSite implements SiteAccess {
     return this.replicas.open(descriptor, { kind: 'copy', parent: this.#parent() })
   }
 
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.world.clock.after(ms, resolve))
+  }
+
   async watch(watched: Watched, options: WatchOptions): Promise<Watch> {
     if (this.#closed !== undefined) throw this.#closed
     return this.#watches.open(watched, options)

@@ -34,6 +34,8 @@ const looksPerIdleTime = 4
 export class IdleSessions {
   readonly #options: IdleSessionsOptions
   readonly #endings = new Set<Promise<unknown>>()
+  /** When the peer said last that it has use for the session: it is not asked again soon. */
+  readonly #stayedAt = new WeakMap<Session, number>()
   #timer: Timer | undefined
   #isClosed = false
 
@@ -63,7 +65,7 @@ export class IdleSessions {
 
   /** The peer needs the session. */
   onStay(session: Session): void {
-    this.#options.peers.use(session.peer.site)
+    this.#stayedAt.set(session, this.#options.clock.now())
   }
 
   /** Lets nothing go any more. Resolves when the connections of what was let go are closed. */
@@ -77,7 +79,8 @@ export class IdleSessions {
     const { clock, idleMs, peers, replicas, looked } = this.#options
     const uses = replicas.lastUses()
     for (const session of [...peers.nodes()]) {
-      if (session.connected && !session.isParting && !this.#isOfUse(session, uses)) session.part()
+      const mayAsk = clock.now() - (this.#stayedAt.get(session) ?? -Infinity) >= idleMs
+      if (mayAsk && session.connected && !session.isParting && !this.#isOfUse(session, uses)) session.part()
     }
     replicas.giveUpUnreached(clock.now() - idleMs)
     looked()

@@ -31,6 +31,8 @@ export interface NodeOptions extends PluginOptions {
   readonly insecure?: boolean
   /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */
   readonly storageFailed?: (error: KhazanaError) => void
+  /** The node has left its cluster, and closes. */
+  readonly left?: () => void
   /** Start on a damaged log with what is intact of it. */
   readonly acceptDamage?: boolean
   /** A fault in how homes move, to see that it is found: for tests of tests. */

@@ -13,6 +13,12 @@ export interface NodeIdentity {
   readonly name: string
 }
 
+/** Numbers for new nodes that one node has, and another is to have. */
+export interface PromisedIds {
+  readonly to: NodeId
+  readonly ids: readonly NodeIdRange[]
+}
+
 const identityKey = 'node/identity'
 const incarnationKey = 'node/incarnation'
 const listenKey = 'node/listen'
@@ -21,6 +27,8 @@ const lesseesKey = 'node/lessees'
 const membersKey = 'cluster/members'
 const memberPrefix = 'cluster/member/'
 const idsKey = 'cluster/ids'
+const promisedKey = 'cluster/ids-promised'
+const inheritedPrefix = 'cluster/ids-of/'
 const grantPrefix = 'cluster/pool/'
 const recordFormat = 1
 
@@ -84,6 +92,39 @@ export class NodeRecord {
   /** Numbers that this node may give to others; undefined where that was never said. */
   get ids(): NodeIdRange[] | undefined {
     return this.#read(idsKey) as NodeIdRange[] | undefined
+  }
+
+  /** Numbers that were this node's, and are promised to another one. */
+  get promisedIds(): PromisedIds | undefined {
+    return this.#read(promisedKey) as PromisedIds | undefined
+  }
+
+  writePromisedIds(promised: PromisedIds): Promise<void> {
+    return this.#store.commit({
+      puts: [
+        { key: promisedKey, value: encode(promised) },
+        { key: idsKey, value: encode([]) },
+      ],
+    })
+  }
+
+  dropPromisedIds(): Promise<void> {
+    return this.#store.commit({ deletes: [promisedKey] })
+  }
+
+  /** Whether the numbers of a node that has left were taken over here. */
+  hasIdsOf(node: NodeId): boolean {
+    return this.#store.get(`${inheritedPrefix}${node}`) !== undefined
+  }
+
+  /** This node's numbers, now with those of a node that leaves. */
+  writeInheritedIds(from: NodeId, ids: readonly NodeIdRange[]): Promise<void> {
+    return this.#store.commit({
+      puts: [
+        { key: idsKey, value: encode(ids) },
+        { key: `${inheritedPrefix}${from}`, value: encode(true) },
+      ],
+    })
   }
 
   /** What has changed of the members, and with it the numbers that are left. */

@@ -31,6 +31,17 @@ export function checkJoin({ join, directory }: NodeOptions, identity: NodeIdenti
   )
 }
 
+/** Who has left does not come back as who it was: others have what it had. */
+export function checkNotLeft({ directory }: NodeOptions, record: NodeRecord): void {
+  const { identity, members } = record
+  if (identity === undefined) return
+  if (members.find(({ node }) => node === identity.node)?.state !== 'left') return
+  throw new KhazanaError(
+    'wrong-cluster',
+    `${directory} belongs to node ${identity.node}, which has left its cluster: use a new directory`,
+  )
+}
+
 /** What a node with a new directory becomes. */
 export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
   if (options.join !== undefined) {

@@ -24,7 +24,9 @@ import { Home } from './home/home.js'
 import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
+import { Leave } from './cluster/leave.js'
 import { Location } from './location/location.js'
+import { Relocator } from './location/relocator.js'
 import { MapKeeper } from './map/map-keeper.js'
 import { MapRegion } from './map/map-region.js'
 import { MapSearch } from './map/map-search.js'
@@ -36,7 +38,7 @@ import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefa
 import type { NodeOptions } from './node-options.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
-import { checkJoin, checkOptions, foundOrJoin } from './node-start-up.js'
+import { checkJoin, checkNotLeft, checkOptions, foundOrJoin } from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import { Peers } from './peers.js'
 import { OwnPools } from './pools/own-pools.js'
@@ -59,6 +61,8 @@ import type { Watch, WatchOptions } from './watch/watch.js'
 const directoryEntriesMax = 100_000
 /** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
 const managerPatienceLeases = 2
+/** How long a node that has left waits before it closes. */
+const lastWordsMs = 50
 /** How long what concerns the root of the address map may take. */
 const mapWait = { timeoutMs: 5000 }
 
@@ -87,6 +91,8 @@ export class Node implements SiteAccess {
   readonly #manager: ManagerLink
   readonly #maps: MapKeeper
   readonly #rootMap: RootMap
+  readonly #relocator: Relocator
+  readonly #leave: Leave
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -124,6 +130,7 @@ export class Node implements SiteAccess {
       try {
         const record = new NodeRecord(store)
         checkJoin(options, record.identity)
+        checkNotLeft(options, record)
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
@@ -186,7 +193,10 @@ export class Node implements SiteAccess {
       gone: (region) => {
         this.#directory.forget(region)
       },
-      want: (peer) => this.#dialers.want(peer as NodeId),
+      want: (peer) => {
+        this.#relocator.missed(peer as NodeId)
+        return this.#dialers.want(peer as NodeId)
+      },
       handed: (sibling, how) => {
         if (how === 'straight') this.#peers.use(sibling)
         else siblings.missed(sibling)
@@ -322,6 +332,26 @@ export class Node implements SiteAccess {
         this.#manager.hint(descriptor)
       },
     })
+    this.#relocator = new Relocator({
+      clock: world.clock,
+      logger: world.logger,
+      replicas: this.replicas,
+      hasSession: (peer) => this.#peers.get(peer) !== undefined,
+      find: (address, wait) => this.location.findAnew(address, wait),
+    })
+    this.#leave = new Leave({
+      self: identity.node,
+      clock: world.clock,
+      logger: world.logger,
+      home: this.home,
+      pools: this.#pools,
+      returns: this.#returns,
+      members: this.members,
+      call: (peer, call, wait) => this.#peers.call(peer, call, wait),
+      unfollow: (pool) => {
+        this.#maps.unfollow(pool)
+      },
+    })
     this.#executor = new CallExecutor({
       self: identity.node,
       clock: world.clock,
@@ -329,6 +359,8 @@ export class Node implements SiteAccess {
       peers: this.#peers,
       location: this.location,
       pools: this.#pools,
+      maps: this.#maps,
+      leave: (wait) => this.leave(wait),
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -423,6 +455,7 @@ export class Node implements SiteAccess {
       this.#idle.start()
       this.home.moves.start()
       this.#returns.start()
+      void this.#leave.resume()
       await this.#maps.start()
     } catch (error) {
       await this.close()
@@ -472,6 +505,7 @@ export class Node implements SiteAccess {
       manager: this.members.manager,
       poolBytes: this.#pools.bytes,
       poolFreeBytes: this.#pools.freeBytes,
+      leaving: this.#leave.progress,
     }
   }
 
@@ -498,8 +532,27 @@ export class Node implements SiteAccess {
     return this.replicas.open(newest, { kind: 'copy', parent: newest.home })
   }
 
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#options.world.clock.after(ms, resolve))
+  }
+
   watch(watched: Watched, options: WatchOptions): Promise<Watch> {
     return this.watches.watch(watched, options)
+  }
+
+  /**
+   * Hands over all that this node has, and leaves the cluster for good; then it closes. Throws `timeout` and `unreachable`, which
+   * say what is left, and goes on as a member then.
+   */
+  async leave(options: WaitOptions): Promise<void> {
+    if (this.#closed !== undefined) throw this.#closed
+    await this.#leave.run(options)
+    const { clock } = this.#options.world
+    // Whoever asked is told first.
+    clock.after(lastWordsMs, () => {
+      this.#options.left?.()
+      void this.close()
+    })
   }
 
   /**
@@ -521,6 +574,8 @@ export class Node implements SiteAccess {
     this.#maps.stop()
     this.#rootMap.stop()
     this.#returns.stop()
+    this.#relocator.stop()
+    this.#leave.stop(error)
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()

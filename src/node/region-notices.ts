@@ -84,7 +84,8 @@ export class RegionNotices {
   /** A client hears it from its node; a node from the home, or from the one that was the home as far as it knew. */
   #mayTell(site: SiteId, known: RegionDescriptor | undefined, told: RegionDescriptor): boolean {
     if (this.#options.self === undefined) return true
-    return told.home === site || (known !== undefined && known.home === site && isNewer(told, known))
+    if (known === undefined || told.home === site) return told.home === site
+    return known.home === site && isNewer(told, known)
   }
 
   /** What is newer than what is known takes effect. That this node is the home it knows by itself, when it is. */

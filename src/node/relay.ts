@@ -40,6 +40,8 @@ export class Relay {
   readonly #options: RelayOptions
   /** Of clients of live sessions that have spoken. */
   readonly #ways = new Map<SiteId, Map<Address, Way>>()
+  /** How many of them lead to each home. */
+  readonly #waysTo = new Map<SiteId, number>()
 
   constructor(options: RelayOptions) {
     this.#options = options
@@ -124,6 +126,7 @@ export class Relay {
     const ways = this.#ways.get(client)
     this.#ways.delete(client)
     for (const [region, way] of ways ?? []) {
+      this.#count(way.home, -1)
       const uplink = way.home === undefined ? undefined : this.#options.session(way.home)
       if (uplink !== undefined) this.#notify(uplink, region, way, { kind: 'client-lost', client })
     }
@@ -131,10 +134,7 @@ export class Relay {
 
   /** Whether any client has a way to that home: then there is to be a session with it. */
   leadsTo(home: SiteId): boolean {
-    for (const ways of this.#ways.values()) {
-      for (const way of ways.values()) if (way.home === home) return true
-    }
-    return false
+    return this.#waysTo.has(home)
   }
 
   homeLost(home: SiteId): void {
@@ -170,12 +170,22 @@ export class Relay {
       throw new KhazanaError('protocol-error', `a client that uses more than ${regionsPerClientMax} regions`)
     }
     const way: Way = { home, generation, era, link: known?.link ?? 0, isJoined: true }
+    this.#count(ways.get(region)?.home, -1)
+    this.#count(home, 1)
     ways.set(region, way)
     return way
   }
 
+  #count(home: SiteId | undefined, change: 1 | -1): void {
+    if (home === undefined) return
+    const count = (this.#waysTo.get(home) ?? 0) + change
+    if (count > 0) this.#waysTo.set(home, count)
+    else this.#waysTo.delete(home)
+  }
+
   #delete(client: SiteId, region: Address): void {
     const ways = this.#ways.get(client)
+    this.#count(ways?.get(region)?.home, -1)
     ways?.delete(region)
     if (ways?.size === 0) this.#ways.delete(client)
   }

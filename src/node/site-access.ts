@@ -21,6 +21,8 @@ export interface SiteAccess {
   replica(descriptor: RegionDescriptor): Replica
   /** The changes of a range, from the moment on in which this resolves. Throws as `call` does, and `busy`. */
   watch(watched: Watched, options: WatchOptions): Promise<Watch>
+  /** Resolves after so many milliseconds. */
+  pause(ms: number): Promise<void>
   /** Ends all that is open here. Idempotent. */
   close(): Promise<void>
 }

@@ -37,6 +37,10 @@ export const membersMax = 4096
 export const groupMembersMax = 64
 /** Nodes named in one hint of where a region is. */
 export const hintNodesMax = 16
+/** Regions that one message about a pool tells of: descriptors may be large. */
+export const movedRegionsMax = 8
+/** Ranges of numbers of nodes that one node hands over. */
+export const idRangesMax = 4096
 /** Pools that one node tells of. */
 export const poolsReportedMax = 1024
 /** Changes told to a watcher in one message. */

@@ -97,11 +97,9 @@ const found = record<words.Found>({
   asked: count,
 })
 
+const reportedPool = record<words.ReportedPool>({ start: address, size: extent, map: optional(address) })
 const spaceReport = record<words.SpaceReport>({
-  pools: list(
-    record<words.ReportedPool>({ start: address, size: extent, map: optional(address) }),
-    limits.poolsReportedMax,
-  ),
+  pools: list(reportedPool, limits.poolsReportedMax),
   freeBytes: extent,
   largestFreeBytes: extent,
   diskFreeBytes: count,
@@ -150,6 +148,7 @@ const nodeStatus = record<words.NodeStatus>({
   manager: nodeId,
   poolBytes: extent,
   poolFreeBytes: extent,
+  leaving: optional(record<words.LeaveProgress>({ regionsLeft: count, regionsTotal: count })),
 })
 
 const member = record<words.Member>({
@@ -222,6 +221,17 @@ const call = union<words.Call, 'op'>('op', {
   hint: [35, { descriptor }],
   report: [36, { report: spaceReport }],
   'return-space': [37, { address, generation: count }],
+  leave: [50, { waitMs: milliseconds }],
+  'take-pool': [
+    51,
+    {
+      pool: reportedPool,
+      generation: count,
+      moved: list(descriptor, limits.movedRegionsMax),
+      isLast: flag,
+    },
+  ],
+  'take-ids': [52, { ids: list(idRange, limits.idRangesMax) }],
   migrate: [20, { address, to: name, waitMs: milliseconds }],
   stay: [21, { address, to: name }],
   adopt: [
@@ -265,6 +275,9 @@ const result = union<words.Result, 'op'>('op', {
   hint: [35, empty],
   report: [36, empty],
   'return-space': [37, empty],
+  leave: [50, empty],
+  'take-pool': [51, empty],
+  'take-ids': [52, empty],
   migrate: [20, { descriptor }],
   stay: [21, empty],
   adopt: [22, empty],

@@ -276,6 +276,21 @@ export type Call =
   | { readonly op: 'hint'; readonly descriptor: RegionDescriptor }
   /** To the cluster manager: what address space the asking node has. */
   | { readonly op: 'report'; readonly report: SpaceReport }
+  /** To a node by one of its clients: it hands over all that it has, leaves the cluster for good, and stops. */
+  | { readonly op: 'leave'; readonly waitMs: number }
+  /**
+   * From a node that leaves: its pool is the receiver's from now on. `moved`: regions in it that are homed elsewhere; more of
+   * them may have come in earlier calls, which are not the last.
+   */
+  | {
+      readonly op: 'take-pool'
+      readonly pool: ReportedPool
+      readonly generation: number
+      readonly moved: readonly RegionDescriptor[]
+      readonly isLast: boolean
+    }
+  /** From a node that leaves: its numbers for new nodes. */
+  | { readonly op: 'take-ids'; readonly ids: readonly NodeIdRange[] }
   /** To the node whose pool the range is part of: its region, which was homed elsewhere, is unreserved. */
   | { readonly op: 'return-space'; readonly address: Address; readonly generation: number }
   /**
@@ -303,7 +318,18 @@ export type Result =
   | { readonly op: 'describe'; readonly descriptor: RegionDescriptor; readonly found: Found }
   | {
       readonly op:
-        'unreserve' | 'allocate' | 'free' | 'watch' | 'unwatch' | 'stay' | 'hint' | 'report' | 'return-space'
+        | 'unreserve'
+        | 'allocate'
+        | 'free'
+        | 'watch'
+        | 'unwatch'
+        | 'stay'
+        | 'hint'
+        | 'report'
+        | 'return-space'
+        | 'leave'
+        | 'take-pool'
+        | 'take-ids'
     }
   /** Answers a node that took the receiver for a region's home: nothing was done, and this is known of the region now. */
   | { readonly op: 'moved'; readonly descriptor: RegionDescriptor }
@@ -442,6 +468,13 @@ export interface NodeStatus {
   /** Address space that it may reserve from, and what of it is free. Bytes. */
   readonly poolBytes: bigint
   readonly poolFreeBytes: bigint
+  /** While it leaves the cluster: what it still has, of what it had when it began. */
+  readonly leaving: LeaveProgress | undefined
+}
+
+export interface LeaveProgress {
+  readonly regionsLeft: number
+  readonly regionsTotal: number
 }
 
 /** One member, with its status where it could be asked. */

@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { emptyMap } from '../../src/location/address-map/address-map.js'
-import { checkMap } from '../../src/location/address-map/check-map.js'
 import { entriesFrom } from '../../src/location/address-map/entries.js'
 import { loadMap } from '../../src/location/address-map/load.js'
 import type { MapEntry } from '../../src/location/address-map/map-entry.js'
 import type { PageWrite } from '../../src/location/address-map/page-access.js'
 import { type PageFill, PageSpace } from '../../src/location/address-map/page-space.js'
-import { reserveInMap } from '../../src/location/address-map/reserve.js'
-import { unreserveInMap } from '../../src/location/address-map/unreserve.js'
 import { Prng } from '../../src/stdx/prng.js'
-import { carryOut, checkSound, type Pages, perform, reserved, run } from './map-fixture.js'
+import { checkSound, type Pages, perform, run } from './map-fixture.js'
 import { checkAnswers, type Model, modelRange, randomChange } from './map-model.js'
 
 const pagesMax = 200
@@ -42,25 +39,6 @@ describe('an address map that is changed at random', () => {
       }
     })
   }
-
-  test('is not believed about what a crash has left behind', () => {
-    const pages: Pages = new Map([[0, emptyMap(modelRange)]])
-    const fill = { entriesMax: 4, childrenMax: 4 }
-    const space = new PageSpace(pagesMax, fill)
-    const entryAt = (index: number): MapEntry => reserved(modelRange.start + BigInt(index) * 0x10n, 0x10)
-    for (const index of [0, 1, 2, 3, 4, 6, 7]) carryOut(reserveInMap(space, entryAt(index)), pages)
-    for (const index of [4, 1, 2]) carryOut(unreserveInMap(space, entryAt(index)), pages)
-    const [removal, widening] = run(unreserveInMap(space, entryAt(3)), pages)
-    for (const write of [removal, widening]) if (write !== undefined) perform(write, pages)
-
-    const after = run(loadMap(pagesMax, fill), pages)
-    assert.ok(after !== undefined)
-    assert.equal(run(checkMap(pagesMax), pages).leftovers.length, 1)
-    carryOut(reserveInMap(after, entryAt(5)), pages)
-    checkAnswers(pages, pagesMax, [[0, 5, 6, 7].map(entryAt)], 'after the crash')
-    carryOut(reserveInMap(after, entryAt(1)), pages)
-    checkSound(pages, after)
-  })
 })
 
 /** One map, its owner, and the model of it. Now it grows, now it shrinks. */

@@ -8,6 +8,7 @@ import { findInMap } from '../../src/location/address-map/find.js'
 import { loadMap } from '../../src/location/address-map/load.js'
 import * as layout from '../../src/location/address-map/map-layout.js'
 import { MapPage } from '../../src/location/address-map/map-page.js'
+import type { PageWrite, Reading } from '../../src/location/address-map/page-access.js'
 import { checkedPage } from '../../src/location/address-map/page-check.js'
 import { PageSpace } from '../../src/location/address-map/page-space.js'
 import { reconcile } from '../../src/location/address-map/reconcile.js'
@@ -15,7 +16,7 @@ import { reserveInMap } from '../../src/location/address-map/reserve.js'
 import { unreserveInMap } from '../../src/location/address-map/unreserve.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { Prng } from '../../src/stdx/prng.js'
-import { bytesOf, carryOut, type Pages, pictureOf, reserved, run } from './map-fixture.js'
+import { bytesOf, carryOut, type Pages, perform, pictureOf, reserved, run } from './map-fixture.js'
 
 const pagesMax = 40
 const fill = { entriesMax: 4, childrenMax: 3 }
@@ -77,22 +78,35 @@ describe('a damaged page of an address map', () => {
   })
 
   test('never leads in circles', () => {
-    const { pages } = smallMap()
+    const { pages, space } = smallMap()
     const root = new MapPage(bytesOf(pages, 0))
     const inner = root.childOf(0)
     const page = new MapPage(bytesOf(pages, inner))
     page.remove(0, page.count)
     page.insertChild(0, page.start, inner)
     pages.set(inner, page.share())
-    assert.throws(() => run(findInMap(addressFrom(0x1000n), pagesMax), pages), {
+    const expected = {
       code: 'damaged',
       message: new RegExp(`page ${inner} of an address map is damaged: it is of level`),
-    })
+    }
+    assert.throws(() => run(findInMap(addressFrom(0x1000n), pagesMax), pages), expected)
+    assert.throws(() => run(reserveInMap(space, reserved(0x1040, 1)), pages), expected)
+    assert.throws(() => run(unreserveInMap(space, reserved(0x1000, 1)), pages), expected)
     assert.throws(() => run(loadMap(pagesMax, fill), pages), {
       code: 'damaged',
       message: /as another page does/,
     })
     assert.match(run(checkMap(pagesMax), pages).problems.join('\n'), /as another page does/)
+  })
+
+  test('never makes its owner use a page twice', () => {
+    const { pages, space } = smallMap()
+    const leaf = [...pages.keys()].find((page) => new MapPage(bytesOf(pages, page)).level === 0)
+    assert.ok(leaf !== undefined)
+    // The owner believes it free, and the tree still leads there.
+    space.giveBack(leaf)
+    const message = new RegExp(`it leads to page ${leaf}, which is free`)
+    assert.throws(() => run(reserveInMap(space, reserved(0x1040, 1)), pages), { code: 'damaged', message })
   })
 
   test('is named, with what is wrong about it, by a check of the map; the rest is checked all the same', () => {
@@ -115,21 +129,21 @@ describe('a damaged page of an address map', () => {
   test('gives an answer or is called damaged, whatever its bytes are', () => {
     let damaged = 0
     let answered = 0
-    for (let seed = 1; seed <= 1500; seed++) {
+    for (let seed = 1; seed <= 1000; seed++) {
       const prng = Prng.fromSeed(seed)
       const { pages, space } = smallMap()
       for (let count = prng.int(1, 3); count > 0; count--) spoil(pages, prng)
       for (const operation of [
         () => findInMap(prng.pick(addresses), pagesMax),
         () => entriesFrom(prng.pick(addresses), pagesMax),
-        () => reserveInMap(space, reserved(prng.pick(addresses) + 0x40n, prng.pick([0x10, 0x200]))),
-        () => unreserveInMap(space, reserved(prng.pick(addresses), 1)),
-        () => reconcile([], pagesMax),
+        ...Array.from({ length: 8 }, () => () => randomWork(space, prng)),
         () => loadMap(pagesMax, fill),
         () => checkMap(pagesMax),
+        () => planNothing(),
       ]) {
         try {
-          run<unknown>(operation(), pages)
+          const result = run<unknown>(operation(), pages)
+          if (Array.isArray(result)) for (const write of result as PageWrite[]) perform(write, pages, 'kept')
           answered += 1
         } catch (reason) {
           assert.ok(reason instanceof KhazanaError, `seed ${seed}: ${String(reason)}`)
@@ -144,6 +158,16 @@ describe('a damaged page of an address map', () => {
     assert.ok(damaged > 1000 && answered > 1000, `${damaged} damaged, ${answered} answered`)
   })
 })
+
+function randomWork(space: PageSpace, prng: Prng): Reading<readonly PageWrite[]> {
+  if (prng.chance(0.7)) return unreserveInMap(space, reserved(prng.pick(addresses), 1))
+  return reserveInMap(space, reserved(prng.pick(addresses) + 0x40n, prng.pick([0x10, 0x100])))
+}
+
+/** How many operations would empty the map. */
+function* planNothing(): Reading<number> {
+  return (yield* reconcile([], pagesMax)).length
+}
 
 const sound = buildSmallMap()
 
@@ -165,12 +189,17 @@ function buildSmallMap(): Pages {
 function spoil(pages: Pages, prng: Prng): void {
   const number = prng.pick([...pages.keys()])
   const bytes = bytesOf(pages, number)
-  const kind = prng.below(8)
+  const kind = prng.below(10)
   if (kind === 0) pages.delete(number)
   else if (kind === 1) pages.set(number, prng.bytes(layout.mapPageBytes))
   else if (kind === 2) pages.set(number, bytesOf(pages, prng.pick([...pages.keys()])))
   else if (kind === 3) pages.set(number, bytes.subarray(0, prng.below(layout.mapPageBytes)))
-  else {
+  else if (kind < 6) {
+    // A child is another page.
+    const at = layout.slotsAt + prng.below(3) * layout.childBytes + layout.childPageAt
+    bytes[at + 3] = prng.below(pagesMax)
+    pages.set(number, bytes)
+  } else {
     // Where it hurts: in the header, the first slots, the page numbers of children.
     for (let count = prng.int(1, 3); count > 0; count--)
       bytes[prng.below(layout.slotsAt + 140)] = prng.below(32)

@@ -148,6 +148,18 @@ describe('an address map', () => {
     assert.equal(pages.size, 1)
   })
 
+  test('puts sparse pages together only where that leaves room', () => {
+    const { pages } = wholeMap()
+    const space = new PageSpace(pagesMax, { entriesMax: 4, childrenMax: 4 })
+    for (let index = 0; index < 8; index++) carryOut(reserveInMap(space, reserved(index * 16, 16)), pages)
+    for (const index of [7, 6, 5, 3, 2])
+      assert.equal(carryOut(unreserveInMap(space, reserved(index * 16, 16)), pages), 1)
+    assert.match(pictureOf(pages), /page 1, leaf.*page 2, leaf/s)
+    carryOut(unreserveInMap(space, reserved(16, 16)), pages)
+    assert.match(pictureOf(pages), /^page 0, leaf/)
+    assert.equal(space.freeCount, pagesMax - 1)
+  })
+
   test('is a tree of pages, to be read', () => {
     const pages: Pages = new Map([[0, emptyMap({ start: 0x1000n, size: 0xf000n })]])
     const space = new PageSpace(pagesMax, { entriesMax: 3, childrenMax: 3 })

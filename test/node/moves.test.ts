@@ -124,6 +124,8 @@ describe('a home that moves', () => {
       const moved = region.migrate('node-2').then(() => (isMoved = true))
       await cluster.pause(1000)
       assert.equal(isMoved, false)
+      const { moving } = await far.stat(pageAt(0))
+      assert.equal(moving?.to, 2)
       const asked = [...regions.values()].map((each) => read(each, 0, 10_000))
       await cluster.pause(500)
       lock.write(0, Uint8Array.of(9))
@@ -173,6 +175,52 @@ describe('a home that moves', () => {
     })
   })
 
+  it('takes turns with all else that is done to a region', async () => {
+    const cluster = threeNodes(11)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(8)
+      const regions = [...(await everywhere(cluster, region)).values()]
+      const [a, b, c, d, e] = regions
+      assert.ok(a !== undefined && b !== undefined && c !== undefined && d !== undefined && e !== undefined)
+      await region.free(pageAt(6))
+      await Promise.all([
+        a.migrate(2),
+        b.setAttributes({ consistency: 'release' }),
+        c.migrate(3),
+        d.allocate(pageAt(6)),
+        e.free(pageAt(7)),
+        c.setAttributes({ labels: { colour: 'green' } }),
+        d.migrate(1),
+        e.migrate(2),
+        ...regions.map((each, index) => write(each, index, index + 1)),
+      ])
+      assert.equal((await homes(cluster, region)).length, 1)
+      for (const each of regions) {
+        for (let page = 0; page < 5; page++) assert.equal(await read(each, page), page + 1)
+        assert.equal(await read(each, 6), 0)
+        assert.equal(await codeOf(read(each, 7)), 'not-allocated')
+        const { consistency, labels } = await each.refresh()
+        assert.deepEqual([consistency.synchronization, labels], ['release', { colour: 'green' }])
+      }
+      await region.migrate(3)
+      await region.unreserve()
+      for (const each of regions) assert.equal(await codeOf(each.migrate(1)), 'no-such-region')
+    })
+  })
+
+  it('does not go to a node that lacks what the region names', async () => {
+    const plugins = { conflictTests: { 'by-row': () => true } }
+    const cluster = new SmallCluster(12, { home: plugins, near: plugins, third: plugins }, { third: {} })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, { conflicts: 'by-row' })
+      await write(region, 0, 1)
+      assert.equal(await codeOf(region.migrate(2)), 'unsupported')
+      assert.equal(await read(region, 0), 1)
+      await region.migrate(3)
+      assert.equal(await read(await cluster.at(cluster.near, region), 0), 1)
+    })
+  })
+
   it('goes on being watched from everywhere, and tells what happened after', async () => {
     const cluster = threeNodes(8)
     await cluster.run(async () => {
@@ -185,7 +233,9 @@ describe('a home that moves', () => {
         void (async () => {
           try {
             for await (const event of watch) {
-              seen[index]?.push(event.kind === 'change' ? `${event.offset / pageSize}` : `dropped ${event.count ?? '?'}`)
+              seen[index]?.push(
+                event.kind === 'change' ? `${event.offset / pageSize}` : `dropped ${event.count ?? '?'}`,
+              )
             }
           } catch {
             seen[index]?.push('over')
@@ -246,7 +296,10 @@ describe('a home that moves', () => {
       const next = await khazana.reserve(4096)
       assert.notEqual(next.address, region.address)
       // The other node has to notice first that this one was started again.
-      await cluster.until('it is found', async () => (await codeOf(khazana.region(region.address))) === 'no error')
+      await cluster.until(
+        'it is found',
+        async () => (await codeOf(khazana.region(region.address))) === 'no error',
+      )
       const here = await khazana.region(region.address)
       assert.equal(here.descriptor.home, 2)
       await write(here, 1, 5)
@@ -262,12 +315,12 @@ describe('a home that moves', () => {
         const region = await cluster.reserve(120, { consistency: preset })
         const regions = [...(await everywhere(cluster, region)).values()]
         for (let page = 0; page < 120; page++) await write(region, page, 1)
-        let isOver = false
+        const writing = { isOver: false }
         const written = regions.map(async (each, index) => {
           let byte = 1
-          while (!isOver) {
+          while (!writing.isOver) {
             byte = (byte % 250) + 1
-            for (let page = index; page < 120 && !isOver; page += 40) {
+            for (let page = index; page < 120; page += 40) {
               await write(each, page, byte)
               await cluster.pause(1)
             }
@@ -278,7 +331,7 @@ describe('a home that moves', () => {
           await cluster.pause(50)
           await region.migrate(to)
         }
-        isOver = true
+        writing.isOver = true
         const last = await Promise.all(written)
         for (const each of regions) await each.sync()
         for (const [index] of last.entries()) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { SiteId } from '../../src/address/identity.js'
-import { clientSite, founder } from '../../src/address/identity.js'
+import { clientSite, founder, nodeId } from '../../src/address/identity.js'
 import type { ReserveOptions } from '../../src/client/khazana.js'
 import type { Region } from '../../src/client/region.js'
 import { Relay } from '../../src/node/relay.js'
@@ -237,9 +237,11 @@ class Bench {
   readonly toClient = new WireSession()
   readonly toHome = new WireSession()
   isHomeThere = true
+  /** Homes that a session was wished for with. */
+  readonly wanted: SiteId[] = []
   readonly relay = new Relay({
     post: new SessionPost(),
-    want: () => undefined,
+    want: (home) => this.wanted.push(home),
     session: (site): Session | undefined => {
       if (site === client) return this.client
       return site === founder && this.isHomeThere ? this.toHome.as(founder) : undefined
@@ -317,6 +319,30 @@ describe('a relay', () => {
     bench.say('lost', 0)
     bench.say('lost, too', 0)
     assert.deepEqual(bench.told, ['severed'])
+  })
+
+  it('needs a home for as long as a client has a way there, and asks for it when one speaks', () => {
+    const bench = new Bench()
+    assert.ok(!bench.relay.leadsTo(founder))
+    bench.isHomeThere = false
+    bench.say('lost', 0)
+    bench.say('lost, too', 0)
+    assert.deepEqual(bench.wanted, [founder, founder])
+    assert.ok(bench.relay.leadsTo(founder))
+    bench.relay.learned({ ...region, era: 2 })
+    assert.ok(!bench.relay.leadsTo(founder))
+    bench.isHomeThere = true
+    bench.say('one', 0, 2)
+    // It leads elsewhere now, and then nowhere.
+    const other = nodeId(9)
+    bench.relay.fromClient(bench.client, bench.envelope('two', 0, 2), [], { ...region, home: other, era: 2 })
+    assert.deepEqual(
+      [founder, other].map((home) => bench.relay.leadsTo(home)),
+      [false, true],
+    )
+    bench.relay.clientLost(client)
+    assert.ok(!bench.relay.leadsTo(other))
+    assert.deepEqual(bench.wanted, [founder, founder, other])
   })
 
   it('begins anew with each era', () => {

@@ -226,13 +226,12 @@ describe('a session that one side would let go', () => {
     await pair.clock.advance(10)
     mine.session.part()
     mine.session.part()
-    assert.ok(mine.session.isParting)
-    assert.equal(mine.session.validUntil, -Infinity)
-    let isValid = false
-    const waits = mine.session.whenValid().then(() => (isValid = true))
+    assert.deepEqual([mine.session.isParting, mine.session.validUntil], [true, -Infinity])
+    const answers: string[] = []
+    const waits = mine.session.whenValid().then(() => answers.push('valid'))
     // Renewals go on meanwhile, and change nothing.
     await pair.clock.advance(2 * leaseMs)
-    assert.deepEqual([isValid, mine.session.validUntil], [false, -Infinity])
+    assert.deepEqual([answers, mine.session.validUntil], [[], -Infinity])
     assert.deepEqual(
       theirs.messages.map(({ kind }) => kind),
       ['part'],
@@ -240,7 +239,8 @@ describe('a session that one side would let go', () => {
     theirs.session.send({ kind: 'stay' })
     await settle()
     await waits
-    assert.ok(!mine.session.isParting && mine.session.validUntil > pair.clock.now())
+    assert.equal(mine.session.isParting, false)
+    assert.ok(mine.session.validUntil > pair.clock.now())
     assert.deepEqual(causes(pair), { dialed: [], accepted: [] })
   })
 

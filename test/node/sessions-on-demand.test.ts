@@ -138,6 +138,23 @@ describe('a session that nobody uses', () => {
     })
   })
 
+  it('is let go by both within one idle time, whoever asks first', async () => {
+    const cluster = new NodeCluster({ nodes: 12 })
+    await cluster.run(async () => {
+      const regions: Region[] = []
+      for (let home = 1; home <= 12; home++) regions.push(await cluster.reserve(home))
+      for (const [index, region] of regions.entries()) {
+        for (const step of [1, 4, 7])
+          await write(await cluster.at(((index + step) % 12) + 1, region), 0, step)
+      }
+      const count = (): number => cluster.sessions.flat().length / 2
+      assert.ok(count() > 30)
+      // Those whose copies are idle let go at the second look after that at the latest.
+      await cluster.pause(idleMs * 1.6)
+      assert.equal(count(), 11)
+    })
+  })
+
   it('lasts while a lock is open, however long, and while locks are taken without a message', async () => {
     const cluster = new NodeCluster({ nodes: 3 })
     await cluster.run(async () => {

@@ -51,10 +51,11 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'bounded:acknowledge-before-holders': { faults: partitions, firstSeed: 11 },
   'objects:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   'eventual:lower-stamp-wins': { firstSeed: 3 },
+  'moving:forget-where-it-went': { firstSeed: 23 },
   'eventual:no-sync-after-loss': { faults: powerCuts },
 }
 
-describe('a simulated cluster with a bug planted in a protocol', () => {
+describe('a simulated cluster with a bug planted in a protocol, or in how homes move', () => {
   for (const plantedBug of plantedBugs) {
     it(`is caught with "${plantedBug}" within ${seedsMax} seeds`, async (t) => {
       const { firstSeed = 1, ...others } = conditions[plantedBug] ?? {}

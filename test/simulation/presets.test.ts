@@ -15,6 +15,10 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   // A client whose node could not find the region at that moment was refused, and had no reason ever to ask again.
   ['eventual', 136, 300],
   ['eventual', 1143, 400],
+  // A client that was cut off while a home moved lost what it had written, as after a change of protocol.
+  ['moving', 179, 300],
+  // A move that was given up let messages through for which the region was still being looked for.
+  ['moving', 348, 300],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]

@@ -142,6 +142,7 @@ const status: Arbitrary<NodeStatus> = plain({
   manager: node,
   poolBytes: address.map((value) => value + 0n),
   poolFreeBytes: address.map((value) => value + 0n),
+  leaving: fc.option(plain({ regionsLeft: count, regionsTotal: count }), { nil: undefined }),
 })
 const state = fc.constantFrom('in' as const, 'left' as const)
 const member = plain({ node, name: short, listen: short, revision: count, state })
@@ -157,10 +158,12 @@ const found = plain({
   asked: count,
 })
 const extent = address.map((value) => value + 0n)
+const reportedPool = plain({ start: address, size: extent, map: fc.option(address, { nil: undefined }) })
+const idRange = whole(1, 1000).chain((first) =>
+  plain({ first: fc.constant(nodeId(first)), count: whole(1, 1000) }),
+)
 const report = plain({
-  pools: fc.array(plain({ start: address, size: extent, map: fc.option(address, { nil: undefined }) }), {
-    maxLength: 3,
-  }),
+  pools: fc.array(reportedPool, { maxLength: 3 }),
   freeBytes: extent,
   largestFreeBytes: extent,
   diskFreeBytes: count,
@@ -210,6 +213,14 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'hint', { descriptor }),
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
+  tagged('op', 'leave', { waitMs: milliseconds }),
+  tagged('op', 'take-pool', {
+    pool: reportedPool,
+    generation: count,
+    moved: fc.array(descriptor, { maxLength: 3 }),
+    isLast: fc.boolean(),
+  }),
+  tagged('op', 'take-ids', { ids: fc.array(idRange, { maxLength: 3 }) }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
   tagged('op', 'migrate', { address, to: short, waitMs: milliseconds }),
@@ -242,14 +253,15 @@ const result: Arbitrary<Result> = fc.oneof(
   }),
   tagged('op', 'node-status', { status }),
   tagged('op', 'grant-pool', { pool }),
-  tagged('op', 'grant-ids', {
-    ids: whole(1, 1000).chain((first) => plain({ first: fc.constant(nodeId(first)), count: whole(1, 1000) })),
-  }),
+  tagged('op', 'grant-ids', { ids: idRange }),
   tagged('op', 'admit', { node }),
   tagged('op', 'whereis', { whereabouts }),
   tagged('op', 'hint', {}),
   tagged('op', 'report', {}),
   tagged('op', 'return-space', {}),
+  tagged('op', 'leave', {}),
+  tagged('op', 'take-pool', {}),
+  tagged('op', 'take-ids', {}),
   tagged('op', 'watch', {}),
   tagged('op', 'unwatch', {}),
   tagged('op', 'migrate', { descriptor }),

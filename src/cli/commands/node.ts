@@ -24,6 +24,7 @@ interface Options {
   readonly memory?: number
   readonly disk?: number
   readonly coordinator: string
+  readonly drain?: true
   readonly insecure?: true
   readonly acceptDamage?: true
   readonly plugin?: readonly string[]
@@ -35,6 +36,10 @@ interface Options {
 /** A bug was met: what is in memory can be trusted no more. */
 const bugStatus = 70
 const nameCharsMax = 64
+/** How long a node that was told to stop may take to hand over what it has. A second signal stops it at once. */
+const drainMsMax = 24 * 60 * 60 * 1000
+/** It stopped, and is still a member: that of EX_TEMPFAIL. */
+const notDrainedStatus = 75
 
 export const leaseArgument = wholeNumber(100, 600_000)
 
@@ -42,7 +47,8 @@ const description = `Run a node in the foreground.
 
 It keeps memory in DIR, shares it with other nodes and serves clients. A new DIR founds a cluster, or with --join becomes a member of one; a DIR of an earlier run goes on as what it was.
 Prints "ready {...}" when it serves: clients of this machine find it at the socket in DIR. Stops cleanly on SIGTERM and
-SIGINT; a second signal stops it at once, and what was acknowledged is safe even then.`
+SIGINT; a second signal stops it at once, and what was acknowledged is safe even then. It is a member of its cluster until
+it leaves it: see khazana leave, and --drain.`
 
 const examples = `  khazana node --dir ./a --listen 127.0.0.1:7400
   khazana node --dir ./b --join 127.0.0.1:7400
@@ -59,13 +65,17 @@ export function addNode(program: Command): void {
       hostAndPortArgument,
       '127.0.0.1:0',
     )
-    .option('--join <host:port>', 'the founding node of the cluster to join', hostAndPortArgument)
+    .option('--join <host:port>', 'any node of the cluster to join', hostAndPortArgument)
     .option('--memory <size>', 'RAM for pages (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk (default: 8GiB)', sizeArgument)
     .addOption(
       new Option('--coordinator <kind>', 'who keeps leases and epochs; this version has only "embedded"')
         .default('embedded')
         .argParser(coordinatorArgument),
+    )
+    .option(
+      '--drain',
+      'on SIGTERM, leave the cluster for good: hand everything over to other nodes, then stop',
     )
     .option('--insecure', 'listen where other machines can reach it, without TLS')
     .option('--accept-damage', 'start although the log is damaged, with what of it is intact')
@@ -104,6 +114,9 @@ async function serve(options: Options): Promise<void> {
     ...(lease === undefined ? {} : { leaseMs: lease }),
     insecure: insecure === true,
     acceptDamage: acceptDamage === true,
+    left: () => {
+      stop.make('it has left the cluster')
+    },
     storageFailed: () => {
       process.exitCode = storageFailedStatus
       stop.make('the disk has failed')
@@ -114,8 +127,20 @@ async function serve(options: Options): Promise<void> {
   await announce(formatReady(ready), logger)
   const reason = await stop.requested
   logger.log('info', 'stopping', { reason })
+  if (options.drain === true && reason === 'SIGTERM') await drain(node, logger)
   await node.close()
   logger.log('info', 'stopped')
+}
+
+/** Where it cannot be done the node stops all the same, with what it has, and can be started again. */
+async function drain(node: Node, logger: Logger): Promise<void> {
+  try {
+    await node.leave({ timeoutMs: drainMsMax })
+  } catch (reason) {
+    process.exitCode = notDrainedStatus
+    const { code, message } = KhazanaError.from(reason)
+    logger.log('error', 'this node stops without having left the cluster', { code, reason: message })
+  }
 }
 
 /** Whoever started the node may not listen: it serves all the same. */

@@ -19,13 +19,13 @@ import { MapPage } from './map-page.js'
  *    that part. So after any write the tree gives the same answers, but for the one entry that is put in, taken out or
  *    replaced, and this becomes so with one write of one page.
  * 2. _A page is believed only about its own range and level._ A reader who was led on by a page as it was before may come
- *    to one that has lost the part, or is released, or has become something else: that page does not tell of the
- *    address, or is empty, and the reader begins anew at the root (`descentsMax`). If it does tell, it is right: no page
- *    stops telling what is true before another one tells it.
+ *    to one that has lost the part, was released, or has become something else. That page does not tell of the address,
+ *    or is empty: the reader begins anew at the root (`descentsMax`). Where it does tell, that was true at some time since
+ *    the reader began, which is all that a reader without locks can know.
  *
  * What a crash leaves is a page that tells of more than it is asked, a page without entries, or one that nothing leads
  * to. The owner reads a page as cut to what it is asked, and finds the free pages by a walk (`loadMap`), so none of it
- * needs repair.
+ * needs repair. An owner that could not perform all writes of an operation loads the map again, as after a crash.
  *
  * **A range across a border.** Entries come and go while the borders between leaves stay, so a free range that is to be
  * reserved may cross one. The border then moves behind it first, up to the page where the two leaves' ways part

@@ -1,9 +1,9 @@
 import { assert, present } from '../../stdx/assert.js'
 import type { MapPage } from './map-page.js'
 import type { PageWrite, Reading } from './page-access.js'
-import { checkedPage, isBlank, uninitialised } from './page-check.js'
+import { checkedPage, damagedPage, isBlank, uninitialised } from './page-check.js'
 import type { PageSpace } from './page-space.js'
-import { fitted, pageBeyond, placeOf } from './place.js'
+import { fitted, isFitted, misfit, pageBeyond, placeOf } from './place.js'
 
 /** A page of a path. */
 export interface PathStep {
@@ -55,15 +55,20 @@ export class MapEdit {
     return { number: 0, page, slot: 0 }
   }
 
-  /** Throws `damaged` where it is not what its parent says. */
+  /** Throws `damaged` where it is not what its parent says, or another page leads to it as well. */
   *child(parent: PathStep, slot: number): Reading<PathStep> {
-    const number = parent.page.childOf(slot)
-    const known = this.#pages.get(number)
-    if (known !== undefined) return { number, page: known, slot: 0 }
     const place = placeOf(parent.page, parent.number, slot)
+    const { number } = place
+    const known = this.#pages.get(number)
+    if (known !== undefined) {
+      if (!isFitted(known, place)) throw damagedPage(number, misfit(known, place))
+      return { number, page: known, slot: 0 }
+    }
     if (number >= this.space.pagesMax) throw pageBeyond(place, this.space.pagesMax)
-    const bytes = yield { page: number }
-    const page = fitted(bytes, place)
+    if (this.space.isFree(number) || this.#released.includes(number)) {
+      throw damagedPage(parent.number, `it leads to page ${number}, which is free`)
+    }
+    const page = fitted(yield { page: number }, place)
     this.#pages.set(number, page)
     return { number, page, slot: 0 }
   }

@@ -42,6 +42,11 @@ export function fitted(bytes: Uint8Array, place: Place): MapPage {
   return page
 }
 
+/** Whether the page is just what its place says, as a page is that was cut to it. */
+export function isFitted(page: MapPage, { level, start, last }: Place): boolean {
+  return page.level === level && page.start === start && page.last === last
+}
+
 /** In words, that a page is not what it is taken for. */
 export function misfit(page: MapPage, { parent, level, start, last }: Place): string {
   return (

@@ -10,7 +10,7 @@ import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { membersMax } from '../../wire/limits.js'
 import type { Hello, Member, Members, NodeIdRange } from '../../wire/message.js'
-import type { NodeRecord } from '../node-record.js'
+import type { NodeRecord, PromisedIds } from '../node-record.js'
 import type { PeerIdentity, Session } from '../session/session.js'
 
 /** News is gathered for so long before it is told to all. */
@@ -49,6 +49,8 @@ export class Membership {
   /** Changes are made durable one after the other. */
   #saving: Promise<void> = Promise.resolve()
   #isStopped = false
+  /** Nodes whose numbers this one has taken in this life. */
+  readonly #heirOf = new Set<NodeId>()
 
   constructor(options: MembershipOptions) {
     this.#options = options
@@ -193,14 +195,38 @@ export class Membership {
     return this.#ids.size > 0
   }
 
-  /** All numbers that this node may give away. */
-  get ids(): readonly NodeIdRange[] {
-    return this.#ids.ranges
+  /**
+   * All numbers that this node may give away are to be another node's: it gives none of them from when this resolves. Those that
+   * were promised before are still that node's. Undefined where there are none.
+   */
+  async promiseIds(to: NodeId): Promise<PromisedIds | undefined> {
+    const { record } = this.#options
+    const before = record.promisedIds
+    if (before !== undefined) return before
+    if (this.#ids.size === 0) return undefined
+    const promised = { to, ids: this.#ids.ranges }
+    this.#ids.clear()
+    await record.writePromisedIds(promised)
+    return promised
+  }
+
+  /** The other node has them, or nobody. */
+  dropPromisedIds(): Promise<void> {
+    return this.#options.record.dropPromisedIds()
   }
 
   async takeIds(ranges: readonly NodeIdRange[]): Promise<void> {
     for (const range of ranges) this.#ids.give(range)
     await this.#takeOver([], this.#ids.ranges)
+  }
+
+  /** The numbers of a node that leaves, once, however often it says so: it does not hear that it was heard, perhaps. */
+  async inheritIds(from: NodeId, ranges: readonly NodeIdRange[]): Promise<void> {
+    const { record } = this.#options
+    if (record.hasIdsOf(from) || this.#heirOf.has(from)) return
+    this.#heirOf.add(from)
+    for (const range of ranges) this.#ids.give(range)
+    await record.writeInheritedIds(from, this.#ids.ranges)
   }
 
   /** This node has left, for good. Resolves when that is durable here, and told to those it has sessions with. */

@@ -55,7 +55,7 @@ interface StoredRecord extends StoredDescriptor {
 
 /** Throws `bad-format`. */
 export function decodeArrival(key: string, value: Uint8Array, self: NodeId): ArrivalRecord {
-  const record = decodeRecord<StoredRecord>(key, value, recordFormat)
+  const record = decodeRecord(key, value, recordFormat) as StoredRecord
   return {
     region: {
       descriptor: descriptorFrom(addressOf(arrivalKeyPrefix, key), self, record),

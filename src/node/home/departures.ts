@@ -58,7 +58,7 @@ export interface DeparturesOptions {
   readonly openReplica: (address: Address) => void
   /** In the turn in which it is durable that the region is homed here no more. */
   readonly left: (region: HomedRegion) => void
-  /** The new home serves the region. */
+  /** The new home serves the region, as is durable here. */
   readonly moved: (descriptor: RegionDescriptor) => void
   /** So many bytes of storage are needed no more. */
   readonly released: (bytes: number) => void
@@ -121,6 +121,34 @@ export class Departures {
 
   recordOf(address: Address): MovedRecord | undefined {
     return this.#moved.get(address)
+  }
+
+  /** Regions in the range that went elsewhere, in order of their addresses. */
+  inRange(start: Address, size: bigint): RegionDescriptor[] {
+    return [...this.#moved.values()]
+      .map(({ descriptor }) => descriptor)
+      .filter(({ address }) => address >= start && address < start + size)
+      .sort((a, b) => (a.address < b.address ? -1 : 1))
+  }
+
+  /** What another node knows of where regions went, and leaves to this one: durable when it resolves. */
+  async takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
+    const news = descriptors.filter(({ address, generation, era }) => {
+      const known = this.#moved.get(address)?.descriptor
+      return known?.generation !== generation || known.era < era
+    })
+    const records = news.map((descriptor): MovedRecord => ({ descriptor, transfer: 0, kept: undefined }))
+    const puts = records.map((record) => ({
+      key: movedKey(record.descriptor.address),
+      value: encodeMoved(record),
+    }))
+    if (puts.length > 0) await this.#options.store.commit({ puts })
+    for (const record of records) this.#keep(record)
+  }
+
+  /** Whether any region has been handed over whose new home has not said that it serves it. */
+  get isAnyUnderWay(): boolean {
+    return this.#leaving.size > 0 || [...this.#moved.values()].some(({ kept }) => kept !== undefined)
   }
 
   /** The region is homed here again, or is no more: nobody is sent away any more. Its record is the caller's to delete. */
@@ -291,7 +319,7 @@ export class Departures {
         const { code, message } = KhazanaError.from(reason)
         // It was there, and is no more, or the other node has lost it: nobody is to wait for it. What is kept here stays.
         if (code === 'no-such-region') this.#passOn(record)
-        if (attempt === 1 && !signal.aborted) {
+        if (attempt === 1 && code !== 'aborted') {
           const where = { region: formatAddress(address), node: home, reason: message }
           logger.log('warn', 'a region was handed over, and its new home does not answer yet', where)
         }
@@ -301,7 +329,7 @@ export class Departures {
   }
 
   async #acknowledged(record: MovedRecord): Promise<void> {
-    const { store, released } = this.#options
+    const { store, released, moved } = this.#options
     const { address } = record.descriptor
     this.#passOn(record)
     if (this.#moved.get(address) !== record || record.kept === undefined) return
@@ -313,18 +341,19 @@ export class Departures {
     if (this.#moved.get(address) !== record) return
     this.#keep(done)
     released(record.kept.bytes)
+    moved(record.descriptor)
   }
 
   /** All who are used to find the region here go on at its new home. */
   #passOn({ descriptor }: MovedRecord): void {
-    const { replicas, self, moved, bug } = this.#options
+    const { replicas, self, bug } = this.#options
     const { address, home } = descriptor
     const region = this.#leaving.get(address)
-    if (!this.#leaving.delete(address)) return
-    if (bug === 'serve-on' && region !== undefined) replicas.switches.resume(region.descriptor)
+    if (region === undefined) return
+    this.#leaving.delete(address)
+    if (bug === 'serve-on') replicas.switches.resume(region.descriptor)
     else replicas.move({ ...descriptor, home: self }, descriptor, { kind: 'copy', parent: home })
-    region?.watchers.moved()
-    moved(descriptor)
+    region.watchers.moved()
   }
 
   #keep(record: MovedRecord): void {

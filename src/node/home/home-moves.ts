@@ -5,7 +5,7 @@ import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
 import { unreachable } from '../../stdx/assert.js'
-import { KhazanaError } from '../../stdx/errors.js'
+import type { KhazanaError } from '../../stdx/errors.js'
 import type { CommitGroup } from '../../store/commit-group.js'
 import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
@@ -152,6 +152,23 @@ export class HomeMoves {
   /** Where the region went that had the address, as far as this node knows. */
   find(address: Address): RegionDescriptor | undefined {
     return this.#departures.find(address)
+  }
+
+  /** Regions in the range that went elsewhere, in order of their addresses. */
+  inRange(start: Address, size: bigint): RegionDescriptor[] {
+    return this.#departures.inRange(start, size)
+  }
+
+  /** What another node knows of where regions went, and leaves to this one; what is homed here is known better. */
+  takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
+    return this.#departures.takeOver(
+      descriptors.filter(({ address }) => this.#regions.find(address) === undefined),
+    )
+  }
+
+  /** Whether any region has been handed over whose new home has not said that it serves it. */
+  get isAnyUnderWay(): boolean {
+    return this.#departures.isAnyUnderWay
   }
 
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where none is to be. */

@@ -73,6 +73,8 @@ export class Home {
   readonly moves: HomeMoves
   #generation = 0
   #allocatedBytes = 0
+  /** Why nothing is to be homed here any more. */
+  #refusal: KhazanaError | undefined
 
   constructor(options: HomeOptions) {
     this.#options = options
@@ -158,6 +160,37 @@ export class Home {
     return start === undefined ? undefined : this.#regions.get(start)?.descriptor
   }
 
+  /** Nothing new is homed here, for this reason; undefined: it is again. */
+  refuse(reason: KhazanaError | undefined): void {
+    this.#refusal = reason
+  }
+
+  /** Bytes of storage promised to the region; 0 where it is not homed here. */
+  storageOf(address: Address): number {
+    const region = this.#regions.get(address)
+    return region === undefined ? 0 : storageBytes(region)
+  }
+
+  /** The last number that this node gave to a reservation. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Reservations here get higher numbers than this: address space comes here on which another node has used so many. */
+  async raiseGeneration(generation: number): Promise<void> {
+    if (generation <= this.#generation) return
+    this.#generation = generation
+    await this.#options.store.commit({ puts: [this.#generationPut()] })
+  }
+
+  /** All that is homed here, or was handed over from here, and begins in the range, in order of the addresses. */
+  knownInRange(start: Address, size: bigint): RegionDescriptor[] {
+    const here = this.inRange(start, size)
+    const known = new Set(here.map(({ address }) => address))
+    const moved = this.moves.inRange(start, size).filter(({ address }) => !known.has(address))
+    return [...here, ...moved].sort((a, b) => (a.address < b.address ? -1 : 1))
+  }
+
   /** The regions homed here that begin in the range, in order of their addresses. */
   inRange(start: Address, size: bigint): RegionDescriptor[] {
     const end = start + size
@@ -193,6 +226,7 @@ export class Home {
 
   /** Throws `invalid-argument`, `unsupported`, `no-space`, and what asking for address space does. */
   async reserve(size: number, pageSize: number, attributes: RegionAttributes): Promise<RegionDescriptor> {
+    if (this.#refusal !== undefined) throw this.#refusal
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
     this.#checkSupported(checked)
@@ -316,8 +350,8 @@ export class Home {
   }
 
   /** Ends the region, once nobody has a lock on it: its storage, then its address. */
-  unreserve(address: Address, options: WaitOptions): Promise<void> {
-    const region = this.#region(address)
+  unreserve(start: Address, options: WaitOptions): Promise<void> {
+    const region = this.#region(start)
     const { descriptor } = region
     return region.exclusively(async () => {
       this.#checkCurrent(region)
@@ -335,22 +369,24 @@ export class Home {
       const replica = this.#options.replicas.get(descriptor.address)
       if (replica !== undefined) this.#options.replicas.close(replica, unreserved())
       region.watchers.end(unreserved())
-      this.#giveBack(descriptor)
+      if (!this.#giveBack(descriptor)) returns.begin(address, generation)
     })
   }
 
-  /** Address space of another node's is that node's to give again. */
-  #giveBack(descriptor: RegionDescriptor): void {
-    const { pools, changed, returns } = this.#options
-    const { address, size, generation } = descriptor
-    if (pools.find(address) === undefined) returns.begin(address, generation)
-    else {
-      pools.give(address, size)
-      changed.unreserved(descriptor)
-    }
+  /** False for the address space of another node's, which is that node's to give again. */
+  #giveBack(descriptor: RegionDescriptor): boolean {
+    const { pools, changed } = this.#options
+    const { address, size } = descriptor
+    if (pools.find(address) === undefined) return false
+    pools.give(address, size)
+    changed.unreserved(descriptor)
+    return true
   }
 
-  /** A region of this node's address space that went to another home, and has ended there, is no more. */
+  /**
+   * Forgets where a region went that is no more, so that its addresses may mean something else; where they are this node's, it may
+   * give them again. To be called when the region has ended at its home Idempotent.
+   */
   async letGo(descriptor: RegionDescriptor): Promise<void> {
     if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
   }
@@ -373,6 +409,7 @@ export class Home {
 
   /** Throws `unsupported`, `no-space`. */
   #checkArrival(region: Omit<RegionRecord, 'space'>): void {
+    if (this.#refusal !== undefined) throw this.#refusal
     this.#checkSupported(region.descriptor.attributes)
     this.#checkRoom(storageBytes(region))
   }

@@ -49,7 +49,7 @@ interface StoredRecord extends StoredDescriptor {
 
 /** Throws `bad-format`. */
 export function decodeMoved(key: string, value: Uint8Array): MovedRecord {
-  const { home, transfer, kept, ...stored } = decodeRecord<StoredRecord>(key, value, recordFormat)
+  const { home, transfer, kept, ...stored } = decodeRecord(key, value, recordFormat) as StoredRecord
   return {
     descriptor: descriptorFrom(addressOf(movedKeyPrefix, key), nodeId(home), stored),
     transfer,

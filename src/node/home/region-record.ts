@@ -57,7 +57,7 @@ interface StoredRecord extends StoredDescriptor {
 
 /** Throws `bad-format`. */
 export function decodeRegion(key: string, value: Uint8Array, home: NodeId): RegionRecord {
-  const record = decodeRecord<StoredRecord>(key, value, recordFormat)
+  const record = decodeRecord(key, value, recordFormat) as StoredRecord
   return {
     descriptor: descriptorFrom(addressOf(regionKeyPrefix, key), home, record),
     allocated: rangesFrom(record.allocated),

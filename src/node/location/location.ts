@@ -67,6 +67,13 @@ export class Location {
     return found
   }
 
+  /** The same without belief in what the region directory says: whoever is named there could not be reached. Throws as `find`. */
+  async findAnew(address: Address, wait: WaitOptions): Promise<RegionDescriptor> {
+    const { descriptor } = await this.#finder.find(address, wait)
+    this.learned(descriptor)
+    return descriptor
+  }
+
   /** The node can be reached (again). */
   heard(node: NodeId): void {
     this.#finder.heard(node)

@@ -102,7 +102,7 @@ export class MapKeeper {
 
   *#wanted(pool: Pool): Generator<MapEntry> {
     const { home } = this.#options
-    const all = home.inRange(pool.start, pool.size)
+    const all = home.knownInRange(pool.start, pool.size)
     for (const descriptor of all) yield entryOf(descriptor)
   }
 
@@ -117,6 +117,9 @@ export class MapKeeper {
   }
 
   moved(descriptor: RegionDescriptor): void {
+    const pool = this.#options.pools.find(descriptor.address)
+    // A map that went to another home is kept there.
+    if (pool?.map === descriptor.address) this.unfollow(pool)
     this.#mapOf(descriptor)?.add({ kind: 'update', entry: entryOf(descriptor) })
   }
 

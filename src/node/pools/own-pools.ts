@@ -1,4 +1,6 @@
 import type { Address } from '../../address/address.js'
+import { nodeId } from '../../address/identity.js'
+import type { NodeId } from '../../address/identity.js'
 import { AddressPool } from '../../location/address-pool.js'
 import { OrderedRanges } from '../../location/ordered-ranges.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -32,6 +34,8 @@ export class OwnPools {
   readonly #options: OwnPoolsOptions
   readonly #pools = new OrderedRanges<Pool>()
   readonly #free = new AddressPool()
+  /** Pools that are being handed over, to whom: nothing in them is free here any more. */
+  readonly #leaving = new Map<Address, NodeId>()
   /** A request for address space that is under way: one at a time. */
   #growing: Promise<void> | undefined
 
@@ -42,9 +46,10 @@ export class OwnPools {
   /** Reads the pools from the store, all of them free: `occupy` then says what is not. */
   load(): void {
     for (const [key, value] of this.#options.store.list(keyPrefix)) {
-      const pool = decode(key, value)
+      const { to, ...pool } = decode(key, value)
       this.#pools.add(pool)
-      this.#free.give(pool.start, pool.size)
+      if (to === undefined) this.#free.give(pool.start, pool.size)
+      else this.#leaving.set(pool.start, to)
     }
   }
 
@@ -84,9 +89,52 @@ export class OwnPools {
     return this.#free.takeWithin(pool, BigInt(size), BigInt(alignment))
   }
 
-  /** Nobody has the range any more. Of another node's pool nothing becomes free here. */
+  /** Nobody has the range any more. Of another node's pool, or one that is being handed over, nothing becomes free here. */
   give(start: Address, size: number): void {
-    if (this.find(start) !== undefined) this.#free.give(start, BigInt(size))
+    const pool = this.find(start)
+    if (pool !== undefined && !this.#leaving.has(pool.start)) this.#free.give(start, BigInt(size))
+  }
+
+  /** Whether the pool is being handed over: what is to be known of it is to be told to whoever has it next. */
+  isLeaving(pool: Pool): boolean {
+    return this.#leaving.has(pool.start)
+  }
+
+  /** To whom the pool is being handed over; undefined where it is not. */
+  heirOf(pool: Pool): NodeId | undefined {
+    return this.#leaving.get(pool.start)
+  }
+
+  /**
+   * The pool is to be the other node's: when this resolves, nothing of it is reserved here ever again, also after a restart. It
+   * cannot be taken back, as nobody could tell whether the other node has heard of it.
+   */
+  async beginLeaving(pool: Pool, to: NodeId): Promise<void> {
+    this.#leaving.set(pool.start, to)
+    this.#free.remove(pool.start, pool.size)
+    await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool, to) }] })
+  }
+
+  /** The other node has it. */
+  async endLeaving(pool: Pool): Promise<void> {
+    await this.#options.store.commit({ deletes: [keyOf(pool.start)] })
+    this.#pools.remove(pool.start)
+    this.#leaving.delete(pool.start)
+    this.#options.changed()
+  }
+
+  /** A pool that another node hands over is this node's, all of it free but these ranges; resolves when that is durable. */
+  async adopt(
+    pool: Pool,
+    occupied: () => Iterable<{ readonly address: Address; readonly size: number }>,
+  ): Promise<void> {
+    if (this.find(pool.start) !== undefined) return
+    await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool) }] })
+    if (this.find(pool.start) !== undefined) return
+    this.#pools.add(pool)
+    this.#free.give(pool.start, pool.size)
+    for (const { address, size } of occupied()) this.occupy(address, size)
+    this.#options.changed()
   }
 
   async #grow(size: number): Promise<void> {
@@ -122,7 +170,7 @@ export class OwnPools {
 
   report(diskFreeBytes: number): SpaceReport {
     return {
-      pools: [...this.#pools].slice(0, poolsReportedMax),
+      pools: [...this.#pools].filter((pool) => !this.isLeaving(pool)).slice(0, poolsReportedMax),
       freeBytes: this.#free.freeBytes,
       largestFreeBytes: this.#free.largestFreeBytes,
       diskFreeBytes: Math.max(0, Math.floor(diskFreeBytes)),
@@ -134,24 +182,30 @@ function keyOf(start: Address): string {
   return keyPrefix + start.toString(16).padStart(32, '0')
 }
 
-function encode({ size, map }: Pool): Uint8Array {
-  const record = { size: size.toString(16), ...(map === undefined ? {} : { map: map.toString(16) }) }
+function encode({ size, map }: Pool, to?: NodeId): Uint8Array {
+  const record = {
+    size: size.toString(16),
+    ...(map === undefined ? {} : { map: map.toString(16) }),
+    ...(to === undefined ? {} : { to }),
+  }
   return new TextEncoder().encode(JSON.stringify(record))
 }
 
 /** Throws `bad-format`. An earlier form is the size alone. */
-function decode(key: string, value: Uint8Array): Pool {
+function decode(key: string, value: Uint8Array): Pool & { readonly to: NodeId | undefined } {
   const start = BigInt(`0x${key.slice(keyPrefix.length)}`) as Address
   const text = new TextDecoder().decode(value)
   try {
-    const { size, map } = (text.startsWith('{') ? JSON.parse(text) : { size: text }) as {
+    const { size, map, to } = (text.startsWith('{') ? JSON.parse(text) : { size: text }) as {
       readonly size: string
       readonly map?: string
+      readonly to?: number
     }
     return {
       start,
       size: BigInt(`0x${size}`),
       map: map === undefined ? undefined : (BigInt(`0x${map}`) as Address),
+      to: to === undefined ? undefined : nodeId(to),
     }
   } catch (error) {
     throw new KhazanaError('bad-format', `pool record ${key} cannot be read`, { cause: error })

@@ -50,7 +50,7 @@ export class NodeWatches {
       peers,
       where: (target, wait) => this.#homeOf(target, wait),
       learned: options.learned,
-      watchHere: (target, sink) => options.home.watch(target, sink).stop,
+      watchHere: (target, sink) => options.home.watch(target, sink),
     })
     this.#own = new OwnWatches(clock, (target, sink, timeoutMs) => this.#subscribe(target, sink, timeoutMs))
     this.#peers = new PeerWatches((target, sink, { peer }) =>
@@ -97,7 +97,7 @@ export class NodeWatches {
     if (home.find(target.address) === undefined) return this.#remote.subscribe(target, sink, timeoutMs)
     let follows: Subscription | undefined
     let isOver = false
-    const { ready, stop } = home.watch(target, {
+    const here = home.watch(target, {
       changes: (changes) => {
         sink.changes(changes)
       },
@@ -112,10 +112,10 @@ export class NodeWatches {
       },
     })
     return {
-      ready,
+      ready: here.ready,
       stop: () => {
         isOver = true
-        stop()
+        here.stop()
         follows?.stop()
       },
     }

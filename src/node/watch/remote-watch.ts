@@ -17,8 +17,8 @@ export interface WatchLink {
   readonly random: Random
   /** Whom to ask; `here`: this site is the home. Throws `no-such-region`, `unreachable`. */
   where(target: WatchTarget, options: WaitOptions): Promise<SiteId | 'here'>
-  /** Where this site is the home: tells the sink from now on, until the function that is returned is called. */
-  watchHere(target: WatchTarget, sink: HomeWatchSink): () => void
+  /** Where this site is the home. */
+  watchHere(target: WatchTarget, sink: HomeWatchSink): Subscription
   call(site: SiteId, call: Call, options: WaitOptions): Promise<Result>
   /** Whoever was asked knows of another home. */
   learned(descriptor: RegionDescriptor): void
@@ -160,7 +160,7 @@ export class RemoteWatch implements Subscription {
   /** The region has come here. */
   async #registerHere(): Promise<'over'> {
     const registration: Registration = { site: undefined, over: withResolvers<void>(), isLive: false }
-    const stop = this.#link.watchHere(this.#target, {
+    const here = this.#link.watchHere(this.#target, {
       changes: (changes) => {
         this.#sink.changes(changes)
       },
@@ -181,7 +181,7 @@ export class RemoteWatch implements Subscription {
       return 'over'
     } finally {
       this.#registration = undefined
-      stop()
+      here.stop()
     }
   }
 

@@ -17,7 +17,7 @@ export interface RemoteWatchesOptions {
   readonly where: (target: WatchTarget, options: WaitOptions) => Promise<SiteId | 'here'>
   readonly learned: (descriptor: RegionDescriptor) => void
   /** See `WatchLink.watchHere`. */
-  readonly watchHere: (target: WatchTarget, sink: HomeWatchSink) => () => void
+  readonly watchHere: (target: WatchTarget, sink: HomeWatchSink) => Subscription
 }
 
 /** The watches that this site keeps at others, by the numbers under which it has registered them. */

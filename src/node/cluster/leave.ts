@@ -1,0 +1,333 @@
+import type { Address } from '../../address/address.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { NodeId } from '../../address/identity.js'
+import type { Clock } from '../../io/clock.js'
+import type { Logger } from '../../io/logger.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { ErrorCode } from '../../stdx/errors.js'
+import { movedRegionsMax } from '../../wire/limits.js'
+import type { Call, LeaveProgress, NodeStatus, Result } from '../../wire/message.js'
+import { expectResult } from '../calls/result.js'
+import { timeoutOf, withResolvers } from '../deadline.js'
+import type { WaitOptions } from '../deadline.js'
+import type { Home } from '../home/home.js'
+import { isSystemRegion } from '../map/system-regions.js'
+import { pause } from '../pause.js'
+import type { OwnPools, Pool } from '../pools/own-pools.js'
+import type { SpaceReturns } from '../pools/space-returns.js'
+import type { Membership } from './membership.js'
+
+/** Regions that are handed over at a time. */
+const widthMax = 4
+/** How long one region may take; one that cannot be had in that time is tried again later. */
+const moveMsMax = 60_000
+/** How long another node has to take what it is told. */
+const tellMs = 5000
+/** Between two rounds over what is left. */
+const roundMs = 500
+/** Of a disk's bound, what can be promised: the rest lets the cleaner work. */
+const usableShare = 0.75
+/** How long the news is given to get about before this node stops. */
+const farewellMs = 2000
+
+/** What another attempt may change. */
+const mayPass: ReadonlySet<ErrorCode> = new Set([
+  'timeout',
+  'unreachable',
+  'busy',
+  'no-space',
+  'outcome-unknown',
+  'closed',
+])
+
+export interface LeaveOptions {
+  readonly self: NodeId
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly home: Home
+  readonly pools: OwnPools
+  readonly returns: SpaceReturns
+  readonly members: Membership
+  readonly call: (node: NodeId, call: Call, wait: WaitOptions) => Promise<Result>
+  /** The pool is another node's: its map is kept there. */
+  readonly unfollow: (pool: Pool) => void
+}
+
+/** Another node, and what it has room for, as far as is known. */
+interface Heir {
+  readonly node: NodeId
+  roomBytes: number
+}
+
+/**
+ * A node's way out of the cluster: it hands over the regions homed here, its pools, and its numbers for new nodes, and then
+ * says that it has left, for good. Each of these is safe by itself: a node that dies on the way, or gives up, goes on with what
+ * it still has. Nobody is ever offered what another one may have: a pool that was promised to a node goes to that node, or
+ * nowhere.
+ */
+export class Leave {
+  readonly #options: LeaveOptions
+  readonly #stopped = new AbortController()
+  #running: Promise<void> | undefined
+  #progress: LeaveProgress | undefined
+
+  constructor(options: LeaveOptions) {
+    this.#options = options
+  }
+
+  /** Undefined where this node is not about to leave. */
+  get progress(): LeaveProgress | undefined {
+    return this.#progress
+  }
+
+  stop(error: KhazanaError): void {
+    this.#stopped.abort(error)
+  }
+
+  /**
+   * Resolves when this node has nothing any more, and has left. If that takes too long it throws `timeout`, saying what is
+   * left, and the node goes on as a member of the cluster; so it does with `unreachable` where there is nobody to take it.
+   * Whoever asks while it is under way waits for the same.
+   */
+  run(options: WaitOptions): Promise<void> {
+    this.#running ??= this.#run(timeoutOf(options), options.signal).finally(() => {
+      this.#running = undefined
+      this.#progress = undefined
+    })
+    return this.#running
+  }
+
+  /** Goes on with pools that were promised to others before a restart. Never rejects. */
+  async resume(): Promise<void> {
+    const { pools, clock, logger } = this.#options
+    const { signal } = this.#stopped
+    for (;;) {
+      const promised = [...pools.all()].filter((pool) => pools.isLeaving(pool))
+      if (promised.length === 0 || signal.aborted) return
+      for (const pool of promised) {
+        try {
+          await this.#handOver(pool, undefined)
+        } catch (reason) {
+          const { code, message } = KhazanaError.from(reason)
+          logger.log('info', 'a pool could not be handed over yet', { code, reason: message })
+        }
+      }
+      await pause(clock, tellMs, signal)
+    }
+  }
+
+  async #run(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, home, logger, members } = this.#options
+    const until = clock.now() + timeoutMs
+    home.refuse(new KhazanaError('closed', 'this node is leaving the cluster: use another one'))
+    logger.log('info', 'leaving the cluster', { regions: home.regionCount })
+    try {
+      const total = home.descriptors().length
+      for (;;) {
+        this.#progress = { regionsLeft: home.descriptors().length, regionsTotal: total }
+        const error = await this.#round(until)
+        if (error === undefined) break
+        this.#checkTime(until, signal, error)
+        await pause(clock, roundMs, this.#stopped.signal)
+      }
+      await members.leave()
+    } catch (error) {
+      home.refuse(undefined)
+      throw error
+    }
+    logger.log('info', 'this node has left the cluster')
+    await this.#sayFarewell()
+  }
+
+  #checkTime(until: number, signal: AbortSignal | undefined, error: KhazanaError): void {
+    const { clock, home } = this.#options
+    if (this.#stopped.signal.aborted) throw KhazanaError.from(this.#stopped.signal.reason)
+    if (signal?.aborted === true) {
+      throw new KhazanaError('aborted', 'leaving the cluster: given up', { cause: signal.reason })
+    }
+    if (!mayPass.has(error.code)) throw error
+    if (clock.now() < until) return
+    const left = home.descriptors().length
+    throw new KhazanaError(
+      error.code === 'unreachable' ? 'unreachable' : 'timeout',
+      `the node goes on as a member: ${left} of its regions are left here: ${error.message}`,
+      { cause: error },
+    )
+  }
+
+  /** Hands over what can be now. Undefined where nothing is left; else why not. */
+  async #round(until: number): Promise<KhazanaError | undefined> {
+    try {
+      const heirs = await this.#heirs()
+      await this.#moveRegions(heirs, until)
+      await this.#handOverPools(heirs, until)
+      await this.#handOverIds(heirs)
+      return this.#whatIsLeft()
+    } catch (reason) {
+      return KhazanaError.from(reason)
+    }
+  }
+
+  #whatIsLeft(): KhazanaError | undefined {
+    const { home, pools, returns } = this.#options
+    const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
+    if (home.descriptors().length > 0) return busy('regions are homed here')
+    if (home.moves.isAnyUnderWay) return busy('the new home of a region has not answered yet')
+    if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
+    return [...pools.all()].length > 0 ? busy('a pool is to be handed over') : undefined
+  }
+
+  /** Nodes that answer now, those with most room first. Throws `unreachable` where there are none. */
+  async #heirs(): Promise<Heir[]> {
+    const { members, self } = this.#options
+    const others = members.members.filter(({ node }) => node !== self)
+    const heirs: Heir[] = []
+    let next = 0
+    const ask = async (): Promise<void> => {
+      for (let other = others[next++]; other !== undefined; other = others[next++]) {
+        const status = await this.#statusOf(other.node)
+        if (status === undefined || status.leaving !== undefined) continue
+        const { diskBytesMax, allocatedBytes } = status
+        heirs.push({ node: other.node, roomBytes: diskBytesMax * usableShare - allocatedBytes })
+      }
+    }
+    await Promise.all(Array.from({ length: widthMax }, ask))
+    if (heirs.length === 0) {
+      throw new KhazanaError('unreachable', 'no other node of the cluster answers, to take over what is here')
+    }
+    return heirs.sort((a, b) => a.node - b.node)
+  }
+
+  async #statusOf(node: NodeId): Promise<NodeStatus | undefined> {
+    try {
+      const answer = await this.#options.call(node, { op: 'node-status' }, { timeoutMs: tellMs })
+      return expectResult('node-status', answer).status
+    } catch (reason) {
+      if (KhazanaError.from(reason).code === 'internal') throw reason
+      return undefined
+    }
+  }
+
+  /** Regions of programs go where there is most room. */
+  async #moveRegions(heirs: Heir[], until: number): Promise<void> {
+    const { home } = this.#options
+    const regions = home.descriptors().filter((region) => !isSystemRegion(region))
+    let failure: KhazanaError | undefined
+    let next = 0
+    const move = async (): Promise<void> => {
+      for (let region = regions[next++]; region !== undefined; region = regions[next++]) {
+        failure = (await this.#moveRegion(region, heirs, until)) ?? failure
+        if (this.#progress !== undefined) {
+          this.#progress = { ...this.#progress, regionsLeft: home.descriptors().length }
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: widthMax }, move))
+    if (failure !== undefined) throw failure
+  }
+
+  async #moveRegion(
+    region: RegionDescriptor,
+    heirs: Heir[],
+    until: number,
+  ): Promise<KhazanaError | undefined> {
+    const bytes = this.#options.home.storageOf(region.address)
+    const byRoom = [...heirs].sort((a, b) => b.roomBytes - a.roomBytes)
+    let failure: KhazanaError | undefined
+    for (const heir of byRoom) {
+      failure = await this.#tryMove(region.address, heir.node, until)
+      if (failure === undefined) {
+        heir.roomBytes -= bytes
+        return undefined
+      }
+      // What the other node refuses, another one may take; what holds the region here holds it for all.
+      if (failure.code !== 'no-space' && failure.code !== 'unsupported' && failure.code !== 'unreachable')
+        break
+    }
+    return failure
+  }
+
+  async #tryMove(address: Address, to: NodeId, until: number): Promise<KhazanaError | undefined> {
+    const { home, clock } = this.#options
+    const timeoutMs = Math.max(1, Math.min(moveMsMax, until - clock.now()))
+    try {
+      await home.migrate(address, to, { timeoutMs, signal: this.#stopped.signal })
+      return undefined
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      // It was unreserved meanwhile, or is the other node's, which has not answered yet.
+      return error.code === 'no-such-region' ? undefined : error
+    }
+  }
+
+  /** Each with its map, to one node: the first, which is the manager if this node is not, or is to be. */
+  async #handOverPools(heirs: readonly Heir[], until: number): Promise<void> {
+    const { pools, home, members } = this.#options
+    const [first] = heirs
+    if (first === undefined) return
+    for (const pool of [...pools.all()]) {
+      const promised = pools.heirOf(pool)
+      if (promised !== undefined && members.find(promised)?.state === 'left') {
+        // Whoever leaves takes nothing: there is enough address space.
+        await pools.endLeaving(pool)
+        continue
+      }
+      const to = promised ?? first.node
+      const isMapHere = pool.map !== undefined && home.find(pool.map) !== undefined
+      if (pool.map !== undefined && isMapHere) {
+        const failure = await this.#tryMove(pool.map, to, until)
+        if (failure !== undefined && failure.code !== 'no-space') throw failure
+      }
+      await this.#handOver(pool, to)
+    }
+    for (const { address } of home.descriptors().filter(isSystemRegion)) {
+      const failure = await this.#tryMove(address, first.node, until)
+      if (failure !== undefined) throw failure
+    }
+  }
+
+  /** `to`: to whom, where it has not been promised to anybody. */
+  async #handOver(pool: Pool, to: NodeId | undefined): Promise<void> {
+    const { pools, home, call, unfollow } = this.#options
+    const promised = pools.heirOf(pool)
+    const heir = promised ?? to
+    if (heir === undefined) return
+    if (promised === undefined) await pools.beginLeaving(pool, heir)
+    unfollow(pool)
+    const moved = home.moves.inRange(pool.start, pool.size)
+    const { generation } = home
+    for (let at = 0; ; at += movedRegionsMax) {
+      const isLast = at + movedRegionsMax >= moved.length
+      const some = moved.slice(at, at + movedRegionsMax)
+      await call(heir, { op: 'take-pool', pool, generation, moved: some, isLast }, { timeoutMs: tellMs })
+      if (isLast) break
+    }
+    await pools.endLeaving(pool)
+  }
+
+  /** To one node, and no other, as nobody could tell whether it has given some of them away already. */
+  async #handOverIds(heirs: readonly Heir[]): Promise<void> {
+    const { members, call, logger } = this.#options
+    const [first] = heirs
+    if (first === undefined) return
+    const promised = await members.promiseIds(first.node)
+    if (promised === undefined) return
+    const { to, ids } = promised
+    if (heirs.some(({ node }) => node === to)) await call(to, { op: 'take-ids', ids }, { timeoutMs: tellMs })
+    else logger.log('warn', 'numbers for new nodes are lost with the node that was to have them', { to })
+    await members.dropPromisedIds()
+  }
+
+  /** What was said before is heard before this is answered. */
+  async #sayFarewell(): Promise<void> {
+    const { members, self, clock } = this.#options
+    const heard = withResolvers<void>()
+    const timer = clock.after(farewellMs, heard.resolve)
+    if (members.manager !== self)
+      void this.#statusOf(members.manager).then(() => {
+        heard.resolve()
+      })
+    await heard.promise
+    timer.cancel()
+  }
+}
