@@ -4,7 +4,7 @@ import { KhazanaError } from '../stdx/errors.js'
 import type { Cleaner } from './cleaner.js'
 import type { CommitDone, CommitGroup } from './commit-group.js'
 import { Committer } from './committer.js'
-import { replanGeometry } from './geometry.js'
+import { diskBytesFor, replanGeometry } from './geometry.js'
 import type { GroupWriter } from './group-writer.js'
 import type { Ledger } from './ledger.js'
 import { blockBytes } from './log-place.js'
@@ -161,6 +161,10 @@ export class LogStore implements Store {
     return replanGeometry(this.#segments.geometry, diskBytesMax).usableBytes
   }
 
+  diskBytesFor(usableBytes: number): number {
+    return diskBytesFor(this.#segments.geometry, usableBytes)
+  }
+
   limitDisk(diskBytesMax: number): void {
     this.#checkOpen()
     const geometry = replanGeometry(this.#segments.geometry, diskBytesMax)
@@ -169,7 +173,7 @@ export class LogStore implements Store {
     if (isLess && bytes > geometry.usableBytes) {
       throw new KhazanaError(
         'no-space',
-        `${bytes} bytes are kept, and of ${diskBytesMax} bytes of disk ${geometry.usableBytes} could be used`,
+        `${bytes} bytes are kept, which takes a disk limit of at least ${this.diskBytesFor(bytes)} bytes`,
       )
     }
     this.#segments.geometry = geometry
