@@ -36,6 +36,7 @@ import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
+import { NodeResources } from './node-resources.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
 import { checkJoin, checkNotLeft, checkOptions, foundOrJoin } from './node-start-up.js'
@@ -93,6 +94,7 @@ export class Node implements SiteAccess {
   readonly #rootMap: RootMap
   readonly #relocator: Relocator
   readonly #leave: Leave
+  readonly #resources: NodeResources
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -352,6 +354,16 @@ export class Node implements SiteAccess {
         this.#maps.unfollow(pool)
       },
     })
+    this.#resources = new NodeResources({
+      clock: world.clock,
+      logger: world.logger,
+      memory: this.#memory,
+      store,
+      home: this.home,
+      changed: () => {
+        this.#manager.report()
+      },
+    })
     this.#executor = new CallExecutor({
       self: identity.node,
       clock: world.clock,
@@ -361,6 +373,7 @@ export class Node implements SiteAccess {
       pools: this.#pools,
       maps: this.#maps,
       leave: (wait) => this.leave(wait),
+      resources: (limits) => this.#resources.limit(limits),
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -576,6 +589,7 @@ export class Node implements SiteAccess {
     this.#returns.stop()
     this.#relocator.stop()
     this.#leave.stop(error)
+    this.#resources.stop()
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()

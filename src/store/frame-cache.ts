@@ -69,10 +69,12 @@ export class FrameCache {
    */
   resize(bytesMax: number): boolean {
     this.#bytesMax = bytesMax
+    if (this.#makeRoom(0)) return true
     // It is rare, so each frame may be asked, which an insertion cannot wait for.
-    if (this.#makeRoom(0, Math.max(keptMax, this.count))) return true
-    // All of the main queue may be held, and what is left of the small one not.
-    for (let left = this.#small.count; left > 0 && this.usedBytes > bytesMax; left--) this.#passSmall()
+    for (let round = 0; round < usesMax + 2; round++) {
+      for (let left = this.#small.count; left > 0 && this.usedBytes > bytesMax; left--) this.#passSmall()
+      for (let left = this.#main.count; left > 0 && this.usedBytes > bytesMax; left--) this.#passMain()
+    }
     return this.usedBytes <= bytesMax
   }
 
@@ -104,14 +106,14 @@ export class FrameCache {
     this.#unlink(frame)
   }
 
-  /** Evicts until so many bytes are free. False where that cannot be, or so many frames have refused to go. */
-  #makeRoom(bytes: number, refusalsMax = keptMax): boolean {
+  /** Evicts until so many bytes are free. False where that cannot be. */
+  #makeRoom(bytes: number): boolean {
     if (bytes > this.bytesMax) return false
     // Every frame is met at most so often before it is known that none can go: each pass lowers its uses by one.
     let patience = (usesMax + 2) * (this.count + 1)
     let kept = 0
     while (this.usedBytes + bytes > this.bytesMax) {
-      if (patience-- === 0 || kept === refusalsMax) return false
+      if (patience-- === 0 || kept === keptMax) return false
       const isSmallFull = this.#small.bytes > this.bytesMax * smallShare
       const answer = isSmallFull || this.#main.count === 0 ? this.#passSmall() : this.#passMain()
       if (answer === 'kept') kept++

@@ -194,6 +194,19 @@ const stat: Arbitrary<RegionStat> = plain({
 })
 const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
 
+const resourceLimits = plain({
+  memoryBytesMax: fc.option(count, { nil: undefined }),
+  diskBytesMax: fc.option(count, { nil: undefined }),
+})
+const resources = plain({
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  storageBytes: count,
+  storageBytesMax: count,
+})
+
 const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
@@ -213,6 +226,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'hint', { descriptor }),
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
+  tagged('op', 'resources', { limits: resourceLimits }),
   tagged('op', 'leave', { waitMs: milliseconds }),
   tagged('op', 'take-pool', {
     pool: reportedPool,
@@ -259,6 +273,7 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'hint', {}),
   tagged('op', 'report', {}),
   tagged('op', 'return-space', {}),
+  tagged('op', 'resources', { resources }),
   tagged('op', 'leave', {}),
   tagged('op', 'take-pool', {}),
   tagged('op', 'take-ids', {}),
