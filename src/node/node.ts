@@ -21,6 +21,7 @@ import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
+import { UseMoves } from './home/use-moves.js'
 import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
@@ -95,6 +96,7 @@ export class Node implements SiteAccess {
   readonly #relocator: Relocator
   readonly #leave: Leave
   readonly #resources: NodeResources
+  readonly #useMoves: UseMoves | undefined
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -177,6 +179,8 @@ export class Node implements SiteAccess {
       sessionCount: () => this.#peers.nodeCount,
       want: (node) => this.#dialers.want(node),
     })
+    const useMoves = options.autoMigrate === true ? this.#makeUseMoves() : undefined
+    this.#useMoves = useMoves
     this.replicas = new ReplicaSet({
       self: identity.node,
       environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
@@ -185,6 +189,11 @@ export class Node implements SiteAccess {
       learned: (descriptor) => {
         this.location.learned(descriptor)
       },
+      ...(useMoves !== undefined && {
+        served: (descriptor: RegionDescriptor, site: SiteId) => {
+          useMoves.served(descriptor, site)
+        },
+      }),
       isAwaited: (message) => this.home.moves.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
       find: (region) => this.#findReplica(region),
@@ -444,6 +453,17 @@ export class Node implements SiteAccess {
     })
   }
 
+  #makeUseMoves(): UseMoves {
+    const { clock, logger } = this.#options.world
+    return new UseMoves({
+      clock,
+      logger,
+      locksTaken: (region) => this.replicas.get(region)?.locksTaken,
+      migrate: (region, to, wait) => this.home.migrate(region, to, wait),
+      isLeaving: () => this.#leave.progress !== undefined,
+    })
+  }
+
   /** Takes up service: the regions, the doors, the peers, in this order. */
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
@@ -467,6 +487,7 @@ export class Node implements SiteAccess {
       })
       this.#idle.start()
       this.home.moves.start()
+      this.#useMoves?.start()
       this.#returns.start()
       void this.#leave.resume()
       await this.#maps.start()
@@ -519,6 +540,7 @@ export class Node implements SiteAccess {
       poolBytes: this.#pools.bytes,
       poolFreeBytes: this.#pools.freeBytes,
       leaving: this.#leave.progress,
+      movedByUse: this.#useMoves?.moved ?? 0,
     }
   }
 
@@ -590,6 +612,7 @@ export class Node implements SiteAccess {
     this.#relocator.stop()
     this.#leave.stop(error)
     this.#resources.stop()
+    this.#useMoves?.stop(error)
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()

@@ -149,6 +149,7 @@ const nodeStatus = record<words.NodeStatus>({
   poolBytes: extent,
   poolFreeBytes: extent,
   leaving: optional(record<words.LeaveProgress>({ regionsLeft: count, regionsTotal: count })),
+  movedByUse: count,
 })
 
 const resourceLimits = record<words.ResourceLimits>({

@@ -473,6 +473,8 @@ export interface NodeStatus {
   readonly poolFreeBytes: bigint
   /** While it leaves the cluster: what it still has, of what it had when it began. */
   readonly leaving: LeaveProgress | undefined
+  /** Regions that it gave to the nodes that use them most, since its start. */
+  readonly movedByUse: number
 }
 
 /** Bytes; undefined: as it is. */

@@ -31,7 +31,7 @@ async function bytesIn(dir: string): Promise<number> {
 
 test('resources shows the limits of a running node and changes them, until it ends', async () => {
   await using folder = await TemporaryFolder.make()
-  const args = ['--memory', '32MiB', '--disk', '64MiB']
+  const args = ['--memory', '32MiB', '--disk', '64MiB', '--auto-migrate']
   await using daemon = await Daemon.start(folder.in('1'), args)
   const { at, dir } = daemon
   assert.match(

@@ -143,6 +143,7 @@ const status: Arbitrary<NodeStatus> = plain({
   poolBytes: address.map((value) => value + 0n),
   poolFreeBytes: address.map((value) => value + 0n),
   leaving: fc.option(plain({ regionsLeft: count, regionsTotal: count }), { nil: undefined }),
+  movedByUse: count,
 })
 const state = fc.constantFrom('in' as const, 'left' as const)
 const member = plain({ node, name: short, listen: short, revision: count, state })
