@@ -15,6 +15,7 @@ import { addNodes } from './commands/nodes.js'
 import { addPut } from './commands/put.js'
 import { addRead } from './commands/read.js'
 import { addReserve } from './commands/reserve.js'
+import { addResources } from './commands/resources.js'
 import { addStat } from './commands/stat.js'
 import { addUnreserve } from './commands/unreserve.js'
 import { addWatch } from './commands/watch.js'
@@ -66,7 +67,7 @@ function makeProgram(): Command {
     ...[addNode, addCluster],
     ...[addReserve, addAllocate, addWrite, addRead, addWatch, addFree, addUnreserve],
     ...[addPut, addGet],
-    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addLeave, addBench],
+    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addResources, addLeave, addBench],
   ]) {
     add(program)
   }

@@ -6,7 +6,16 @@ import type { Clock } from '../io/clock.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
-import type { Call, Found, Member, NodeEntry, NodeStatus, Result } from '../wire/message.js'
+import type {
+  Call,
+  Found,
+  Member,
+  NodeEntry,
+  NodeStatus,
+  ResourceLimits,
+  Resources,
+  Result,
+} from '../wire/message.js'
 import { expectResult } from './calls/result.js'
 import { timeoutMsMax, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
@@ -41,6 +50,8 @@ export interface CallExecutorOptions {
   readonly leave: (options: WaitOptions) => Promise<void>
   /** Whether this node has left the cluster for good. */
   readonly hasLeft: () => boolean
+  /** Changes the limits that are told, and answers with all. */
+  readonly resources: (limits: ResourceLimits) => Resources
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
@@ -126,6 +137,10 @@ export class CallExecutor {
           throw new KhazanaError('unsupported', 'only its clients can make a node leave')
         await this.#options.leave(waitOf(call, options))
         return { op: call.op }
+      case 'resources':
+        if (caller.kind !== 'client')
+          throw new KhazanaError('unsupported', 'only its clients can change the limits of a node')
+        return { op: call.op, resources: this.#options.resources(call.limits) }
       case 'take-pool':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         await this.#takePool(call)

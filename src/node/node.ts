@@ -21,6 +21,7 @@ import { defaultTimeoutMs, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
+import { UseMoves } from './home/use-moves.js'
 import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
@@ -36,6 +37,7 @@ import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
+import { NodeResources } from './node-resources.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
 import {
@@ -100,6 +102,8 @@ export class Node implements SiteAccess {
   readonly #rootMap: RootMap
   readonly #relocator: Relocator
   readonly #leave: Leave
+  readonly #resources: NodeResources
+  readonly #useMoves: UseMoves | undefined
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -183,6 +187,8 @@ export class Node implements SiteAccess {
       sessionCount: () => this.#peers.nodeCount,
       want: (node) => this.#dialers.want(node),
     })
+    const useMoves = options.autoMigrate === true ? this.#makeUseMoves() : undefined
+    this.#useMoves = useMoves
     this.replicas = new ReplicaSet({
       self: identity.node,
       environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
@@ -191,6 +197,11 @@ export class Node implements SiteAccess {
       learned: (descriptor) => {
         this.location.learned(descriptor)
       },
+      ...(useMoves !== undefined && {
+        served: (descriptor: RegionDescriptor, site: SiteId) => {
+          useMoves.served(descriptor, site)
+        },
+      }),
       isAwaited: (message) => this.home.moves.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
       find: (region) => this.#findReplica(region),
@@ -368,6 +379,16 @@ export class Node implements SiteAccess {
         this.#maps.unfollow(pool)
       },
     })
+    this.#resources = new NodeResources({
+      clock: world.clock,
+      logger: world.logger,
+      memory: this.#memory,
+      store,
+      home: this.home,
+      changed: () => {
+        this.#manager.report()
+      },
+    })
     this.#executor = new CallExecutor({
       self: identity.node,
       clock: world.clock,
@@ -378,6 +399,7 @@ export class Node implements SiteAccess {
       maps: this.#maps,
       leave: (wait) => this.leave(wait),
       hasLeft: () => this.members.hasLeft,
+      resources: (limits) => this.#resources.limit(limits),
       members: this.members,
       duties: this.#duties,
       status: () => this.status(),
@@ -450,6 +472,17 @@ export class Node implements SiteAccess {
     })
   }
 
+  #makeUseMoves(): UseMoves {
+    const { clock, logger } = this.#options.world
+    return new UseMoves({
+      clock,
+      logger,
+      locksTaken: (region) => this.replicas.get(region)?.locksTaken,
+      migrate: (region, to, wait) => this.home.migrate(region, to, wait),
+      isLeaving: () => this.#leave.progress !== undefined,
+    })
+  }
+
   /** Takes up service: the regions, the doors, the peers, in this order. */
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
@@ -473,6 +506,7 @@ export class Node implements SiteAccess {
       })
       this.#idle.start()
       this.home.moves.start()
+      this.#useMoves?.start()
       this.#returns.start()
       void this.#leave.resume()
       if (!this.members.hasLeft) await this.#maps.start()
@@ -525,6 +559,7 @@ export class Node implements SiteAccess {
       poolBytes: this.pools.bytes,
       poolFreeBytes: this.pools.freeBytes,
       leaving: this.#leave.progress,
+      movedByUse: this.#useMoves?.moved ?? 0,
     }
   }
 
@@ -624,6 +659,8 @@ export class Node implements SiteAccess {
     this.#returns.stop()
     this.#relocator.stop()
     this.#leave.stop(error)
+    this.#resources.stop()
+    this.#useMoves?.stop(error)
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()

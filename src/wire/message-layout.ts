@@ -149,6 +149,20 @@ const nodeStatus = record<words.NodeStatus>({
   poolBytes: extent,
   poolFreeBytes: extent,
   leaving: optional(record<words.LeaveProgress>({ regionsLeft: count, regionsTotal: count })),
+  movedByUse: count,
+})
+
+const resourceLimits = record<words.ResourceLimits>({
+  memoryBytesMax: optional(count),
+  diskBytesMax: optional(count),
+})
+const resources = record<words.Resources>({
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  storageBytes: count,
+  storageBytesMax: count,
 })
 
 const member = record<words.Member>({
@@ -221,6 +235,7 @@ const call = union<words.Call, 'op'>('op', {
   hint: [35, { descriptor }],
   report: [36, { report: spaceReport }],
   'return-space': [37, { address, generation: count }],
+  resources: [38, { limits: resourceLimits }],
   leave: [50, { waitMs: milliseconds }],
   'take-pool': [
     51,
@@ -275,6 +290,7 @@ const result = union<words.Result, 'op'>('op', {
   hint: [35, empty],
   report: [36, empty],
   'return-space': [37, empty],
+  resources: [38, { resources }],
   leave: [50, empty],
   'take-pool': [51, empty],
   'take-ids': [52, empty],

@@ -285,6 +285,8 @@ export type Call =
     }
   | { readonly op: 'nodes' }
   | { readonly op: 'node-status' }
+  /** To a node by one of its clients: changes its limits, until it ends, where any is told. */
+  | { readonly op: 'resources'; readonly limits: ResourceLimits }
   /** To the cluster manager: address space for the asking node, at least `size` bytes. */
   | { readonly op: 'grant-pool'; readonly size: number }
   /** To the cluster manager: numbers that the asking node may give to nodes it admits, should it ever be the manager. */
@@ -364,6 +366,7 @@ export type Result =
   | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }
+  | { readonly op: 'resources'; readonly resources: Resources }
   | { readonly op: 'grant-pool'; readonly pool: PoolEntry }
   | { readonly op: 'grant-ids'; readonly ids: NodeIdRange }
   | { readonly op: 'admit'; readonly node: NodeId }
@@ -497,6 +500,27 @@ export interface NodeStatus {
   readonly poolFreeBytes: bigint
   /** While it leaves the cluster: what it still has, of what it had when it began. */
   readonly leaving: LeaveProgress | undefined
+  /** Regions that it gave to the nodes that use them most, since its start. */
+  readonly movedByUse: number
+}
+
+/** Bytes; undefined: as it is. */
+export interface ResourceLimits {
+  readonly memoryBytesMax: number | undefined
+  readonly diskBytesMax: number | undefined
+}
+
+/** What a node uses of its machine, and may use at most. Bytes. */
+export interface Resources {
+  /** RAM for page frames. May be above the limit for a while after that was lowered. */
+  readonly memoryBytes: number
+  readonly memoryBytesMax: number
+  /** Files of the log. May be above the limit for a while after that was lowered. */
+  readonly diskBytes: number
+  readonly diskBytesMax: number
+  /** Promised to regions, with what their records cost, and what could be: the rest of the disk lets the log be cleaned. */
+  readonly storageBytes: number
+  readonly storageBytesMax: number
 }
 
 export interface LeaveProgress {

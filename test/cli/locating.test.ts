@@ -55,5 +55,5 @@ test('stat tells how the region was found, and nodes who is the cluster manager'
     rows.map((row) => /^\d( manager)? +node-\d/.exec(row)?.[1]),
     [' manager', undefined, undefined],
   )
-  assert.match(rows[1] ?? '', / {2}1\.0 of 1\.0 {2}/)
+  assert.match(rows[1] ?? '', / {2}0\.9 of 1\.0 {2}/)
 })

@@ -143,6 +143,7 @@ const status: Arbitrary<NodeStatus> = plain({
   poolBytes: address.map((value) => value + 0n),
   poolFreeBytes: address.map((value) => value + 0n),
   leaving: fc.option(plain({ regionsLeft: count, regionsTotal: count }), { nil: undefined }),
+  movedByUse: count,
 })
 const state = fc.constantFrom('in' as const, 'left' as const)
 const member = plain({ node, name: short, listen: short, revision: count, state })
@@ -194,6 +195,19 @@ const stat: Arbitrary<RegionStat> = plain({
 })
 const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
 
+const resourceLimits = plain({
+  memoryBytesMax: fc.option(count, { nil: undefined }),
+  diskBytesMax: fc.option(count, { nil: undefined }),
+})
+const resources = plain({
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  storageBytes: count,
+  storageBytesMax: count,
+})
+
 const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
@@ -213,6 +227,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'hint', { descriptor }),
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
+  tagged('op', 'resources', { limits: resourceLimits }),
   tagged('op', 'leave', { waitMs: milliseconds }),
   tagged('op', 'take-pool', {
     pool: reportedPool,
@@ -259,6 +274,7 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'hint', {}),
   tagged('op', 'report', {}),
   tagged('op', 'return-space', {}),
+  tagged('op', 'resources', { resources }),
   tagged('op', 'leave', {}),
   tagged('op', 'take-pool', {}),
   tagged('op', 'take-ids', {}),

@@ -69,6 +69,14 @@ describe('a message in bytes', () => {
       [{ kind: 'renewed', renewal: 1, validForMs: 1.5 }, '05013ff8000000000000'],
       [{ kind: 'goodbye' }, '06'],
       [{ kind: 'response', id: 5, result: { op: 'free' } }, '120503'],
+      [
+        {
+          kind: 'request',
+          id: 6,
+          call: { op: 'resources', limits: { memoryBytesMax: undefined, diskBytesMax: 300 } },
+        },
+        '1106260001ac02',
+      ],
     ]
     for (const [message, hex] of golden) {
       assert.equal(Buffer.from(encode(message)).toString('hex'), hex)

@@ -138,14 +138,15 @@ export class Home {
 
   /** Bytes of storage promised to programs' regions, with what their records cost. */
   get allocatedBytes(): number {
-    let bytes = this.#promisedBytes
+    let bytes = this.promisedBytes
     for (const region of this.#regions.values()) {
       if (isSystemRegion(region.descriptor)) bytes -= storageBytes(region)
     }
     return bytes
   }
 
-  get #promisedBytes(): number {
+  /** Bytes of storage promised to all regions, also those that are arriving, with what their records cost. */
+  get promisedBytes(): number {
     let bytes = this.#allocatedBytes
     for (const region of this.moves.arriving()) bytes += storageBytes(region)
     return bytes
@@ -153,7 +154,7 @@ export class Home {
 
   /** Bytes of storage that may still be promised. */
   get roomBytes(): number {
-    return Math.max(0, this.#options.store.usableBytes - this.#promisedBytes)
+    return Math.max(0, this.#options.store.usableBytes - this.promisedBytes)
   }
 
   /** The region that holds the address. */
@@ -546,7 +547,7 @@ export class Home {
     throw new KhazanaError(
       'no-space',
       `no room for ${bytes} more bytes: ${this.roomBytes} of ${this.#options.store.usableBytes} are left on ` +
-        'this node; free something, or give the node more with --disk',
+        'this node; free something, or give the node more (khazana resources --disk)',
     )
   }
 

@@ -494,6 +494,11 @@ export class Replica implements ContextOwner {
     return this.#closed !== undefined || this.#use.giveUp()
   }
 
+  /** Locks that were granted at this site itself. */
+  get locksTaken(): number {
+    return this.#locksTaken
+  }
+
   /** On the site's clock: when a lock was last seen to have been taken, by this being asked. */
   get lastUse(): number {
     if (this.#lastUse?.locksTaken !== this.#locksTaken) {
