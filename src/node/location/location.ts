@@ -150,6 +150,13 @@ export class Location {
     return this.#options.home.find(address) ?? this.#options.directory.find(address)
   }
 
+  /** What is known of the region that begins there, without a question to anybody: the newest. */
+  descriptorOf(region: Address): RegionDescriptor | undefined {
+    const { home, directory } = this.#options
+    const descriptor = home.find(region) ?? newerOf(directory.find(region), home.moves.find(region))
+    return descriptor?.address === region ? descriptor : undefined
+  }
+
   /** What is homed here, the home knows by itself. */
   learned(descriptor: RegionDescriptor): void {
     const { self, directory } = this.#options
@@ -228,4 +235,13 @@ export class Location {
 
 function isSystem(address: Address): boolean {
   return address < rootMapBytes
+}
+
+function newerOf(
+  a: RegionDescriptor | undefined,
+  b: RegionDescriptor | undefined,
+): RegionDescriptor | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const isLater = b.generation === a.generation ? b.era > a.era : b.generation > a.generation
+  return isLater ? b : a
 }
