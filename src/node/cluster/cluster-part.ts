@@ -7,6 +7,7 @@ import { PoolHints } from '../../location/pool-hints.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Home } from '../home/home.js'
+import { MoveReview } from '../home/move-review.js'
 import { Location } from '../location/location.js'
 import { Relocator } from '../location/relocator.js'
 import { MapKeeper } from '../map/map-keeper.js'
@@ -60,6 +61,7 @@ export class ClusterPart {
   readonly relocator: Relocator
   readonly maps: MapKeeper
   readonly leave: Leave
+  readonly #review: MoveReview
   readonly #options: ClusterPartOptions
   readonly #rootMap: RootMap
 
@@ -161,6 +163,13 @@ export class ClusterPart {
       hasSession: (peer) => peers.get(peer) !== undefined,
       find: (address, wait) => this.location.findAnew(address, wait),
     })
+    this.#review = new MoveReview({
+      clock: world.clock,
+      logger: world.logger,
+      gone: () => home.moves.gone().filter(({ address }) => pools.find(address) === undefined),
+      find: (address, wait) => this.location.findAnew(address, wait),
+      letGo: (descriptor) => home.letGo(descriptor),
+    })
     this.leave = new Leave({
       self: identity.node,
       clock: world.clock,
@@ -186,6 +195,7 @@ export class ClusterPart {
   /** Goes on with what was under way, and makes what is missing of the address map. Throws `storage-failed`, `no-space`. */
   async start(): Promise<void> {
     void this.leave.resume()
+    this.#review.start()
     if (!this.members.hasLeft) await this.maps.start()
   }
 
@@ -195,6 +205,7 @@ export class ClusterPart {
     this.maps.stop()
     this.#rootMap.stop()
     this.relocator.stop()
+    this.#review.stop()
     this.leave.stop(error)
   }
 
