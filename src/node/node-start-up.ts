@@ -66,7 +66,7 @@ export function leftUnheard({ directory }: NodeOptions, { node }: NodeIdentity):
 export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
   if (options.join !== undefined) {
     const joined = await joinCluster(options, options.join)
-    await record.writeMembers([joined.contact])
+    await record.writeMembers(joined.members)
     await record.writeIdentity(joined.identity)
     return joined.identity
   }

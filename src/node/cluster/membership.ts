@@ -16,7 +16,7 @@ import type { PeerIdentity, Session } from '../session/session.js'
 /** News is gathered for so long before it is told to all. */
 const gatherMs = 20
 /** Members told of in one message. */
-const membersPerMessageMax = 500
+export const membersPerMessageMax = 500
 
 export interface MembershipOptions {
   readonly self: NodeId
