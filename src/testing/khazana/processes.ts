@@ -111,7 +111,7 @@ export class Processes {
       ? ({ kind: 'unix', path: socketPath } as const)
       : ({ kind: 'tcp', host: `node-${at}`, port } as const)
     const service = machine.install(`client-${number}`, (itsWorld, process) =>
-      this.#runClient(endpoint, itsWorld, process),
+      this.#runClient(`node-${at}`, endpoint, itsWorld, process),
     )
     this.services.push(service)
     this.#clients.push({ gateway: `node-${at}`, service })
@@ -174,6 +174,7 @@ export class Processes {
   }
 
   async #runClient(
+    gateway: string,
     endpoint: Parameters<typeof ConnectedSite.connect>[0]['endpoint'],
     world: World,
     process: SimProcess,
@@ -188,6 +189,7 @@ export class Processes {
           ...this.#options.plugins,
         })
         this.#options.hooks.enter(process, new Khazana(site), world, {
+          gateway,
           name: process.name,
           replicas: site.replicas,
           incarnation: undefined,

@@ -330,7 +330,7 @@ export class KhazanaWorkload implements Workload {
       places: this.#places,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
-      isCutOff: (region) => isCutOff(this.#sites.get(process), region),
+      isCutOff: (region) => this.#isCutOff(process, region),
       take: () => {
         if (this.#left === 0) return false
         this.#left -= 1
@@ -340,6 +340,12 @@ export class KhazanaWorkload implements Workload {
         this.#complain(`${stage.world.scheduler.now().toFixed(1)}: ${what}`)
       },
     })
+  }
+
+  #isCutOff(process: SimProcess, region: Address): boolean {
+    const site = this.#sites.get(process)
+    const gateway = [...this.#sites.values()].find(({ name }) => name === site?.gateway)
+    return isCutOff(site, gateway, region)
   }
 
   #ended(process: SimProcess): void {
@@ -372,8 +378,15 @@ export class KhazanaWorkload implements Workload {
   }
 }
 
-/** Whether the site has copies of the region, and none of its rights. */
-function isCutOff(site: WatchedSite | undefined, region: Address): boolean {
+/** Whether the site has copies of the region, and none of its rights; or its only way to the home ends at its node. */
+function isCutOff(site: WatchedSite | undefined, gateway: WatchedSite | undefined, region: Address): boolean {
   const replica = site?.replicas.get(region)
-  return replica?.role.kind === 'copy' && !replica.isValid('write')
+  if (replica?.role.kind !== 'copy') return false
+  if (!replica.isValid('write')) return true
+  const { home } = replica.descriptor
+  return (
+    site?.gateway !== undefined &&
+    site.gateway !== `node-${home}` &&
+    gateway?.replicas.session(home) === undefined
+  )
 }
