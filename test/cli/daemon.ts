@@ -52,6 +52,11 @@ export class Daemon implements AsyncDisposable {
     return this.ready.socket
   }
 
+  /** The exit status, or the signal that it died of, once it has ended. */
+  get ended(): Promise<number | NodeJS.Signals> {
+    return this.#ended
+  }
+
   get log(): string {
     return this.#log.join('')
   }

@@ -138,7 +138,7 @@ export class Leave {
         const error = await this.#round(until)
         if (error === undefined) break
         this.#checkTime(until, signal, error)
-        await pause(clock, roundMs, this.#stopped.signal)
+        await pause(clock, Math.max(1, Math.min(roundMs, until - clock.now())), this.#stopped.signal)
       }
       await members.leave()
     } catch (error) {

@@ -80,7 +80,8 @@ export class Location {
     const { directory, isCurrent, isInUse } = this.#options
     const known = await this.find(address, wait)
     const { descriptor, found } = known
-    if (found.by !== 'directory' || isCurrent(descriptor)) return known
+    // Where anybody was asked, the home itself has answered.
+    if (found.by !== 'directory' || found.asked > 0 || isCurrent(descriptor)) return known
     const answer = await this.#whereaboutsAt(descriptor.home, address, wait)
     const asked: Found = { by: 'directory', asked: 1 }
     if (answer?.kind === 'home') {
