@@ -59,7 +59,10 @@ import type { Watch, WatchOptions } from './watch/watch.js'
 
 /** Descriptors of regions homed elsewhere that a node remembers. */
 const directoryEntriesMax = 100_000
-/** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
+/**
+ * For how many leases a node that might be the cluster manager may be away before another one is taken for it. It is away when its
+ * session is lost, for which it has been silent for a lease.
+ */
 const managerPatienceLeases = 2
 /** How long a node that has left waits before it closes. */
 const lastWordsMs = 50
@@ -329,7 +332,7 @@ export class Node implements SiteAccess {
       directory: this.#directory,
       isCurrent: ({ address, generation }) => {
         const replica = this.replicas.get(address)
-        return replica?.descriptor.generation === generation && replica.isValid()
+        return replica?.descriptor.generation === generation && replica.hasRights
       },
       isInUse: (descriptor) => this.replicas.isInUse(descriptor),
       members: this.members,

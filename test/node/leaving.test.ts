@@ -95,7 +95,9 @@ describe('a node that leaves', () => {
       const pools = [...cluster.node(2).pools.all()].map(({ start }) => start)
       assert.ok(pools.length > 0)
       await cluster.leave(2)
-      const heirs = cluster.nodes.filter((node) => pools.every((start) => node.pools.find(start)?.start === start))
+      const heirs = cluster.nodes.filter((node) =>
+        pools.every((start) => node.pools.find(start)?.start === start),
+      )
       assert.equal(heirs.length, 1)
       const taken = new Map<bigint, number>()
       for (const region of [...regions, guest]) taken.set(region.address, region.size)
@@ -123,7 +125,9 @@ describe('a node that leaves', () => {
     await cluster.run(async () => {
       const regions = await reserveSome(cluster, 1)
       await cluster.leave(1)
-      await cluster.until('the duty has passed', () => cluster.nodes.every(({ members }) => members.manager === 2))
+      await cluster.until('the duty has passed', () =>
+        cluster.nodes.every(({ members }) => members.manager === 2),
+      )
       assert.equal(homesOf(cluster.nodes, rootMapAddress).length, 1)
       await checkWhole(cluster, regions)
       await checkForgotten(cluster, 1)
@@ -137,7 +141,10 @@ describe('a node that leaves', () => {
         numbers.add(cluster.node(added).identity.node)
         assert.equal(await read(await regionAt(cluster.node(added), regions[0] as Region), 0), 1)
       }
-      assert.deepEqual([...numbers].filter((number) => number <= 4), [])
+      assert.deepEqual(
+        [...numbers].filter((number) => number <= 4),
+        [],
+      )
       assert.equal(numbers.size, 3)
       assert.deepEqual(overlaps(cluster.nodes), [])
     })
@@ -157,7 +164,10 @@ describe('a node that leaves', () => {
       assert.ok(last.members.isManager)
       for (const { address } of regions) assert.deepEqual(homesOf([last], address), [4])
       assert.notEqual(last.home.find(rootMapAddress), undefined)
-      assert.equal(await codeOf(regionAt(last, { address: (regions[0]?.address ?? 0n) + (1n << 40n) as never })), 'no-such-region')
+      assert.equal(
+        await codeOf(regionAt(last, { address: ((regions[0]?.address ?? 0n) + (1n << 40n)) as never })),
+        'no-such-region',
+      )
       const added = cluster.add({ join: endpointOf(4) })
       await cluster.start(added)
       await checkWhole(cluster, regions)
