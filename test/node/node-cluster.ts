@@ -104,9 +104,11 @@ export class NodeCluster {
     const member = this.#member(number)
     member.failure = undefined
     member.service.start()
+    const failure = (): KhazanaError | undefined => member.failure
     const isOver = (): boolean => member.node !== undefined || member.failure !== undefined
     await this.until(`node ${number} has started`, isOver)
-    if (member.failure !== undefined) throw member.failure
+    const reason = failure()
+    if (reason !== undefined) throw reason
   }
 
   crash(number: number): void {
