@@ -2,6 +2,7 @@ import { clusterId, founder } from '../address/identity.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { leaseMsMax, leaseMsMin } from '../wire/limits.js'
+import { sayFarewellAgain } from './cluster/late-farewell.js'
 import { joinCluster } from './join-cluster.js'
 import { leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
@@ -31,14 +32,15 @@ export function checkJoin({ join, directory }: NodeOptions, identity: NodeIdenti
   )
 }
 
-/** Who has left does not come back as who it was: others have what it had. */
-export function checkNotLeft({ directory }: NodeOptions, record: NodeRecord): void {
+/** Who has left does not come back as who it was: others have what it had. Throws `wrong-cluster`. */
+export async function checkNotLeft(options: NodeOptions, record: NodeRecord): Promise<void> {
   const { identity, members } = record
   if (identity === undefined) return
   if (members.find(({ node }) => node === identity.node)?.state !== 'left') return
+  await sayFarewellAgain(options, record, identity)
   throw new KhazanaError(
     'wrong-cluster',
-    `${directory} belongs to node ${identity.node}, which has left its cluster: use a new directory`,
+    `${options.directory} belongs to node ${identity.node}, which has left its cluster: use a new directory`,
   )
 }
 

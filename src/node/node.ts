@@ -133,7 +133,7 @@ export class Node implements SiteAccess {
       try {
         const record = new NodeRecord(store)
         checkJoin(options, record.identity)
-        checkNotLeft(options, record)
+        await checkNotLeft(options, record)
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)

@@ -126,7 +126,7 @@ describe('a leave in which a node dies', () => {
                 await cluster.leave(leaver)
                 await checkWhole(scene)
               }
-              if (error === undefined) await cluster.until('all have heard', () => isForgotten(scene, leaver))
+              await cluster.until('all have heard', () => isForgotten(scene, leaver))
             })
           }
           t.diagnostic(JSON.stringify(ends))
@@ -134,4 +134,49 @@ describe('a leave in which a node dies', () => {
       }
     }
   }
+
+  it('counts as a member no longer, where it had left and could not say so, once it is started again', async (t) => {
+    const ends = { left: 0, stayed: 0 }
+    for (let afterMs = 0; afterMs < 8; afterMs += 0.5) {
+      await withRegions(2, async (scene) => {
+        const { cluster } = scene
+        const node = cluster.node(2)
+        void codeOf(node.leave({ timeoutMs: 20_000 }))
+        await cluster.until('it is about to', () => node.members.find(node.node)?.state === 'left', 0.1)
+        await cluster.pause(afterMs)
+        const hasSaidSo = isForgotten(scene, 2)
+        cluster.losePower(2)
+        const error = await errorOf(cluster.start(2))
+        if (error === undefined) {
+          ends.stayed += 1
+          await cluster.leave(2)
+        } else if (!hasSaidSo) ends.left += 1
+        await cluster.until('all have heard', () => isForgotten(scene, 2))
+        await checkWhole(scene)
+      })
+    }
+    t.diagnostic(JSON.stringify(ends))
+    assert.ok(ends.left > 0 && ends.stayed > 0)
+  })
+
+  it('is given up with a pool that was promised: the heir gets it when it is back', async () => {
+    await withRegions(2, async (scene) => {
+      const { cluster } = scene
+      const { pools } = cluster.node(2)
+      const promised = (): boolean => [...pools.all()].some((pool) => pools.isLeaving(pool))
+      const left = codeOf(cluster.node(2).leave({ timeoutMs: 4000 }))
+      await cluster.until('a pool is promised', promised, 0.1)
+      const [pool] = pools.all()
+      assert.ok(pool !== undefined)
+      cluster.crash(1)
+      assert.match(await left, /^(unreachable|timeout)$/)
+      assert.ok(promised())
+      await cluster.start(1)
+      await cluster.until('it is handed over', () => !promised())
+      assert.equal(cluster.node(1).pools.find(pool.start)?.start, pool.start)
+      await checkWhole(scene)
+      await cluster.leave(2)
+      await checkWhole(scene)
+    })
+  })
 })
