@@ -16,6 +16,7 @@ import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
 import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
+import { checkNotSystem } from '../node/map/system-regions.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
@@ -114,7 +115,7 @@ export class Region {
    *
    * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
    * more than fits in memory, `damaged`, `closed`, and `unsupported` where this process lacks what the region names: its
-   * protocol, its conflict test or its merge function.
+   * protocol, its conflict test or its merge function; also for writing where the region holds the address map.
    */
   async lock(
     mode: LockMode,
@@ -122,6 +123,7 @@ export class Region {
     options: LockOptions = {},
   ): Promise<LockContext> {
     checkLock(mode, range)
+    if (mode !== 'read') checkNotSystem(this.#descriptor)
     checkObject(options, 'options')
     checkNames(options, lockOptionNames, 'a lock')
     const terms = termsOf(range, options, this.attributes.consistency)
@@ -134,6 +136,7 @@ export class Region {
    */
   tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
+    if (mode !== 'read') checkNotSystem(this.#descriptor)
     const terms = demands === undefined ? undefined : this.#termsOf(range, demands)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }

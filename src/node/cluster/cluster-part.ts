@@ -32,7 +32,10 @@ import { Membership } from './membership.js'
 
 /** Descriptors of regions homed elsewhere that a node remembers. */
 const directoryEntriesMax = 100_000
-/** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
+/**
+ * For how many leases a node that might be the cluster manager may be away before another one is taken for it. It is away when its
+ * session is lost, for which it has been silent for a lease.
+ */
 const managerPatienceLeases = 2
 /** How long what concerns the root of the address map may take. */
 const mapWait = { timeoutMs: 5000 }
@@ -146,7 +149,7 @@ export class ClusterPart {
       directory: new RegionDirectory(directoryEntriesMax),
       isCurrent: ({ address, generation }) => {
         const replica = replicas.get(address)
-        return replica?.descriptor.generation === generation && replica.isValid()
+        return replica?.descriptor.generation === generation && replica.hasRights
       },
       isInUse: (descriptor) => replicas.isInUse(descriptor),
       members: this.members,

@@ -16,7 +16,7 @@ import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../deadline.js'
-import { isSystemRegion } from '../map/system-regions.js'
+import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
 import type { ReplicaSet } from '../replica-set.js'
@@ -232,6 +232,7 @@ export class Home {
     if (this.#refusal !== undefined) throw this.#refusal
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
+    checkNoSystemLabel(checked.labels)
     this.#checkSupported(checked)
     return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked))
   }
@@ -464,6 +465,7 @@ export class Home {
     options: WaitOptions,
   ): Promise<RegionDescriptor> {
     const region = this.#region(address)
+    checkNoSystemLabel(changes.labels)
     return region.exclusively(async () => {
       this.#checkCurrent(region)
       const before = region.descriptor

@@ -6,7 +6,7 @@ import { sliceOwner } from '../../location/address-slice.js'
 import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import type { RegionDirectory } from '../../location/region-directory.js'
-import type { Found, Whereabouts } from '../../wire/message.js'
+import type { Whereabouts } from '../../wire/message.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { expectResult } from '../calls/result.js'
 import type { Membership } from '../cluster/membership.js'
@@ -22,6 +22,8 @@ import type { FoundRegion } from './region-finder.js'
 
 export type { FoundRegion } from './region-finder.js'
 
+/** Homes that a lookup follows a region to before it is a search. */
+const followedMax = 8
 /** How long one node has to take address space back. */
 const returnMs = 2000
 
@@ -80,21 +82,43 @@ export class Location {
     const { directory, isCurrent, isInUse } = this.#options
     const known = await this.find(address, wait)
     const { descriptor, found } = known
-    // Where anybody was asked, the home itself has answered.
+    // Its home has just said so where anybody had to be asked.
     if (found.by !== 'directory' || found.asked > 0 || isCurrent(descriptor)) return known
-    const answer = await this.#whereaboutsAt(descriptor.home, address, wait)
-    const asked: Found = { by: 'directory', asked: 1 }
+    const { answer, asked } = await this.#follow(descriptor.home, address, wait)
     if (answer?.kind === 'home') {
       if (answer.descriptor.address !== descriptor.address) directory.forget(descriptor.address)
       this.learned(answer.descriptor)
-      return { descriptor: answer.descriptor, found: asked }
+      return { descriptor: answer.descriptor, found: { by: 'directory', asked } }
     }
     // Copies are of use without their home.
-    if (answer === undefined && isInUse(descriptor)) return { descriptor, found: asked }
+    if (answer === undefined && isInUse(descriptor)) return { descriptor, found: { by: 'directory', asked } }
     directory.forget(descriptor.address)
     const anew = await this.#finder.find(address, wait)
     this.learned(anew.descriptor)
-    return { ...anew, found: { ...anew.found, asked: anew.found.asked + 1 } }
+    return { ...anew, found: { ...anew.found, asked: anew.found.asked + asked } }
+  }
+
+  /** Asks the node that had the region, as far as is known, and then the one to which that has handed it, and so on. */
+  async #follow(
+    home: NodeId,
+    address: Address,
+    wait: WaitOptions,
+  ): Promise<{ readonly answer: Whereabouts | undefined; readonly asked: number }> {
+    const asked = new Set<NodeId>()
+    let answer: Whereabouts | undefined
+    let next: NodeId | undefined = home
+    // It is looked for here, too, where this does not lead to it.
+    while (
+      next !== undefined &&
+      next !== this.#options.self &&
+      !asked.has(next) &&
+      asked.size < followedMax
+    ) {
+      asked.add(next)
+      answer = await this.#whereaboutsAt(next, address, wait)
+      next = answer?.kind === 'elsewhere' && answer.isSure ? answer.nodes[0] : undefined
+    }
+    return { answer, asked: asked.size }
   }
 
   /** The same without belief in what the region directory says: whoever is named there could not be reached. Throws as `find`. */

@@ -157,6 +157,16 @@ export class Replica implements ContextOwner {
     return this.#role
   }
 
+  /**
+   * Whether it has rights in any page: they are taken back before the region ends. Who has none is not told of its end, until it
+   * asks for some.
+   */
+  get hasRights(): boolean {
+    const { manager } = this.#engine
+    for (const page of manager.pages()) if (manager.inspect(page).right !== 'none') return this.isValid()
+    return false
+  }
+
   // ---- locks ----------------------------------------------------------------------------------------------------
 
   /**
