@@ -22,7 +22,7 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'strict:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   // A disk takes a while to be filled.
   'strict:keep-failed-bytes': { faults: fullDisks, operations: 600, firstSeed: 11 },
-  'strict:grant-while-recalled': { firstSeed: 6 },
+  'strict:grant-while-recalled': { operations: 600, firstSeed: 6 },
   'release:acknowledge-before-holders': { firstSeed: 4 },
   'bounded:skip-an-update': { firstSeed: 12 },
   'bounded:acknowledge-before-holders': { faults: partitions, firstSeed: 49 },
