@@ -45,6 +45,10 @@ More on a command: khazana COMMAND --help`
 
 /** The command line: does what the arguments say and sets the exit status of the process. */
 export async function run(args: readonly string[]): Promise<void> {
+  // Who reads the first lines of a help text, and goes, is no reason to fail.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   try {
     await makeProgram().parseAsync(args, { from: 'user' })
   } catch (reason) {
