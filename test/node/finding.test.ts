@@ -36,12 +36,12 @@ describe('a region is found', () => {
     })
   })
 
-  it('by what the founder knows, whose share of the address space it is in', async () => {
+  it('by what the cluster manager knows, as whose hint it is told', async () => {
     const cluster = new NodeCluster({ nodes: 4 })
     await cluster.run(async () => {
       const region = await cluster.reserve(3)
       const found = await foundBy(cluster, 4, region.address)
-      assert.deepEqual(found, { by: 'directory', asked: 2 }, 'the founder, and who has the pool')
+      assert.deepEqual(found, { by: 'manager', asked: 2 }, 'the founder, and who has the pool')
       const second = await cluster.reserve(3)
       assert.deepEqual(await foundBy(cluster, 1, second.address), { by: 'directory', asked: 1 })
     })
@@ -66,7 +66,7 @@ describe('a region is found', () => {
       const region = await cluster.reserve(3)
       await region.migrate(4)
       await cluster.pause(500)
-      assert.deepEqual(await foundBy(cluster, 5, region.address), { by: 'directory', asked: 2 })
+      assert.deepEqual(await foundBy(cluster, 5, region.address), { by: 'manager', asked: 2 })
       // The founder takes it to be where it is no more.
       const mend = cluster.cut(1, 4)
       await cluster.pause(5000)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Khazana } from '../../src/client/khazana.js'
-import { overlaps, regionAt } from './census.js'
+import { overlaps } from '../../src/testing/khazana/overlaps.js'
+import { regionAt } from './census.js'
 import { NodeCluster, endpointOf, leaseMs, pageSize } from './node-cluster.js'
 import { read, write } from './small-cluster.js'
 

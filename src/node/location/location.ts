@@ -56,7 +56,7 @@ export class Location {
     const { searchMap, tellManager } = options
     this.#finder = new RegionFinder({
       ...options,
-      whereabouts: (address) => this.whereabouts(address),
+      whereabouts: (address) => this.#ownKnowledge(address),
       searchMap,
       tellManager,
     })
@@ -226,7 +226,19 @@ export class Location {
     this.#options.directory.forget(start)
   }
 
-  /** What this node can say of the address by itself. */
+  /**
+   * The same for its own search: who could have granted the address is only a guess, by its number, and may be long dead. It is left to the
+   * manager and to what comes after that.
+   */
+  #ownKnowledge(address: Address): Whereabouts {
+    const answer = this.whereabouts(address)
+    if (answer.kind !== 'elsewhere' || answer.isSure) return answer
+    const { hints, grants, directory } = this.#options
+    const known = hints.find(address) ?? grants.find(address) ?? directory.find(address)
+    return known === undefined ? { kind: 'unknown' } : answer
+  }
+
+  /** What this node can say of the address by itself, to whoever asks. */
   whereabouts(address: Address): Whereabouts {
     const { home, pools, directory, returns } = this.#options
     const descriptor = home.find(address)
