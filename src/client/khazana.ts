@@ -33,8 +33,6 @@ export interface LeaveOptions extends WaitOptions {
 
 /** Large regions take their time. */
 const leaveMsDefault = 24 * 60 * 60 * 1000
-/** The node gives up by itself when its client is about to. */
-const homeShare = 0.9
 /** How long one question about the progress may take, and the pause after it. */
 const progressMs = 2000
 const progressPauseMs = 200
@@ -146,8 +144,7 @@ export class Khazana {
     checkObject(options, 'options')
     checkNames(options, ['onProgress', 'timeoutMs', 'signal'], 'leave')
     const { onProgress, timeoutMs = leaveMsDefault, ...wait } = options
-    const call = { op: 'leave', waitMs: timeoutMs * homeShare } as const
-    const left = this.#access.call(call, { ...wait, timeoutMs })
+    const left = this.#access.call({ op: 'leave' }, { ...wait, timeoutMs })
     if (onProgress !== undefined) void this.#showLeaving(left, onProgress)
     expectResult('leave', await left)
   }

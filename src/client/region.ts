@@ -14,7 +14,6 @@ import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
-import { timeoutOf } from '../node/deadline.js'
 import type { WaitOptions } from '../node/deadline.js'
 import { checkNotSystem } from '../node/map/system-regions.js'
 import type { LockContext } from '../node/replica/lock-context.js'
@@ -95,15 +94,12 @@ export class Region {
   async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    await this.#access.call(
-      { op: 'free', ...this.#which, ...bounds(range), waitMs: waitAtHomeMs(options) },
-      options,
-    )
+    await this.#access.call({ op: 'free', ...this.#which, ...bounds(range) }, options)
   }
 
   /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
   async unreserve(options: WaitOptions = {}): Promise<void> {
-    await this.#access.call({ op: 'unreserve', ...this.#which, waitMs: waitAtHomeMs(options) }, options)
+    await this.#access.call({ op: 'unreserve', ...this.#which }, options)
   }
 
   /**
@@ -176,7 +172,6 @@ export class Region {
       op: 'set-attributes',
       ...this.#which,
       changes,
-      waitMs: waitAtHomeMs(options),
     } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
@@ -195,7 +190,7 @@ export class Region {
    */
   async migrate(node: number | string, options: WaitOptions = {}): Promise<void> {
     const to = checkNode(node)
-    const call = { op: 'migrate', ...this.#which, to, waitMs: waitAtHomeMs(options) } as const
+    const call = { op: 'migrate', ...this.#which, to } as const
     try {
       this.#descriptor = expectResult('migrate', await this.#access.call(call, options)).descriptor
     } catch (error) {
@@ -308,16 +303,6 @@ function checkLock(mode: LockMode, range: ByteRange): void {
   checkOneOf(mode, lockModes, 'the mode of a lock')
   checkObject(range, 'a range')
 }
-
-/**
- * How long the home may wait for locks of others: less than the caller does, so that it has given up, and lets all go on, by
- * the time that the caller hears `timeout`.
- */
-function waitAtHomeMs(options: WaitOptions): number {
-  return timeoutOf(options) * homeShare
-}
-
-const homeShare = 0.9
 
 /** Pages that one `locate` tells of. */
 const locatedPagesMax = 1024 * 1024

@@ -17,7 +17,7 @@ import type {
   Result,
 } from '../wire/message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutMsMax, within } from './deadline.js'
+import { timeoutOf, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
@@ -135,7 +135,7 @@ export class CallExecutor {
       case 'leave':
         if (caller.kind !== 'client')
           throw new KhazanaError('unsupported', 'only its clients can make a node leave')
-        await this.#options.leave(waitOf(call, options))
+        await this.#options.leave(options)
         return { op: call.op }
       case 'resources':
         if (caller.kind !== 'client')
@@ -165,7 +165,10 @@ export class CallExecutor {
   async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<FoundRegion> {
     const { location } = this.#options
     if (caller.kind === 'client') return location.find(address, options)
-    const descriptor = await this.#whatIsKnown(address, { ...options, timeoutMs: settleMs })
+    const descriptor = await this.#whatIsKnown(address, {
+      ...options,
+      timeoutMs: Math.min(settleMs, timeoutOf(options)),
+    })
     return { descriptor, found: foundHere }
   }
 
@@ -266,16 +269,16 @@ export class CallExecutor {
         await home.allocate(address, call)
         return { op: call.op }
       case 'free':
-        await home.free(address, call, waitOf(call, options))
+        await home.free(address, call, options)
         return { op: call.op }
       case 'unreserve':
         if (call.address !== address) throw notItsStart(descriptor)
-        await home.unreserve(address, waitOf(call, options))
+        await home.unreserve(address, options)
         return { op: call.op }
       case 'set-attributes':
         return {
           op: call.op,
-          descriptor: await home.setAttributes(address, call.changes, waitOf(call, options)),
+          descriptor: await home.setAttributes(address, call.changes, options),
         }
       case 'stat': {
         if (call.range.count > statPagesMax) {
@@ -286,7 +289,7 @@ export class CallExecutor {
       case 'migrate':
         return {
           op: call.op,
-          descriptor: await home.migrate(address, this.#member(call.to), waitOf(call, options)),
+          descriptor: await home.migrate(address, this.#member(call.to), options),
         }
       case 'stay':
         home.moves.stay(address, this.#member(call.to))
@@ -354,11 +357,6 @@ export class CallExecutor {
       return { member, status: undefined }
     }
   }
-}
-
-/** The home gives up by itself when the caller is about to. */
-function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
-  return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
 }
 
 function leftCluster(cause?: unknown): KhazanaError {

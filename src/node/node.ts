@@ -7,12 +7,12 @@ import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
-import type { Call, Hello, NodeStatus, Result, SequencedMessage } from '../wire/message.js'
+import type { Call, Hello, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import { ClusterPart } from './cluster/cluster-part.js'
 import type { Membership } from './cluster/membership.js'
-import { defaultTimeoutMs, within } from './deadline.js'
+import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from './deadline.js'
 import type { WaitOptions } from './deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
@@ -440,7 +440,12 @@ export class Node implements SiteAccess {
   call(call: Call, options: WaitOptions): Promise<Result> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     const { clock } = this.#options.world
-    return within(clock, call.op, options, this.#executor.execute(call, { kind: 'client' }, options))
+    return within(
+      clock,
+      call.op,
+      options,
+      this.#executor.execute(call, { kind: 'client' }, { ...options, timeoutMs: peerMs(options) }),
+    )
   }
 
   replica(descriptor: RegionDescriptor): Replica {
@@ -613,7 +618,7 @@ export class Node implements SiteAccess {
       case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
-        void this.#peers.serve(session, message, () => this.#serveCall(session, message.call, pages))
+        void this.#peers.serve(session, message, () => this.#serveCall(session, message, pages))
         return
       case 'watch-notice':
         return this.watches.onNotice(session, message)
@@ -630,19 +635,24 @@ export class Node implements SiteAccess {
     }
   }
 
-  async #serveCall(session: Session, call: Call, pages: readonly Uint8Array[]): Promise<Result> {
+  async #serveCall(
+    session: Session,
+    { call, waitMs }: Request,
+    pages: readonly Uint8Array[],
+  ): Promise<Result> {
+    const wait = { timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
     const { site } = session.peer
     const caller = isNode(site)
       ? ({ kind: 'node', node: site, pages } as const)
       : ({ kind: 'client' } as const)
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.
-      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, {})
+      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, wait)
       const { descriptor } = expectResult('describe', known)
       if (descriptor.home !== this.identity.node) return { op: 'moved', descriptor }
     }
     if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
-    return this.#executor.execute(call, caller, {})
+    return this.#executor.execute(call, caller, wait)
   }
 
   /**

@@ -218,11 +218,11 @@ const transferSign = { address, generation: count, era: count, transfer: count }
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
-  unreserve: [1, { address, generation: count, waitMs: milliseconds }],
+  unreserve: [1, { address, generation: count }],
   allocate: [2, { address, generation: count, offset: count, length: count }],
-  free: [3, { address, generation: count, offset: count, length: count, waitMs: milliseconds }],
+  free: [3, { address, generation: count, offset: count, length: count }],
   describe: [4, { address }],
-  'set-attributes': [5, { address, generation: count, changes: attributeChanges, waitMs: milliseconds }],
+  'set-attributes': [5, { address, generation: count, changes: attributeChanges }],
   stat: [6, { address, generation: count, range: pageRange }],
   nodes: [7, empty],
   'node-status': [8, empty],
@@ -236,7 +236,7 @@ const call = union<words.Call, 'op'>('op', {
   report: [36, { report: spaceReport }],
   'return-space': [37, { address, generation: count }],
   resources: [38, { limits: resourceLimits }],
-  leave: [50, { waitMs: milliseconds }],
+  leave: [50, {}],
   'take-pool': [
     51,
     {
@@ -247,7 +247,7 @@ const call = union<words.Call, 'op'>('op', {
     },
   ],
   'take-ids': [52, { ids: list(idRange, limits.idRangesMax) }],
-  migrate: [20, { address, generation: count, to: name, waitMs: milliseconds }],
+  migrate: [20, { address, generation: count, to: name }],
   stay: [21, { address, generation: count, to: name }],
   adopt: [
     22,
@@ -367,7 +367,7 @@ export const message = union<words.Message, 'kind'>('kind', {
   renewed: [5, { renewal: count, validForMs: milliseconds }],
   goodbye: [6, empty],
   cm: [16, { region: address, generation: count, era: count, body: crewMessage }],
-  request: [17, { id: count, call }],
+  request: [17, { id: count, waitMs: count, call }],
   response: [18, { id: count, result }],
   failure: [19, { id: count, code: errorCode, message: errorMessage }],
   'cm-plain': [

@@ -7,7 +7,7 @@ import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 3
+export const protocolVersion = 4
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
@@ -221,6 +221,11 @@ export interface PageChange {
 export interface Request {
   readonly kind: 'request'
   readonly id: number
+  /**
+   * Whole milliseconds that the one who is asked may take: it gives up by then, where it still can, so that the asker hears why it had to
+   * wait. What has passed its point of no return goes on.
+   */
+  readonly waitMs: number
   readonly call: Call
 }
 
@@ -246,13 +251,12 @@ export type Call =
     }
   /**
    * `generation`, here and below: of the region that is meant, as its address may be another one's by now; 0 for whichever begins
-   * there. `waitMs`: how long the home may wait for locks to end before it gives up, and nothing has happened.
+   * there.
    */
   | {
       readonly op: 'unreserve'
       readonly address: Address
       readonly generation: number
-      readonly waitMs: number
     }
   | {
       readonly op: 'allocate'
@@ -267,7 +271,6 @@ export type Call =
       readonly generation: number
       readonly offset: number
       readonly length: number
-      readonly waitMs: number
     }
   | { readonly op: 'describe'; readonly address: Address }
   | {
@@ -275,7 +278,6 @@ export type Call =
       readonly address: Address
       readonly generation: number
       readonly changes: AttributeChanges
-      readonly waitMs: number
     }
   | {
       readonly op: 'stat'
@@ -300,7 +302,7 @@ export type Call =
   /** To the cluster manager: what address space the asking node has. */
   | { readonly op: 'report'; readonly report: SpaceReport }
   /** To a node by one of its clients: it hands over all that it has, leaves the cluster for good, and stops. */
-  | { readonly op: 'leave'; readonly waitMs: number }
+  | { readonly op: 'leave' }
   /**
    * From a node that leaves: its pool is the receiver's from now on. `moved`: regions in it that are homed elsewhere; more of
    * them may have come in earlier calls, which are not the last.
@@ -330,13 +332,12 @@ export type Call =
     }
   /** Ends it. One that is not known has ended. */
   | { readonly op: 'unwatch'; readonly watch: number }
-  /** `to`: the id or the name of a node. `waitMs`: for all that comes before the point of no return. */
+  /** `to`: the id or the name of a node. */
   | {
       readonly op: 'migrate'
       readonly address: Address
       readonly generation: number
       readonly to: string
-      readonly waitMs: number
     }
   /** Gives moves of the region to that node up that can still be given up. */
   | { readonly op: 'stay'; readonly address: Address; readonly generation: number; readonly to: string }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { addressFrom } from '../../src/address/address.js'
 import type { Address } from '../../src/address/address.js'
 import { Khazana } from '../../src/client/khazana.js'
 import type { Found } from '../../src/wire/message.js'
@@ -216,6 +217,22 @@ describe('a region that is not found', () => {
       })
     })
   }
+
+  it('with a reason within whatever time its client has', async () => {
+    const cluster = new NodeCluster({ nodes: 4 })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(3)
+      const client = await cluster.client(4)
+      cluster.crash(3)
+      for (const timeoutMs of [1000, 4000]) {
+        const begun = cluster.now()
+        assert.equal(await codeOf(client.region(region.address, { timeoutMs })), 'unreachable')
+        assert.ok(cluster.now() - begun < timeoutMs)
+      }
+      const nowhere = addressFrom(region.address + 0x1000_0000n)
+      assert.equal(await codeOf(client.region(nowhere, { timeoutMs: 1000 })), 'unreachable')
+    })
+  })
 
   it('is looked for no longer than a second caller with less time waits', async () => {
     const cluster = new NodeCluster({ nodes: 4 })

@@ -212,11 +212,11 @@ const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
-  tagged('op', 'unreserve', { address, generation: count, waitMs: milliseconds }),
+  tagged('op', 'unreserve', { address, generation: count }),
   tagged('op', 'allocate', { address, generation: count, offset: count, length: count }),
-  tagged('op', 'free', { address, generation: count, offset: count, length: count, waitMs: milliseconds }),
+  tagged('op', 'free', { address, generation: count, offset: count, length: count }),
   tagged('op', 'describe', { address }),
-  tagged('op', 'set-attributes', { address, generation: count, changes, waitMs: milliseconds }),
+  tagged('op', 'set-attributes', { address, generation: count, changes }),
   tagged('op', 'stat', { address, generation: count, range }),
   tagged('op', 'nodes', {}),
   tagged('op', 'node-status', {}),
@@ -228,7 +228,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
   tagged('op', 'resources', { limits: resourceLimits }),
-  tagged('op', 'leave', { waitMs: milliseconds }),
+  tagged('op', 'leave', {}),
   tagged('op', 'take-pool', {
     pool: reportedPool,
     generation: count,
@@ -238,7 +238,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'take-ids', { ids: fc.array(idRange, { maxLength: 3 }) }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
-  tagged('op', 'migrate', { address, generation: count, to: short, waitMs: milliseconds }),
+  tagged('op', 'migrate', { address, generation: count, to: short }),
   tagged('op', 'stay', { address, generation: count, to: short }),
   tagged('op', 'adopt', {
     transfer: count,
@@ -364,7 +364,7 @@ export const messages: Arbitrary<Message> = fc.oneof(
   },
   tagged('kind', 'region-notice', { region: address, generation: count, era: count, client: site, notice }),
   { weight: 2, arbitrary: tagged('kind', 'watch-notice', { watch: count, news }) },
-  { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
+  { weight: 2, arbitrary: tagged('kind', 'request', { id: count, waitMs: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),
   tagged('kind', 'members', {

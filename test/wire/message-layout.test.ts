@@ -73,9 +73,10 @@ describe('a message in bytes', () => {
         {
           kind: 'request',
           id: 6,
+          waitMs: 300,
           call: { op: 'resources', limits: { memoryBytesMax: undefined, diskBytesMax: 300 } },
         },
-        '1106260001ac02',
+        '1106ac02260001ac02',
       ],
     ]
     for (const [message, hex] of golden) {
@@ -130,6 +131,7 @@ describe('a message in bytes', () => {
     const message: Message = {
       kind: 'request',
       id: 1,
+      waitMs: 1,
       call: {
         op: 'reserve',
         size: 4096,
@@ -161,6 +163,7 @@ describe('a message in bytes', () => {
     const request = {
       kind: 'request',
       id: 1,
+      waitMs: 1,
       call: { op: 'set-attributes', address: 0n, generation: 1, changes },
     } as unknown as Message
     assert.throws(() => encode(request), { code: 'invalid-argument' })
