@@ -162,7 +162,7 @@ export class Leave {
   }
 
   async #run(patience: Patience): Promise<void> {
-    const { clock, home, logger, members } = this.#options
+    const { clock, home, logger, members, pools } = this.#options
     home.refuse(new KhazanaError('closed', 'this node is leaving the cluster: use another one'))
     logger.log('info', 'leaving the cluster', { regions: home.regionCount })
     try {
@@ -176,6 +176,7 @@ export class Leave {
       }
       await members.leave()
     } catch (error) {
+      pools.reopen()
       home.refuse(undefined)
       throw error
     }
@@ -215,13 +216,13 @@ export class Leave {
       await this.#moveRegions(heirs, patience)
       await this.#handOverPools(heirs, patience)
       await this.#handOverIds(heirs, patience)
-      return this.#whatIsLeft()
+      return this.#closeOrTellWhatIsLeft()
     } catch (reason) {
       return KhazanaError.from(reason)
     }
   }
 
-  #whatIsLeft(): KhazanaError | undefined {
+  #closeOrTellWhatIsLeft(): KhazanaError | undefined {
     const { home, pools, returns } = this.#options
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
     if (home.descriptors().length > 0) return busy('regions are homed here')
@@ -229,7 +230,10 @@ export class Leave {
     if (home.moves.isAnyComing)
       return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
-    return [...pools.all()].length > 0 ? busy('a pool is to be handed over') : undefined
+    // Nothing may come from now on.
+    return pools.close()
+      ? undefined
+      : busy('a pool is to be handed over, or comes here from a node that leaves, too')
   }
 
   /** Nodes that answer now, those with most room first. Throws `unreachable` where there are none. */
