@@ -1,8 +1,10 @@
 import type { Address } from '../../src/address/address.js'
+import type { Region } from '../../src/client/region.js'
 import { founder } from '../../src/address/identity.js'
 import type { NodeId } from '../../src/address/identity.js'
 import { sliceOf } from '../../src/location/address-slice.js'
 import { expectResult } from '../../src/node/calls/result.js'
+import { present } from '../../src/stdx/assert.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import type { Cast, Casting } from './cast.js'
 import { costOf, sumOf } from './measured.js'
@@ -82,8 +84,8 @@ async function lookUpInVain(cluster: ScaleCluster, user: NodeId, address: Addres
   throw new Error(`a region was found by ${found} where nobody reserved one`)
 }
 
-async function read(cluster: ScaleCluster, user: NodeId, address: Address): Promise<void> {
-  const region = await cluster.khazana(user).region(address)
+/** By a handle that the program has. */
+async function read(region: Region): Promise<void> {
   const lock = await region.lock('read', whole)
   await lock.unlock()
 }
@@ -131,8 +133,8 @@ export async function firstUses(stage: Stage, samples: number): Promise<void> {
   const { cluster, costs } = stage
   await sampled(stage, 'first access', samples, {
     measure: async ({ user, region: { address } }) => {
-      await firstUse(stage, user, address, firstUseNames)
-      const again = await costOf(cluster, () => read(cluster, user, address))
+      const handle = await firstUse(stage, user, address, firstUseNames)
+      const again = await costOf(cluster, () => read(handle))
       costs.add('read again', again)
       const lookUpAgain = await costOf(cluster, async () => {
         await lookUp(cluster, user, address)
@@ -147,28 +149,32 @@ async function firstUse(
   user: NodeId,
   address: Address,
   names: FirstUseNames,
-): Promise<void> {
-  let foundBy = ''
+): Promise<Region> {
+  let handle: Region | undefined
   const lookup = await costOf(cluster, async () => {
-    foundBy = await lookUp(cluster, user, address)
+    handle = await cluster.khazana(user).region(address)
   })
-  costs.add(names.lookup, lookup, foundBy)
-  const reading = await costOf(cluster, () => read(cluster, user, address))
+  const region = present(handle, 'it was found')
+  costs.add(names.lookup, lookup, region.found?.by)
+  const reading = await costOf(cluster, () => read(region))
   costs.add(names.whole, sumOf(lookup, reading))
+  return region
 }
 
 /** The region has moved since the node looked it up. */
 export async function usesAfterMoves(stage: Stage, samples: number): Promise<void> {
   const { cluster, costs } = stage
+  /** What the users have, by the region's address. */
+  const handles = new Map<Address, Region>()
   await sampled(stage, 'access after a move', samples, {
     prepare: async ({ user, other, region: { address, home } }) => {
-      await lookUp(cluster, user, address)
+      handles.set(address, await cluster.khazana(user).region(address))
       const region = await cluster.khazana(home).region(address)
       await region.migrate(other)
     },
-    measure: async ({ user, region: { address } }) => {
-      const cost = await costOf(cluster, () => read(cluster, user, address))
-      costs.add('read, home moved', cost)
+    measure: async ({ region: { address } }) => {
+      const handle = present(handles.get(address), 'the user has found it')
+      costs.add('read, home moved', await costOf(cluster, () => read(handle)))
     },
   })
 }

@@ -15,6 +15,7 @@ import { addNodes } from './commands/nodes.js'
 import { addPut } from './commands/put.js'
 import { addRead } from './commands/read.js'
 import { addReserve } from './commands/reserve.js'
+import { addResources } from './commands/resources.js'
 import { addStat } from './commands/stat.js'
 import { addUnreserve } from './commands/unreserve.js'
 import { addWatch } from './commands/watch.js'
@@ -44,6 +45,10 @@ More on a command: khazana COMMAND --help`
 
 /** The command line: does what the arguments say and sets the exit status of the process. */
 export async function run(args: readonly string[]): Promise<void> {
+  // Who reads the first lines of a help text, and goes, is no reason to fail.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   try {
     await makeProgram().parseAsync(args, { from: 'user' })
   } catch (reason) {
@@ -66,7 +71,7 @@ function makeProgram(): Command {
     ...[addNode, addCluster],
     ...[addReserve, addAllocate, addWrite, addRead, addWatch, addFree, addUnreserve],
     ...[addPut, addGet],
-    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addLeave, addBench],
+    ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addResources, addLeave, addBench],
   ]) {
     add(program)
   }

@@ -9,12 +9,22 @@ import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
-import type { LeaveProgress, NodeEntry } from '../wire/message.js'
+import type { LeaveProgress, NodeEntry, Resources } from '../wire/message.js'
 import { Region } from './region.js'
 
 export interface ReserveOptions extends WaitOptions, AttributeSettings {
   /** Bytes: a power of two from 4 KiB, which it is unless told, to 1 MiB. */
   readonly pageSize?: number
+}
+
+export interface ResourceSettings {
+  /** Bytes of RAM for page frames: 4 MiB or more. As it is, unless told. */
+  readonly memoryBytesMax?: number | undefined
+  /**
+   * Bytes on disk, rounded down to whole files of the log, whose size was chosen when the node was first started: at least eight of
+   * them. As it is, unless told.
+   */
+  readonly diskBytesMax?: number | undefined
 }
 
 export interface LeaveOptions extends WaitOptions {
@@ -23,8 +33,6 @@ export interface LeaveOptions extends WaitOptions {
 
 /** Large regions take their time. */
 const leaveMsDefault = 24 * 60 * 60 * 1000
-/** The node gives up by itself when its client is about to. */
-const homeShare = 0.9
 /** How long one question about the progress may take, and the pause after it. */
 const progressMs = 2000
 const progressPauseMs = 200
@@ -49,6 +57,11 @@ function checkAddress(address: unknown): void {
     'invalid-argument',
     `an address is a bigint, not ${shown(address)}: see parseAddress`,
   )
+}
+
+function checkBytesMax(value: unknown, what: string): void {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= 0)) return
+  throw new KhazanaError('invalid-argument', `${what} is a number of bytes, not ${shown(value)}`)
 }
 
 /** Global memory, as a program sees it (paper 2). The same whether this process is a node or a client of one. */
@@ -95,6 +108,32 @@ export class Khazana {
     return expectResult('nodes', await this.#access.call({ op: 'nodes' }, options)).nodes
   }
 
+  /** What the node, this process or the one that it is connected to, uses of its machine, and may use at most. Bytes. */
+  async resources(options: WaitOptions = {}): Promise<Resources> {
+    return this.#limit({}, options)
+  }
+
+  /**
+   * Changes what the node, this process or the one that it is connected to, may use of its machine, until it ends: the next start says
+   * its own limits. Answers with what holds from now on. All is changed that is told, or nothing.
+   *
+   * Less memory: pages go at once, but for those that are locked or not durable yet, which follow. More disk: it can be allocated at
+   * once. Less disk: files are given back as they are emptied, which takes a while. Throws `no-space` for a disk limit that leaves no
+   * room for what is allocated, and says which would; `invalid-argument`; as `nodes`. DESIGN 9.
+   */
+  async setResources(limits: ResourceSettings, options: WaitOptions = {}): Promise<Resources> {
+    checkObject(limits, 'limits')
+    checkNames(limits, ['memoryBytesMax', 'diskBytesMax'], 'setResources')
+    checkBytesMax(limits.memoryBytesMax, 'memoryBytesMax')
+    checkBytesMax(limits.diskBytesMax, 'diskBytesMax')
+    return this.#limit(limits, options)
+  }
+
+  async #limit({ memoryBytesMax, diskBytesMax }: ResourceSettings, options: WaitOptions): Promise<Resources> {
+    const call = { op: 'resources', limits: { memoryBytesMax, diskBytesMax } } as const
+    return expectResult('resources', await this.#access.call(call, options)).resources
+  }
+
   /**
    * Makes the node, this process or the one that it is connected to, leave the cluster for good: it hands over its regions, its address
    * space and its duties to other nodes while they are in use, and then closes. `onProgress` is told how much is left. `timeoutMs`
@@ -105,8 +144,7 @@ export class Khazana {
     checkObject(options, 'options')
     checkNames(options, ['onProgress', 'timeoutMs', 'signal'], 'leave')
     const { onProgress, timeoutMs = leaveMsDefault, ...wait } = options
-    const call = { op: 'leave', waitMs: timeoutMs * homeShare } as const
-    const left = this.#access.call(call, { ...wait, timeoutMs })
+    const left = this.#access.call({ op: 'leave' }, { ...wait, timeoutMs })
     if (onProgress !== undefined) void this.#showLeaving(left, onProgress)
     expectResult('leave', await left)
   }

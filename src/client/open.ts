@@ -17,7 +17,7 @@ export interface OpenOptions
   readonly dir: string
   /** `host:port` to accept other nodes at; none unless told. */
   readonly listen?: string
-  /** `host:port` of the founding node of a cluster to join. */
+  /** `host:port` of any node of a cluster to join. */
   readonly join?: string
   /** Be the node or throw `directory-in-use`; unless told, a directory that is served already is connected to. */
   readonly exclusive?: boolean

@@ -14,8 +14,8 @@ import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
-import { timeoutOf } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
+import { checkNotSystem } from '../node/map/system-regions.js'
 import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
@@ -94,15 +94,12 @@ export class Region {
   async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    await this.#access.call(
-      { op: 'free', ...this.#which, ...bounds(range), waitMs: waitAtHomeMs(options) },
-      options,
-    )
+    await this.#access.call({ op: 'free', ...this.#which, ...bounds(range) }, options)
   }
 
   /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
   async unreserve(options: WaitOptions = {}): Promise<void> {
-    await this.#access.call({ op: 'unreserve', ...this.#which, waitMs: waitAtHomeMs(options) }, options)
+    await this.#access.call({ op: 'unreserve', ...this.#which }, options)
   }
 
   /**
@@ -114,7 +111,7 @@ export class Region {
    *
    * Throws `timeout`, `aborted`, `not-allocated`, `no-such-region`, `out-of-range`, `invalid-argument`, `no-memory` for
    * more than fits in memory, `damaged`, `closed`, and `unsupported` where this process lacks what the region names: its
-   * protocol, its conflict test or its merge function.
+   * protocol, its conflict test or its merge function; also for writing where the region holds the address map.
    */
   async lock(
     mode: LockMode,
@@ -122,6 +119,7 @@ export class Region {
     options: LockOptions = {},
   ): Promise<LockContext> {
     checkLock(mode, range)
+    if (mode !== 'read') checkNotSystem(this.#descriptor)
     checkObject(options, 'options')
     checkNames(options, lockOptionNames, 'a lock')
     const terms = termsOf(range, options, this.attributes.consistency)
@@ -134,6 +132,7 @@ export class Region {
    */
   tryLock(mode: LockMode, range: ByteRange = this.#whole, demands?: LockDemands): LockContext | undefined {
     checkLock(mode, range)
+    if (mode !== 'read') checkNotSystem(this.#descriptor)
     const terms = demands === undefined ? undefined : this.#termsOf(range, demands)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
   }
@@ -173,7 +172,6 @@ export class Region {
       op: 'set-attributes',
       ...this.#which,
       changes,
-      waitMs: waitAtHomeMs(options),
     } as const
     this.#descriptor = expectResult('set-attributes', await this.#access.call(call, options)).descriptor
     return this.attributes
@@ -192,7 +190,7 @@ export class Region {
    */
   async migrate(node: number | string, options: WaitOptions = {}): Promise<void> {
     const to = checkNode(node)
-    const call = { op: 'migrate', ...this.#which, to, waitMs: waitAtHomeMs(options) } as const
+    const call = { op: 'migrate', ...this.#which, to } as const
     try {
       this.#descriptor = expectResult('migrate', await this.#access.call(call, options)).descriptor
     } catch (error) {
@@ -305,16 +303,6 @@ function checkLock(mode: LockMode, range: ByteRange): void {
   checkOneOf(mode, lockModes, 'the mode of a lock')
   checkObject(range, 'a range')
 }
-
-/**
- * How long the home may wait for locks of others: less than the caller does, so that it has given up, and lets all go on, by
- * the time that the caller hears `timeout`.
- */
-function waitAtHomeMs(options: WaitOptions): number {
-  return timeoutOf(options) * homeShare
-}
-
-const homeShare = 0.9
 
 /** Pages that one `locate` tells of. */
 const locatedPagesMax = 1024 * 1024

@@ -26,6 +26,17 @@ export function timeoutOf(options: WaitOptions): number {
   return timeoutMs
 }
 
+/** Of the time that somebody waits, the share that whoever is asked may take. */
+const peerShare = 0.9
+
+/**
+ * Whole milliseconds that another one may take who is asked: less than the asker waits, so that it has given up, and says why, by the time that
+ * the asker would give up on it. Throws as `timeoutOf`.
+ */
+export function peerMs(options: WaitOptions): number {
+  return Math.ceil(timeoutOf(options) * peerShare)
+}
+
 /** The end of a wait: by time or by the caller. `stop` it when the wait is over. */
 export class Deadline {
   readonly #timer: Timer

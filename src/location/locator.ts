@@ -10,6 +10,8 @@ export type LocatorEvent =
   | { readonly kind: 'start'; readonly own: Whereabouts; readonly manager: NodeId }
   /** The answer of a node that was asked. */
   | { readonly kind: 'answer'; readonly node: NodeId; readonly whereabouts: Whereabouts }
+  /** It has not answered as soon as others do. It still may, and counts then; but others are asked meanwhile. */
+  | { readonly kind: 'slow'; readonly node: NodeId }
   /** It could not be asked, or did not answer in time. */
   | { readonly kind: 'silence'; readonly node: NodeId }
   /** What the address map says: who has the region that holds the address, likeliest first; empty where it says nothing. */
@@ -28,6 +30,8 @@ export type LocatorEffect =
 
 /** Nodes that are asked at a time in the cluster walk. */
 export const walkWidthMax = 32
+/** The same with those that are slow to answer. */
+export const openMax = 4 * walkWidthMax
 /** Nodes that are asked because another one named them: a chain of hints longer than this is no help. */
 const namedMax = 16
 /** How often one node is asked: a region may have come to it since it said that it has it not. */
@@ -54,6 +58,8 @@ export class Locator {
   readonly #asks = new Map<NodeId, number>()
   /** Asked, and not answered yet. */
   readonly #open = new Set<NodeId>()
+  /** Those of them that nobody is kept waiting for, but for the verdict that there is no such region. */
+  readonly #slow = new Set<NodeId>()
   readonly #silent = new Set<NodeId>()
   /** Who said to know more than that it knows nothing: it is worth asking again, and telling of. */
   readonly #suspects = new Set<NodeId>()
@@ -63,6 +69,7 @@ export class Locator {
   #looksHere = 0
   /** Whether anybody is sure that there is such a region. */
   #isThere = false
+  #searchesMap = false
   #asked = 0
 
   constructor(self: NodeId) {
@@ -77,14 +84,19 @@ export class Locator {
         this.#manager = event.manager
         return this.#onAnswer(this.#self, event.own)
       case 'answer':
-        this.#open.delete(event.node)
+        this.#over(event.node)
         this.#silent.delete(event.node)
         return this.#onAnswer(event.node, event.whereabouts)
+      case 'slow':
+        if (!this.#open.has(event.node)) return []
+        this.#slow.add(event.node)
+        return this.#next()
       case 'silence':
-        this.#open.delete(event.node)
+        this.#over(event.node)
         this.#silent.add(event.node)
         return this.#next()
       case 'map':
+        this.#searchesMap = false
         for (const node of event.homes) this.#name(node)
         return this.#next()
       case 'members':
@@ -120,6 +132,15 @@ export class Locator {
     }
   }
 
+  #over(node: NodeId): void {
+    this.#open.delete(node)
+    this.#slow.delete(node)
+  }
+
+  get #awaited(): number {
+    return this.#open.size - this.#slow.size
+  }
+
   #way(): Found['by'] {
     if (this.#stage === 'own') return 'directory'
     return this.#stage === 'over' ? 'walk' : this.#stage
@@ -146,9 +167,10 @@ export class Locator {
       return [{ kind: 'look-here' }]
     }
     if (this.#stage === 'walk') return this.#walkOn()
-    if (this.#open.size > 0) return []
+    if (this.#awaited > 0) return []
     const named = this.#named.shift()
     if (named !== undefined) return [this.#ask(named)]
+    if (this.#searchesMap) return []
     switch (this.#stage) {
       case 'own':
         this.#stage = 'manager'
@@ -156,6 +178,7 @@ export class Locator {
         return [this.#ask(this.#manager)]
       case 'manager':
         this.#stage = 'map'
+        this.#searchesMap = true
         return [{ kind: 'search-map' }]
       case 'map':
         this.#stage = 'walk'
@@ -169,7 +192,7 @@ export class Locator {
 
   #walkOn(): LocatorEffect[] {
     const effects: LocatorEffect[] = []
-    while (this.#open.size < walkWidthMax) {
+    while (this.#awaited < walkWidthMax && this.#open.size < openMax) {
       const next = this.#named.shift() ?? this.#nextOnWalk()
       if (next === undefined) break
       effects.push(this.#ask(next))

@@ -6,9 +6,18 @@ import type { Clock } from '../io/clock.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
-import type { Call, Found, Member, NodeEntry, NodeStatus, Result } from '../wire/message.js'
+import type {
+  Call,
+  Found,
+  Member,
+  NodeEntry,
+  NodeStatus,
+  ResourceLimits,
+  Resources,
+  Result,
+} from '../wire/message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutMsMax, within } from '../io/deadline.js'
+import { timeoutOf, within } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
@@ -41,6 +50,8 @@ export interface CallExecutorOptions {
   readonly leave: (options: WaitOptions) => Promise<void>
   /** Whether this node has left the cluster for good. */
   readonly hasLeft: () => boolean
+  /** Changes the limits that are told, and answers with all. */
+  readonly resources: (limits: ResourceLimits) => Resources
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
@@ -124,8 +135,12 @@ export class CallExecutor {
       case 'leave':
         if (caller.kind !== 'client')
           throw new KhazanaError('unsupported', 'only its clients can make a node leave')
-        await this.#options.leave(waitOf(call, options))
+        await this.#options.leave(options)
         return { op: call.op }
+      case 'resources':
+        if (caller.kind !== 'client')
+          throw new KhazanaError('unsupported', 'only its clients can change the limits of a node')
+        return { op: call.op, resources: this.#options.resources(call.limits) }
       case 'take-pool':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         await this.#takePool(call)
@@ -150,7 +165,10 @@ export class CallExecutor {
   async #describe(address: Address, caller: Caller, options: WaitOptions): Promise<FoundRegion> {
     const { location } = this.#options
     if (caller.kind === 'client') return location.find(address, options)
-    const descriptor = await this.#whatIsKnown(address, { ...options, timeoutMs: settleMs })
+    const descriptor = await this.#whatIsKnown(address, {
+      ...options,
+      timeoutMs: Math.min(settleMs, timeoutOf(options)),
+    })
     return { descriptor, found: foundHere }
   }
 
@@ -251,16 +269,16 @@ export class CallExecutor {
         await home.allocate(address, call)
         return { op: call.op }
       case 'free':
-        await home.free(address, call, waitOf(call, options))
+        await home.free(address, call, options)
         return { op: call.op }
       case 'unreserve':
         if (call.address !== address) throw notItsStart(descriptor)
-        await home.unreserve(address, waitOf(call, options))
+        await home.unreserve(address, options)
         return { op: call.op }
       case 'set-attributes':
         return {
           op: call.op,
-          descriptor: await home.setAttributes(address, call.changes, waitOf(call, options)),
+          descriptor: await home.setAttributes(address, call.changes, options),
         }
       case 'stat': {
         if (call.range.count > statPagesMax) {
@@ -271,7 +289,7 @@ export class CallExecutor {
       case 'migrate':
         return {
           op: call.op,
-          descriptor: await home.migrate(address, this.#member(call.to), waitOf(call, options)),
+          descriptor: await home.migrate(address, this.#member(call.to), options),
         }
       case 'stay':
         home.moves.stay(address, this.#member(call.to))
@@ -339,11 +357,6 @@ export class CallExecutor {
       return { member, status: undefined }
     }
   }
-}
-
-/** The home gives up by itself when the caller is about to. */
-function waitOf({ waitMs }: { readonly waitMs: number }, options: WaitOptions): WaitOptions {
-  return { ...options, timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
 }
 
 function leftCluster(cause?: unknown): KhazanaError {

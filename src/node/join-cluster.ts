@@ -1,8 +1,10 @@
 import { isNode, noCluster } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
+import type { Clock } from '../io/clock.js'
 import type { Endpoint } from '../io/network.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Member } from '../wire/message.js'
+import { membersPerMessageMax } from './cluster/membership.js'
 import { defaultTimeoutMs, within, withResolvers } from '../io/deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
 import type { NodeOptions } from './node-options.js'
@@ -14,9 +16,12 @@ import { Traffic } from './session/traffic.js'
 
 export interface Joined {
   readonly identity: NodeIdentity
-  /** The node that let it in: from there it learns of the others. */
-  readonly contact: Member
+  /** All that the node which let it in knows of, itself included: also without that one it is to find the others. */
+  readonly members: readonly Member[]
 }
+
+/** How long the node that gave an id has to tell of the others. */
+const listedMs = 2000
 
 /**
  * Asks a node of a cluster for an id. The session in which this happens is only for that: the node comes
@@ -25,6 +30,7 @@ export interface Joined {
 export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
   const { world } = options
   const admitted = withResolvers<Session>()
+  const others = new Others()
   const dialer = new Dialer({
     clock: world.clock,
     logger: world.logger,
@@ -47,7 +53,15 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
     mayOpen: () => true,
     open: (session) => {
       admitted.resolve(session)
-      return { message: () => undefined, lost: () => undefined }
+      session.send({ kind: 'members', members: [], known: [] })
+      return {
+        message: (message) => {
+          if (message.kind === 'members') others.add(message.members)
+        },
+        lost: () => {
+          others.end()
+        },
+      }
     },
     failed: () => undefined,
     refused: admitted.reject,
@@ -55,7 +69,9 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
   dialer.start()
   try {
     const wait = within(world.clock, 'joining', { timeoutMs: defaultTimeoutMs }, admitted.promise)
-    return joinedBy(await wait, options.name)
+    const session = await wait
+    await others.whenAll(world.clock)
+    return joinedBy(session, options.name, others.members)
   } catch (reason) {
     const error = KhazanaError.from(reason)
     if (error.code !== 'timeout') throw error
@@ -68,17 +84,45 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
   }
 }
 
-function joinedBy(session: Session, name: string | undefined): Joined {
+/** Gathers what a node tells of who is in its cluster. */
+class Others {
+  readonly members: Member[] = []
+  readonly #isAll = withResolvers<void>()
+
+  add(members: readonly Member[]): void {
+    this.members.push(...members)
+    // There is more where a message is full.
+    if (members.length < membersPerMessageMax) this.end()
+  }
+
+  end(): void {
+    this.#isAll.resolve()
+  }
+
+  /** That it is slow to tell is no reason not to join. */
+  async whenAll(clock: Clock): Promise<void> {
+    try {
+      await within(clock, 'joining', { timeoutMs: listedMs }, this.#isAll.promise)
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'timeout') throw reason
+    }
+  }
+}
+
+function joinedBy(session: Session, name: string | undefined, told: readonly Member[]): Joined {
   const { peer, assigned } = session
   if (!isNode(assigned)) throw new KhazanaError('protocol-error', `node ${peer.site} gave no node id`)
+  const contact: Member = {
+    node: peer.site as NodeId,
+    name: peer.name,
+    listen: peer.listen,
+    revision: peer.incarnation,
+    state: 'in',
+  }
+  const others = told.filter(({ node }) => node !== assigned)
+  const isTold = others.some(({ node }) => node === contact.node)
   return {
     identity: { cluster: peer.cluster, node: assigned, name: name ?? `node-${assigned}` },
-    contact: {
-      node: peer.site as NodeId,
-      name: peer.name,
-      listen: peer.listen,
-      revision: peer.incarnation,
-      state: 'in',
-    },
+    members: isTold ? others : [contact, ...others],
   }
 }

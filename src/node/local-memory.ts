@@ -21,3 +21,10 @@ export function makeLocalMemory(bytesMax: number): LocalMemory {
     lockMemory: new LockMemory(Math.floor(bytesMax * lockShare)),
   }
 }
+
+/** False while pages that cannot go yet are above the bound: to be tried again. */
+export function resizeMemory({ frames, buffers, lockMemory }: LocalMemory, bytesMax: number): boolean {
+  buffers.resize(Math.floor(bytesMax * spareShare))
+  lockMemory.bytesMax = Math.floor(bytesMax * lockShare)
+  return frames.resize(bytesMax)
+}

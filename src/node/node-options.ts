@@ -28,6 +28,11 @@ export interface NodeOptions extends PluginOptions {
   readonly leaseMs?: number
   /** How long a session with another node must have been of no use to be let go. Milliseconds; 60,000 unless told. */
   readonly sessionIdleMs?: number
+  /**
+   * Moves regions that are homed here to the nodes that use them most, by far, and for some time: see docs/operations.md. Not done
+   * unless told.
+   */
+  readonly autoMigrate?: boolean
   /** Listen in the open without TLS. */
   readonly insecure?: boolean
   /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */

@@ -16,9 +16,13 @@ export function checkOptions({
     const range = `${leaseMsMin} to ${leaseMsMax} milliseconds`
     throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
   }
-  if (!Number.isInteger(memoryBytesMax) || memoryBytesMax < memoryBytesMin) {
-    throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
-  }
+  checkMemory(memoryBytesMax)
+}
+
+/** Throws `invalid-argument`. */
+export function checkMemory(bytesMax: number): void {
+  if (Number.isInteger(bytesMax) && bytesMax >= memoryBytesMin) return
+  throw new KhazanaError('invalid-argument', `a node needs at least ${memoryBytesMin} bytes of memory`)
 }
 
 /** A member that is told again where it once joined may be; a founder never joined anything. */
@@ -62,7 +66,7 @@ export function leftUnheard({ directory }: NodeOptions, { node }: NodeIdentity):
 export async function foundOrJoin(options: NodeOptions, record: NodeRecord): Promise<NodeIdentity> {
   if (options.join !== undefined) {
     const joined = await joinCluster(options, options.join)
-    await record.writeMembers([joined.contact])
+    await record.writeMembers(joined.members)
     await record.writeIdentity(joined.identity)
     return joined.identity
   }

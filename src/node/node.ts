@@ -1,41 +1,31 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { clientSite, clientSiteMin, founder, isNode } from '../address/identity.js'
+import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { DirectoryLock } from '../io/storage.js'
-import { mapPageBytes } from '../location/address-map/map-layout.js'
-import { PoolGrants } from '../location/pool-grants.js'
-import { PoolHints } from '../location/pool-hints.js'
-import { RegionDirectory } from '../location/region-directory.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
-import type { Call, Hello, NodeStatus, Result, SequencedMessage } from '../wire/message.js'
+import type { Call, Hello, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
-import { ManagerDuties } from './cluster/manager-duties.js'
-import { ManagerLink } from './cluster/manager-link.js'
-import { Membership } from './cluster/membership.js'
-import { defaultTimeoutMs, within } from '../io/deadline.js'
+import { ClusterPart } from './cluster/cluster-part.js'
+import type { Membership } from './cluster/membership.js'
+import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
+import { UseMoves } from './home/use-moves.js'
 import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
-import { Leave } from './cluster/leave.js'
-import { Location } from './location/location.js'
-import { Relocator } from './location/relocator.js'
-import { MapKeeper } from './map/map-keeper.js'
-import { MapRegion } from './map/map-region.js'
-import { MapSearch } from './map/map-search.js'
-import { RootMap } from './map/root-map.js'
-import { rootMapAddress } from './map/system-regions.js'
+import type { Location } from './location/location.js'
 import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
+import { NodeResources } from './node-resources.js'
 import { NodeRecord } from './node-record.js'
 import type { NodeIdentity } from './node-record.js'
 import {
@@ -64,14 +54,8 @@ import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
 import type { Watch, WatchOptions } from './watch/watch.js'
 
-/** Descriptors of regions homed elsewhere that a node remembers. */
-const directoryEntriesMax = 100_000
-/** For how many leases a node that might be the cluster manager may be silent before another one is taken for it. */
-const managerPatienceLeases = 2
 /** How long a node that has left waits before it closes. */
 const lastWordsMs = 50
-/** How long what concerns the root of the address map may take. */
-const mapWait = { timeoutMs: 5000 }
 
 /**
  * A node: a peer that keeps regions, caches those of others, and serves clients (paper 2). It composes the layers; what
@@ -84,22 +68,16 @@ export class Node implements SiteAccess {
   readonly replicas: ReplicaSet
   readonly home: Home
   readonly pools: OwnPools
-  readonly members: Membership
-  readonly location: Location
   readonly watches: NodeWatches
   readonly #options: NodeOptions
   readonly #plugins: Plugins
   readonly #store: Store
   readonly #memory: LocalMemory
   readonly #peers: Peers
-  readonly #directory = new RegionDirectory(directoryEntriesMax)
   readonly #returns: SpaceReturns
-  readonly #duties: ManagerDuties
-  readonly #manager: ManagerLink
-  readonly #maps: MapKeeper
-  readonly #rootMap: RootMap
-  readonly #relocator: Relocator
-  readonly #leave: Leave
+  readonly #part: ClusterPart
+  readonly #resources: NodeResources
+  readonly #useMoves: UseMoves | undefined
   readonly #executor: CallExecutor
   readonly #acceptor: Acceptor
   readonly #dialers: NodeDialers
@@ -183,26 +161,33 @@ export class Node implements SiteAccess {
       sessionCount: () => this.#peers.nodeCount,
       want: (node) => this.#dialers.want(node),
     })
+    const useMoves = options.autoMigrate === true ? this.#makeUseMoves() : undefined
+    this.#useMoves = useMoves
     this.replicas = new ReplicaSet({
       self: identity.node,
       environment: { clock: world.clock, logger: world.logger, plugins, ...this.#memory },
       protocol: (attributes) => plugins.protocolOf(attributes),
-      describe: (region) => this.#describe(region),
+      describe: (region) => this.location.descriptorOf(region),
       learned: (descriptor) => {
         this.location.learned(descriptor)
       },
+      ...(useMoves !== undefined && {
+        served: (descriptor: RegionDescriptor, site: SiteId) => {
+          useMoves.served(descriptor, site)
+        },
+      }),
       isAwaited: (message) => this.home.moves.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
       find: (region) => this.#findReplica(region),
       learn: (address) => {
-        this.#directory.forget(address)
+        this.location.forget(address)
         return this.#learnRegion(address)
       },
       gone: (region) => {
-        this.#directory.forget(region)
+        this.location.forget(region)
       },
       want: (peer) => {
-        this.#relocator.missed(peer as NodeId)
+        this.#part.relocator.missed(peer as NodeId)
         return this.#dialers.want(peer as NodeId)
       },
       handed: (sibling, how) => {
@@ -212,10 +197,10 @@ export class Node implements SiteAccess {
     })
     this.pools = new OwnPools({
       store,
-      grantPool: (size) => this.#manager.grantPool(size),
-      prepare: (pool) => this.#maps.begin(pool),
+      grantPool: (size) => this.#part.manager.grantPool(size),
+      prepare: (pool) => this.#part.maps.begin(pool),
       changed: () => {
-        this.#manager.report()
+        this.#part.manager.report()
       },
     })
     this.#returns = new SpaceReturns({
@@ -233,10 +218,10 @@ export class Node implements SiteAccess {
       plugins,
       changed: {
         reserved: (descriptor) => {
-          this.#maps.reserved(descriptor)
+          this.#part.maps.reserved(descriptor)
         },
         unreserved: (descriptor) => {
-          this.#maps.unreserved(descriptor)
+          this.#part.maps.unreserved(descriptor)
         },
       },
       storageFailed: (error) => {
@@ -252,120 +237,28 @@ export class Node implements SiteAccess {
         hasLeft: (node) => this.members.find(node)?.state === 'left',
         graceEnded: () => this.#grace.whenOver(),
         moved: (descriptor) => {
-          this.#maps.moved(descriptor)
-          this.#manager.hint(descriptor)
+          this.#part.maps.moved(descriptor)
+          this.#part.manager.hint(descriptor)
         },
         bug: options.moveBug,
       },
       returns: this.#returns,
     })
-    this.#maps = new MapKeeper({
-      clock: world.clock,
-      logger: world.logger,
-      home: this.home,
-      pools: this.pools,
-      isFounder: identity.node === founder,
-    })
-    this.#rootMap = new RootMap({
-      clock: world.clock,
-      logger: world.logger,
-      region: async () => {
-        const root = await this.location.findMap(rootMapAddress, [], mapWait)
-        return new MapRegion(() => this.replica(root))
-      },
-      allocate: (pages) => this.#allocateRoot(pages),
-    })
-    const search = new MapSearch({
-      clock: world.clock,
-      find: (map, homes, wait) => this.location.findMap(map, homes, wait),
+    const part = new ClusterPart({
+      ...{ options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
+      ...{ replicas: this.replicas, peers: this.#peers },
+      dialers: () => this.#dialers,
       replica: (descriptor) => this.replica(descriptor),
-      done: (replica) => {
-        if (replica.role.kind === 'copy') replica.giveUp()
-      },
     })
-    const leaseMs = options.leaseMs ?? leaseMsDefault
-    this.members = new Membership({
-      self: identity.node,
+    this.#part = part
+    this.#resources = new NodeResources({
       clock: world.clock,
       logger: world.logger,
-      record,
-      patienceMs: leaseMs * managerPatienceLeases,
-      sessions: () => this.#peers.nodes(),
-      keep: (nodes) => {
-        this.#dialers.keepOnly(nodes)
-      },
-      askForId: (manager, name, listen) => this.#manager.askForId(manager, name, listen),
+      memory: this.#memory,
+      store,
+      home: this.home,
       changed: () => {
-        this.#dialers.tableChanged()
-      },
-      managerChanged: (manager) => {
-        this.#onManagerChanged(manager)
-      },
-    })
-    const grants = new PoolGrants(identity.node)
-    for (const entry of record.grants) grants.add(entry)
-    const hints = new PoolHints()
-    this.#duties = new ManagerDuties({
-      record,
-      members: this.members,
-      grants,
-      hints,
-      learned: (descriptor) => {
-        this.location.learned(descriptor)
-      },
-      reported: (node, report) => {
-        this.#rootMap.reported(node, report)
-      },
-      bug: options.spaceBug,
-    })
-    this.#manager = new ManagerLink({
-      self: identity.node,
-      clock: world.clock,
-      manager: () => this.members.manager,
-      duties: this.#duties,
-      call: (node, call, wait) => this.#peers.call(node, call, wait),
-      report: () => this.pools.report(this.home.roomBytes),
-    })
-    this.location = new Location({
-      self: identity.node,
-      clock: world.clock,
-      home: this.home,
-      pools: this.pools,
-      returns: this.#returns,
-      grants,
-      hints,
-      directory: this.#directory,
-      isCurrent: ({ address, generation }) => {
-        const replica = this.replicas.get(address)
-        return replica?.descriptor.generation === generation && replica.isValid()
-      },
-      isInUse: (descriptor) => this.replicas.isInUse(descriptor),
-      members: this.members,
-      peers: this.#peers,
-      searchMap: (address, wait) => search.search(address, wait),
-      tellManager: (descriptor) => {
-        this.#manager.hint(descriptor)
-      },
-    })
-    this.#relocator = new Relocator({
-      clock: world.clock,
-      logger: world.logger,
-      replicas: this.replicas,
-      hasSession: (peer) => this.#peers.get(peer) !== undefined,
-      find: (address, wait) => this.location.findAnew(address, wait),
-    })
-    this.#leave = new Leave({
-      self: identity.node,
-      clock: world.clock,
-      logger: world.logger,
-      home: this.home,
-      pools: this.pools,
-      returns: this.#returns,
-      members: this.members,
-      record,
-      call: (peer, call, wait) => this.#peers.call(peer, call, wait),
-      unfollow: (pool) => {
-        this.#maps.unfollow(pool)
+        this.#part.manager.report()
       },
     })
     this.#executor = new CallExecutor({
@@ -375,11 +268,12 @@ export class Node implements SiteAccess {
       peers: this.#peers,
       location: this.location,
       pools: this.pools,
-      maps: this.#maps,
+      maps: this.#part.maps,
       leave: (wait) => this.leave(wait),
       hasLeft: () => this.members.hasLeft,
+      resources: (limits) => this.#resources.limit(limits),
       members: this.members,
-      duties: this.#duties,
+      duties: this.#part.duties,
       status: () => this.status(),
       spaceBug: options.spaceBug,
     })
@@ -417,7 +311,7 @@ export class Node implements SiteAccess {
     this.#acceptor = new Acceptor({
       ...context,
       identity: self,
-      leaseMs,
+      leaseMs: options.leaseMs ?? leaseMsDefault,
       admit: (hello) => this.#admit(hello),
       crossing: (hello) => this.#dialers.crossing(hello),
       latest: (peer) => this.#dialers.latest(peer),
@@ -450,6 +344,17 @@ export class Node implements SiteAccess {
     })
   }
 
+  #makeUseMoves(): UseMoves {
+    const { clock, logger } = this.#options.world
+    return new UseMoves({
+      clock,
+      logger,
+      locksTaken: (region) => this.replicas.get(region)?.locksTaken,
+      migrate: (region, to, wait) => this.home.migrate(region, to, wait),
+      isLeaving: () => this.#part.leave.progress !== undefined,
+    })
+  }
+
   /** Takes up service: the regions, the doors, the peers, in this order. */
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
@@ -463,19 +368,12 @@ export class Node implements SiteAccess {
     }
     try {
       await this.#doors.open(this.#acceptor.accept.bind(this.#acceptor))
-      const { node, name } = this.identity
-      await this.members.start({
-        node,
-        name,
-        listen: this.#doors.listen,
-        revision: this.incarnation,
-        state: 'in',
-      })
+      await this.#part.enter(this.#doors.listen, this.incarnation)
       this.#idle.start()
       this.home.moves.start()
+      this.#useMoves?.start()
       this.#returns.start()
-      void this.#leave.resume()
-      if (!this.members.hasLeft) await this.#maps.start()
+      await this.#part.start()
     } catch (error) {
       await this.close()
       throw error
@@ -485,6 +383,16 @@ export class Node implements SiteAccess {
   /** Whether rights from before the last crash may still be in use. */
   get isInGrace(): boolean {
     return this.#grace.isOn
+  }
+
+  /** Who is in the cluster. */
+  get members(): Membership {
+    return this.#part.members
+  }
+
+  /** Where regions are. */
+  get location(): Location {
+    return this.#part.location
   }
 
   get name(): string {
@@ -524,14 +432,20 @@ export class Node implements SiteAccess {
       manager: this.members.manager,
       poolBytes: this.pools.bytes,
       poolFreeBytes: this.pools.freeBytes,
-      leaving: this.#leave.progress,
+      leaving: this.#part.leave.progress,
+      movedByUse: this.#useMoves?.moved ?? 0,
     }
   }
 
   call(call: Call, options: WaitOptions): Promise<Result> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed)
     const { clock } = this.#options.world
-    return within(clock, call.op, options, this.#executor.execute(call, { kind: 'client' }, options))
+    return within(
+      clock,
+      call.op,
+      options,
+      this.#executor.execute(call, { kind: 'client' }, { ...options, timeoutMs: peerMs(options) }),
+    )
   }
 
   replica(descriptor: RegionDescriptor): Replica {
@@ -545,7 +459,7 @@ export class Node implements SiteAccess {
     const here = this.home.replica(address)
     if (here?.descriptor.generation === generation) return here
     // A handle may be older than what is known here by now: homes move.
-    const known = this.#describe(address)
+    const known = this.location.descriptorOf(address)
     const newest = known?.generation === generation && known.era > era ? known : descriptor
     if (newest.home === this.identity.node) return this.#replicaToCome(newest, existing, known)
     return this.replicas.open(newest, { kind: 'copy', parent: newest.home })
@@ -582,7 +496,7 @@ export class Node implements SiteAccess {
   async leave(options: WaitOptions): Promise<void> {
     if (this.#closed !== undefined) throw this.#closed
     try {
-      await this.#leave.run(options)
+      await this.#part.leave.run(options)
     } finally {
       if (this.members.hasLeft) this.#closeSoon()
     }
@@ -598,7 +512,7 @@ export class Node implements SiteAccess {
 
   /** This node has left in an earlier life, which could tell nobody. Throws `wrong-cluster` when that is done, or `unreachable`. */
   async #sayFarewell(): Promise<never> {
-    const isHeard = await this.#leave.sayFarewell()
+    const isHeard = await this.#part.leave.sayFarewell()
     await this.close()
     throw isHeard ? leftForGood(this.#options, this.identity) : leftUnheard(this.#options, this.identity)
   }
@@ -617,13 +531,10 @@ export class Node implements SiteAccess {
     this.#closed = error
     this.home.moves.close(error)
     this.watches.close(error)
-    this.members.stop()
-    this.#manager.stop()
-    this.#maps.stop()
-    this.#rootMap.stop()
+    this.#part.stop(error)
     this.#returns.stop()
-    this.#relocator.stop()
-    this.#leave.stop(error)
+    this.#resources.stop()
+    this.#useMoves?.stop(error)
     await this.#doors.close()
     await this.#drain()
     await this.#leavePeers()
@@ -685,9 +596,7 @@ export class Node implements SiteAccess {
     if (isNode(session.peer.site)) this.#dialers.sessionUp(session)
     this.#peers.up(session)
     this.replicas.sessionUp(session)
-    this.members.reached(session)
-    if (isNode(session.peer.site)) this.location.heard(session.peer.site)
-    if (session.peer.site === this.members.manager) this.#onManagerReached()
+    this.#part.reached(session)
     return {
       message: (message, pages) => {
         this.#onMessage(session, message, pages)
@@ -709,7 +618,7 @@ export class Node implements SiteAccess {
       case 'region-notice':
         return this.replicas.deliver(session, message, pages)
       case 'request':
-        void this.#peers.serve(session, message, () => this.#serveCall(session, message.call, pages))
+        void this.#peers.serve(session, message, () => this.#serveCall(session, message, pages))
         return
       case 'watch-notice':
         return this.watches.onNotice(session, message)
@@ -726,41 +635,24 @@ export class Node implements SiteAccess {
     }
   }
 
-  async #serveCall(session: Session, call: Call, pages: readonly Uint8Array[]): Promise<Result> {
+  async #serveCall(
+    session: Session,
+    { call, waitMs }: Request,
+    pages: readonly Uint8Array[],
+  ): Promise<Result> {
+    const wait = { timeoutMs: Math.min(timeoutMsMax, Math.max(1, waitMs)) }
     const { site } = session.peer
     const caller = isNode(site)
       ? ({ kind: 'node', node: site, pages } as const)
       : ({ kind: 'client' } as const)
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.
-      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, {})
+      const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, wait)
       const { descriptor } = expectResult('describe', known)
       if (descriptor.home !== this.identity.node) return { op: 'moved', descriptor }
     }
     if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
-    return this.#executor.execute(call, caller, {})
-  }
-
-  #onManagerChanged(manager: NodeId): void {
-    this.#options.world.logger.log('info', 'the cluster has another manager', { manager })
-    if (manager === this.identity.node || this.#peers.get(manager) !== undefined) this.#onManagerReached()
-  }
-
-  #onManagerReached(): void {
-    this.#manager.report()
-    if (!this.members.hasIds && !this.members.isManager) void this.#fetchSpareIds()
-  }
-
-  /** Never rejects. */
-  async #fetchSpareIds(): Promise<void> {
-    try {
-      await this.members.takeIds([await this.#manager.askForIds(this.members.manager)])
-    } catch (reason) {
-      // They are for the day on which no other node can give any: the next manager is asked again.
-      const { code, message } = KhazanaError.from(reason)
-      if (code === 'internal') throw reason
-      this.#options.world.logger.log('info', 'no numbers for new nodes were had', { code, reason: message })
-    }
+    return this.#executor.execute(call, caller, wait)
   }
 
   /**
@@ -778,26 +670,7 @@ export class Node implements SiteAccess {
     return limit
   }
 
-  // ---- the address map ----------------------------------------------------------------------------------------------
-
-  async #allocateRoot(pages: number): Promise<void> {
-    const range = { offset: 0, length: pages * mapPageBytes }
-    const { home } = await this.location.findMap(rootMapAddress, [], mapWait)
-    if (home === this.identity.node) return this.home.allocate(rootMapAddress, range)
-    await this.#peers.call(
-      home,
-      { op: 'allocate', address: rootMapAddress, generation: 0, ...range },
-      mapWait,
-    )
-  }
-
   // ---- regions ----------------------------------------------------------------------------------------------------
-
-  #describe(region: Address): RegionDescriptor | undefined {
-    const descriptor =
-      this.home.find(region) ?? newerOf(this.#directory.find(region), this.home.moves.find(region))
-    return descriptor?.address === region ? descriptor : undefined
-  }
 
   /** Asks for what is not known here. */
   async #learnRegion(address: Address): Promise<RegionDescriptor> {
@@ -808,7 +681,7 @@ export class Node implements SiteAccess {
   #findReplica(region: Address): Replica | undefined {
     const here = this.home.replica(region)
     if (here !== undefined) return here
-    const descriptor = this.#describe(region)
+    const descriptor = this.location.descriptorOf(region)
     if (descriptor === undefined) return undefined
     return this.replicas.open(descriptor, { kind: 'copy', parent: descriptor.home })
   }
@@ -826,13 +699,4 @@ export class Node implements SiteAccess {
     const { logger } = this.#options.world
     for (const reason of told) logger.log('error', 'regions homed here cannot be used', { reason })
   }
-}
-
-function newerOf(
-  a: RegionDescriptor | undefined,
-  b: RegionDescriptor | undefined,
-): RegionDescriptor | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  const isLater = b.generation === a.generation ? b.era > a.era : b.generation > a.generation
-  return isLater ? b : a
 }

@@ -47,6 +47,13 @@ export class PageMemory {
     return this.#cache.bytesMax
   }
 
+  /** Changes the bound, and evicts. False while what cannot go is above it: to be tried again. */
+  resize(bytesMax: number): boolean {
+    const fits = this.#cache.resize(bytesMax)
+    this.#admitSurplus()
+    return fits && this.#surplusBytes === 0
+  }
+
   get usedBytes(): number {
     return this.#cache.usedBytes + this.#surplusBytes
   }

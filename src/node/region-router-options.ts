@@ -1,6 +1,6 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import type { NodeId } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import type { Logger } from '../io/logger.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { RegionMessage } from './region-message.js'
@@ -31,6 +31,8 @@ export interface RegionKnowledge {
   readonly isAwaited: (message: RegionMessage) => boolean
   /** Whether it is still to be decided whether this site becomes the region's home. */
   readonly mayArrive: (region: Address) => boolean
+  /** A message of the site's manager has come to the region's home, which this site is. */
+  readonly served?: (descriptor: RegionDescriptor, site: SiteId) => void
 }
 
 export interface RegionRouterOptions extends RegionKnowledge {

@@ -104,6 +104,7 @@ export class RegionRouter {
     if (descriptor?.generation !== envelope.generation)
       return this.#answers.refuse(from, envelope, unreserved())
     if (!this.#isOfThisEra(descriptor, from, envelope, 0)) return
+    if (descriptor.home === this.#options.self) this.#options.served?.(descriptor, from.peer.site)
     this.#serve(from, envelope)?.onMessage(from.peer.site, envelope.body, payloads)
   }
 
@@ -160,6 +161,7 @@ export class RegionRouter {
     if (!this.#isOfThisEra(descriptor, from, envelope, client)) return
     const replica = this.#serve(from, envelope)
     if (replica === undefined) return
+    this.#options.served?.(descriptor, site)
     if (client === 0 || !isNode(site)) {
       replica.onPlainMessage(site, envelope, payloads)
       return

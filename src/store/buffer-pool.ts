@@ -5,13 +5,21 @@ import { assert } from '../stdx/assert.js'
  * outside the JavaScript heap), more than copying a page into it. Whoever gives a buffer must be its only owner.
  */
 export class BufferPool {
-  readonly #freeBytesMax: number
+  #freeBytesMax: number
   readonly #free = new Map<number, Uint8Array[]>()
   #freeBytes = 0
 
   /** At most `freeBytesMax` bytes lie unused; what is given above that goes to the garbage collector. */
   constructor(freeBytesMax: number) {
     this.#freeBytesMax = freeBytesMax
+  }
+
+  /** Changes the bound; where more lies unused, all of it goes. */
+  resize(freeBytesMax: number): void {
+    this.#freeBytesMax = freeBytesMax
+    if (this.#freeBytes <= freeBytesMax) return
+    this.#free.clear()
+    this.#freeBytes = 0
   }
 
   get freeBytes(): number {

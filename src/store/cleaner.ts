@@ -65,13 +65,13 @@ export class Cleaner {
    */
   start(need: CleaningNeed, ready: () => void, failed: (reason: unknown) => void): boolean {
     if (this.#reading !== undefined || this.#ready !== undefined) return true
-    if (this.#victim === undefined) {
-      this.#victim = this.#choose(need)
-      if (this.#victim === undefined) return false
-      this.#reading = this.#survey(this.#victim).then(() => this.#readMoves())
-    } else {
-      this.#reading = this.#readMoves()
-    }
+    const begun = this.#victim
+    // It may have become empty by itself, and its file have been given back to the disk.
+    const isThere = begun !== undefined && this.#segments.find(begun.slot) === begun
+    const victim = isThere ? begun : this.#choose(need)
+    this.#victim = victim
+    if (victim === undefined) return false
+    this.#reading = this.#readFrom(victim, isThere ? 'surveyed' : 'new')
     this.#reading.then(
       () => {
         this.#reading = undefined
@@ -83,6 +83,16 @@ export class Cleaner {
       },
     )
     return true
+  }
+
+  async #readFrom(victim: Segment, state: 'new' | 'surveyed'): Promise<void> {
+    victim.readers++
+    try {
+      if (state === 'new') await this.#survey(victim)
+      await this.#readMoves()
+    } finally {
+      victim.readers--
+    }
   }
 
   async stop(): Promise<void> {

@@ -147,6 +147,7 @@ export class Committer {
     await Promise.resolve()
     while (this.#failure === undefined) {
       this.#wasWoken = false
+      if (this.#parts.segments.surplus > 0) await this.#parts.segments.trim()
       this.#refuseFirst()
       const isCleaning = this.#prepare()
       const retired = this.#retirable()
@@ -205,7 +206,8 @@ export class Committer {
 
   #need(): CleaningNeed {
     const { segments } = this.#parts
-    const spare = segments.free.length + segments.creatable
+    // Where the limit was lowered, as many free files go.
+    const spare = segments.free.length + segments.creatable - segments.surplus
     const lowWater = foregroundReserve + 1 + Math.max(1, segments.geometry.segmentsMax >> 4)
     return spare < lowWater && segments.liveCount() > 1 ? 'background' : 'none'
   }

@@ -48,15 +48,34 @@ export interface FrameCacheOptions {
  * and 2Q resist scans, but also work on every hit.
  */
 export class FrameCache {
-  readonly bytesMax: number
+  #bytesMax: number
   readonly #evict: (frame: Frame) => EvictAnswer
   readonly #small = new FrameQueue('small')
   readonly #main = new FrameQueue('main')
   readonly #ghosts = new Set<number>()
 
   constructor(options: FrameCacheOptions) {
-    this.bytesMax = options.bytesMax
+    this.#bytesMax = options.bytesMax
     this.#evict = options.evict
+  }
+
+  get bytesMax(): number {
+    return this.#bytesMax
+  }
+
+  /**
+   * Changes the bound, and evicts what is above it. False where frames that are pinned or kept are in the way: then
+   * `usedBytes` is above the bound until a further call, or an insertion, finds them gone.
+   */
+  resize(bytesMax: number): boolean {
+    this.#bytesMax = bytesMax
+    if (this.#makeRoom(0)) return true
+    // It is rare, so each frame may be asked, which an insertion cannot wait for.
+    for (let round = 0; round < usesMax + 2; round++) {
+      for (let left = this.#small.count; left > 0 && this.usedBytes > bytesMax; left--) this.#passSmall()
+      for (let left = this.#main.count; left > 0 && this.usedBytes > bytesMax; left--) this.#passMain()
+    }
+    return this.usedBytes <= bytesMax
   }
 
   get usedBytes(): number {
@@ -68,7 +87,7 @@ export class FrameCache {
   }
 
   /**
-   * Adds the frame, evicting others first so that `bytesMax` is never passed. False, and nothing is added, where
+   * Adds the frame, evicting others first so that it never leads above `bytesMax`. False, and nothing is added, where
    * what was asked to go is pinned or kept. `key` names the page over its evictions: any number, where two pages of
    * the same key cost only a wrong guess.
    */

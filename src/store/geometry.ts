@@ -6,7 +6,7 @@ import { segmentsRecordBytes } from './record-codec.js'
 import type { StoreLimits } from './store-contract.js'
 
 /**
- * How the disk limit is divided, decided once.
+ * How the disk limit is divided. The size of the segments is decided once; the rest again with each other limit.
  *
  * Free segments are of three uses. The last `cleanerReserve` serve the cleaner alone: emptying one segment takes at most
  * one new one, so it can always go on. One above it is kept for commits that only give up data, so that a full
@@ -72,7 +72,44 @@ export function chooseSegmentBytes(limits: StoreLimits): number {
   return chosen
 }
 
-export function planGeometry(limits: StoreLimits, segmentBytes: number): Geometry {
+/**
+ * The geometry of a store under another disk limit: what is fixed stays. Throws `invalid-argument` for a limit that is too
+ * small, or larger than what the segments, whose size was chosen for another limit, can be listed for.
+ */
+export function replanGeometry(current: Geometry, diskBytesMax: number): Geometry {
+  const { segmentBytes, pageBytesMax } = current
+  const planned = planGeometry({ diskBytesMax, pageBytesMax }, segmentBytes, current.listBlocks)
+  const fitting = Math.floor(diskBytesMax / segmentBytes)
+  const files = `the log here is made of files of ${segmentBytes} bytes`
+  if (!(fitting >= segmentsMin)) {
+    const least = segmentsMin * segmentBytes
+    throw new KhazanaError('invalid-argument', `${files}: the disk limit must be at least ${least} bytes`)
+  }
+  if (fitting > planned.segmentsMax) {
+    const most = planned.segmentsMax * segmentBytes
+    throw new KhazanaError('invalid-argument', `${files}: the disk limit can be at most ${most} bytes`)
+  }
+  return planned
+}
+
+/** The smallest disk limit, of whole log files, that lets so many bytes be used; Infinity where none does. */
+export function diskBytesFor(current: Geometry, usableBytes: number): number {
+  const { segmentBytes, pageBytesMax, listBlocks } = current
+  const plan = (count: number): Geometry =>
+    planGeometry({ diskBytesMax: count * segmentBytes, pageBytesMax }, segmentBytes, listBlocks)
+  let least = segmentsMin
+  let most = plan(segmentsMax).segmentsMax
+  if (plan(most).usableBytes < usableBytes) return Infinity
+  while (least < most) {
+    const middle = Math.floor((least + most) / 2)
+    if (plan(middle).usableBytes >= usableBytes) most = middle
+    else least = middle + 1
+  }
+  return least * segmentBytes
+}
+
+/** `listBlocksMin`: for files that are there already, and may be more than fit the limit. */
+export function planGeometry(limits: StoreLimits, segmentBytes: number, listBlocksMin = 0): Geometry {
   const pageBytesMax = checkPageSize(limits.pageBytesMax ?? pageBytesMaxDefault)
   const segmentBlocks = segmentBytes / blockBytes
   // No more than an eighth of a segment goes to the list of segments.
@@ -80,7 +117,7 @@ export function planGeometry(limits: StoreLimits, segmentBytes: number): Geometr
   const fitting = Math.floor(limits.diskBytesMax / segmentBytes)
   const count = Math.min(fitting, segmentsMax, Math.max(segmentsMin, listable))
   const tailBlocksMax = blocksOf(pageBytesMax) + 2
-  const listBlocks = blocksOf(headBytes + segmentsRecordBytes(count))
+  const listBlocks = Math.max(listBlocksMin, blocksOf(headBytes + segmentsRecordBytes(count)))
   const moveBytesMax = Math.max(pageBytesMax, Math.min(1024 * 1024, segmentBytes / 4))
   const partsToMove = Math.ceil(segmentBytes / moveBytesMax) + 2
   const profitBlocks = Math.max(1, Math.floor(segmentBlocks / 32))

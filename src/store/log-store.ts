@@ -4,6 +4,7 @@ import { KhazanaError } from '../stdx/errors.js'
 import type { Cleaner } from './cleaner.js'
 import type { CommitDone, CommitGroup } from './commit-group.js'
 import { Committer } from './committer.js'
+import { diskBytesFor, replanGeometry } from './geometry.js'
 import type { GroupWriter } from './group-writer.js'
 import type { Ledger } from './ledger.js'
 import { blockBytes } from './log-place.js'
@@ -154,6 +155,29 @@ export class LogStore implements Store {
 
   get diskBytesMax(): number {
     return this.#segments.geometry.segmentsMax * this.#segments.geometry.segmentBytes
+  }
+
+  usableBytesAt(diskBytesMax: number): number {
+    return replanGeometry(this.#segments.geometry, diskBytesMax).usableBytes
+  }
+
+  diskBytesFor(usableBytes: number): number {
+    return diskBytesFor(this.#segments.geometry, usableBytes)
+  }
+
+  limitDisk(diskBytesMax: number): void {
+    this.#checkOpen()
+    const geometry = replanGeometry(this.#segments.geometry, diskBytesMax)
+    const bytes = this.liveBytes + this.pendingBytes
+    const isLess = geometry.segmentsMax < this.#segments.geometry.segmentsMax
+    if (isLess && bytes > geometry.usableBytes) {
+      throw new KhazanaError(
+        'no-space',
+        `${bytes} bytes are kept, which takes a disk limit of at least ${this.diskBytesFor(bytes)} bytes`,
+      )
+    }
+    this.#segments.geometry = geometry
+    this.#committer.wake()
   }
 
   /** Lets the cleaner look for work without waiting for a commit. */

@@ -10,7 +10,8 @@ import { newSegment, type Segment, segmentName } from './segment.js'
  * before they count as free, so that a full disk shows here and never in the middle of a commit.
  */
 export class SegmentSet {
-  readonly geometry: Geometry
+  /** Replaced when the disk limit changes. */
+  geometry: Geometry
   readonly #directory: Directory
   readonly #logger: Logger
   readonly #slots: (Segment | undefined)[] = []
@@ -41,6 +42,11 @@ export class SegmentSet {
   /** How many more files the limit and, as far as is known, the disk allow. */
   get creatable(): number {
     return this.#isDiskFull ? 0 : Math.max(0, this.geometry.segmentsMax - this.#files)
+  }
+
+  /** How many files there are above the limit, which was lowered. */
+  get surplus(): number {
+    return Math.max(0, this.#files - this.geometry.segmentsMax)
   }
 
   /** Segments that the log is made of: all but the free ones, in no order. */
@@ -158,10 +164,11 @@ export class SegmentSet {
     this.adopt(newSegment(slot, file))
   }
 
-  /** Gives files back to the disk when far more are free than the log needs. */
+  /** Gives files back to the disk when far more are free than the log needs, or any but the reserves above the limit. */
   async trim(): Promise<void> {
-    const keep = foregroundReserve + 1 + Math.max(4, this.liveCount() >> 2)
-    while (this.#free.length > keep) {
+    const least = foregroundReserve + 1
+    const keep = least + Math.max(4, this.liveCount() >> 2)
+    while (this.#free.length > (this.surplus > 0 ? least : keep)) {
       const segment = this.#free.at(-1)
       if (segment === undefined || segment.readers > 0) return
       this.#free.pop()

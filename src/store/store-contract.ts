@@ -101,6 +101,16 @@ export interface Store {
   /** Bytes of the log files, including room made ahead. */
   readonly diskBytes: number
   readonly diskBytesMax: number
+  /** What `usableBytes` would be with this `diskBytesMax`. Throws `invalid-argument` for a limit that cannot be. */
+  usableBytesAt(diskBytesMax: number): number
+  /** The smallest `diskBytesMax` with which so many bytes are usable. Infinity where there is none. */
+  diskBytesFor(usableBytes: number): number
+  /**
+   * Changes the limit, rounded down to whole log files, until the store is closed: the next `openStore` says its own. More
+   * can be used at once. With less, the cleaner gives files back as far as it can make them free, which takes a while.
+   * Throws `no-space` where what is kept, or waits to be, is more than would be usable then; `invalid-argument`.
+   */
+  limitDisk(diskBytesMax: number): void
   /** Waits for what was committed, then gives the directory back. Idempotent. */
   close(): Promise<void>
 }

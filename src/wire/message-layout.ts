@@ -149,6 +149,20 @@ const nodeStatus = record<words.NodeStatus>({
   poolBytes: extent,
   poolFreeBytes: extent,
   leaving: optional(record<words.LeaveProgress>({ regionsLeft: count, regionsTotal: count })),
+  movedByUse: count,
+})
+
+const resourceLimits = record<words.ResourceLimits>({
+  memoryBytesMax: optional(count),
+  diskBytesMax: optional(count),
+})
+const resources = record<words.Resources>({
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  storageBytes: count,
+  storageBytesMax: count,
 })
 
 const member = record<words.Member>({
@@ -204,11 +218,11 @@ const transferSign = { address, generation: count, era: count, transfer: count }
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
-  unreserve: [1, { address, generation: count, waitMs: milliseconds }],
+  unreserve: [1, { address, generation: count }],
   allocate: [2, { address, generation: count, offset: count, length: count }],
-  free: [3, { address, generation: count, offset: count, length: count, waitMs: milliseconds }],
+  free: [3, { address, generation: count, offset: count, length: count }],
   describe: [4, { address }],
-  'set-attributes': [5, { address, generation: count, changes: attributeChanges, waitMs: milliseconds }],
+  'set-attributes': [5, { address, generation: count, changes: attributeChanges }],
   stat: [6, { address, generation: count, range: pageRange }],
   nodes: [7, empty],
   'node-status': [8, empty],
@@ -221,7 +235,8 @@ const call = union<words.Call, 'op'>('op', {
   hint: [35, { descriptor }],
   report: [36, { report: spaceReport }],
   'return-space': [37, { address, generation: count }],
-  leave: [50, { waitMs: milliseconds }],
+  resources: [38, { limits: resourceLimits }],
+  leave: [50, {}],
   'take-pool': [
     51,
     {
@@ -232,7 +247,7 @@ const call = union<words.Call, 'op'>('op', {
     },
   ],
   'take-ids': [52, { ids: list(idRange, limits.idRangesMax) }],
-  migrate: [20, { address, generation: count, to: name, waitMs: milliseconds }],
+  migrate: [20, { address, generation: count, to: name }],
   stay: [21, { address, generation: count, to: name }],
   adopt: [
     22,
@@ -275,6 +290,7 @@ const result = union<words.Result, 'op'>('op', {
   hint: [35, empty],
   report: [36, empty],
   'return-space': [37, empty],
+  resources: [38, { resources }],
   leave: [50, empty],
   'take-pool': [51, empty],
   'take-ids': [52, empty],
@@ -351,7 +367,7 @@ export const message = union<words.Message, 'kind'>('kind', {
   renewed: [5, { renewal: count, validForMs: milliseconds }],
   goodbye: [6, empty],
   cm: [16, { region: address, generation: count, era: count, body: crewMessage }],
-  request: [17, { id: count, call }],
+  request: [17, { id: count, waitMs: count, call }],
   response: [18, { id: count, result }],
   failure: [19, { id: count, code: errorCode, message: errorMessage }],
   'cm-plain': [

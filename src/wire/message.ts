@@ -7,7 +7,7 @@ import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 3
+export const protocolVersion = 4
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
@@ -221,6 +221,11 @@ export interface PageChange {
 export interface Request {
   readonly kind: 'request'
   readonly id: number
+  /**
+   * Whole milliseconds that the one who is asked may take: it gives up by then, where it still can, so that the asker hears why it had to
+   * wait. What has passed its point of no return goes on.
+   */
+  readonly waitMs: number
   readonly call: Call
 }
 
@@ -246,13 +251,12 @@ export type Call =
     }
   /**
    * `generation`, here and below: of the region that is meant, as its address may be another one's by now; 0 for whichever begins
-   * there. `waitMs`: how long the home may wait for locks to end before it gives up, and nothing has happened.
+   * there.
    */
   | {
       readonly op: 'unreserve'
       readonly address: Address
       readonly generation: number
-      readonly waitMs: number
     }
   | {
       readonly op: 'allocate'
@@ -267,7 +271,6 @@ export type Call =
       readonly generation: number
       readonly offset: number
       readonly length: number
-      readonly waitMs: number
     }
   | { readonly op: 'describe'; readonly address: Address }
   | {
@@ -275,7 +278,6 @@ export type Call =
       readonly address: Address
       readonly generation: number
       readonly changes: AttributeChanges
-      readonly waitMs: number
     }
   | {
       readonly op: 'stat'
@@ -285,6 +287,8 @@ export type Call =
     }
   | { readonly op: 'nodes' }
   | { readonly op: 'node-status' }
+  /** To a node by one of its clients: changes its limits, until it ends, where any is told. */
+  | { readonly op: 'resources'; readonly limits: ResourceLimits }
   /** To the cluster manager: address space for the asking node, at least `size` bytes. */
   | { readonly op: 'grant-pool'; readonly size: number }
   /** To the cluster manager: numbers that the asking node may give to nodes it admits, should it ever be the manager. */
@@ -298,7 +302,7 @@ export type Call =
   /** To the cluster manager: what address space the asking node has. */
   | { readonly op: 'report'; readonly report: SpaceReport }
   /** To a node by one of its clients: it hands over all that it has, leaves the cluster for good, and stops. */
-  | { readonly op: 'leave'; readonly waitMs: number }
+  | { readonly op: 'leave' }
   /**
    * From a node that leaves: its pool is the receiver's from now on. `moved`: regions in it that are homed elsewhere; more of
    * them may have come in earlier calls, which are not the last.
@@ -328,13 +332,12 @@ export type Call =
     }
   /** Ends it. One that is not known has ended. */
   | { readonly op: 'unwatch'; readonly watch: number }
-  /** `to`: the id or the name of a node. `waitMs`: for all that comes before the point of no return. */
+  /** `to`: the id or the name of a node. */
   | {
       readonly op: 'migrate'
       readonly address: Address
       readonly generation: number
       readonly to: string
-      readonly waitMs: number
     }
   /** Gives moves of the region to that node up that can still be given up. */
   | { readonly op: 'stay'; readonly address: Address; readonly generation: number; readonly to: string }
@@ -364,6 +367,7 @@ export type Result =
   | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }
+  | { readonly op: 'resources'; readonly resources: Resources }
   | { readonly op: 'grant-pool'; readonly pool: PoolEntry }
   | { readonly op: 'grant-ids'; readonly ids: NodeIdRange }
   | { readonly op: 'admit'; readonly node: NodeId }
@@ -497,6 +501,27 @@ export interface NodeStatus {
   readonly poolFreeBytes: bigint
   /** While it leaves the cluster: what it still has, of what it had when it began. */
   readonly leaving: LeaveProgress | undefined
+  /** Regions that it gave to the nodes that use them most, since its start. */
+  readonly movedByUse: number
+}
+
+/** Bytes; undefined: as it is. */
+export interface ResourceLimits {
+  readonly memoryBytesMax: number | undefined
+  readonly diskBytesMax: number | undefined
+}
+
+/** What a node uses of its machine, and may use at most. Bytes. */
+export interface Resources {
+  /** RAM for page frames. May be above the limit for a while after that was lowered. */
+  readonly memoryBytes: number
+  readonly memoryBytesMax: number
+  /** Files of the log. May be above the limit for a while after that was lowered. */
+  readonly diskBytes: number
+  readonly diskBytesMax: number
+  /** Promised to regions, with what their records cost, and what could be: the rest of the disk lets the log be cleaned. */
+  readonly storageBytes: number
+  readonly storageBytesMax: number
 }
 
 export interface LeaveProgress {

@@ -17,7 +17,8 @@ export class Daemon implements AsyncDisposable {
   readonly ready: ReadyNode
   readonly dir: string
   readonly #child: ChildProcess
-  readonly #ended: Promise<number | NodeJS.Signals>
+  /** The exit status, or the signal that it died of. */
+  readonly ended: Promise<number | NodeJS.Signals>
   readonly #log: string[]
 
   /** Resolves when it serves; throws with what it said where it ends instead. */
@@ -43,7 +44,7 @@ export class Daemon implements AsyncDisposable {
     this.dir = dir
     this.ready = ready
     this.#child = child
-    this.#ended = ended
+    this.ended = ended
     this.#log = log
   }
 
@@ -59,7 +60,7 @@ export class Daemon implements AsyncDisposable {
   /** Sends the signal and waits for the end: the exit status, or the signal that it died of. */
   async end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
     this.#child.kill(signal)
-    return this.#ended
+    return this.ended
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

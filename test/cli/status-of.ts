@@ -20,3 +20,11 @@ export async function statusOf(daemon: Daemon): Promise<Status> {
   if (status === undefined || status === null) throw new Error(`no status of node ${daemon.ready.node}`)
   return status
 }
+
+/** The numbers of the nodes that the node lists. */
+export async function nodesAt(at: string): Promise<readonly number[]> {
+  const { nodes } = JSON.parse(await output(['nodes', '--json'], { at })) as {
+    readonly nodes: readonly { readonly node: number }[]
+  }
+  return nodes.map(({ node }) => node)
+}

@@ -8,7 +8,7 @@ import { unreachable } from '../../src/stdx/assert.js'
 import type { Whereabouts } from '../../src/wire/message.js'
 import { assertGolden } from '../testing/golden-transcript.js'
 
-/** What a node says when it is asked. Those that are not listed keep silent. */
+/** What a node says when it is asked: later than others do where it begins with `late`. Those that are not listed keep silent. */
 type Answers = Readonly<Record<number, string>>
 
 /** The search of node 9, in a cluster of nodes 1 to 4 and 9 whose manager is node 1, written down line by line. */
@@ -21,7 +21,9 @@ class Search {
     const queue: LocatorEvent[] = [
       { kind: 'start', own: this.#said(answers[9] ?? 'unknown'), manager: nodeId(1) },
     ]
-    for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
+    // What comes when nothing else does any more.
+    const late: LocatorEvent[] = []
+    for (let event = queue.shift(); event !== undefined; event = queue.shift() ?? late.shift()) {
       this.#note(event, answers)
       for (const effect of locator.step(event)) {
         switch (effect.kind) {
@@ -29,8 +31,13 @@ class Search {
             const { node } = effect
             const answer = answers[node]
             this.log.push(`9 -> ${node}: whereis`)
-            if (answer === undefined) queue.push({ kind: 'silence', node })
-            else queue.push({ kind: 'answer', node, whereabouts: this.#said(answer) })
+            if (answer === undefined) {
+              queue.push({ kind: 'slow', node })
+              late.push({ kind: 'silence', node })
+            } else if (answer.startsWith('late ')) {
+              queue.push({ kind: 'slow', node })
+              late.push({ kind: 'answer', node, whereabouts: this.#said(answer.slice(5)) })
+            } else queue.push({ kind: 'answer', node, whereabouts: this.#said(answer) })
             break
           }
           case 'look-here':
@@ -66,7 +73,10 @@ class Search {
         this.log.push(`9: looks for the region; itself: ${answers[9] ?? 'unknown'}`)
         break
       case 'answer':
-        this.log.push(`${event.node} -> 9: ${answers[event.node] ?? 'unknown'}`)
+        this.log.push(`${event.node} -> 9: ${(answers[event.node] ?? 'unknown').replace('late ', '')}`)
+        break
+      case 'slow':
+        this.log.push(`${event.node}: (does not answer yet)`)
         break
       case 'silence':
         this.log.push(`${event.node}: (is silent)`)
@@ -120,6 +130,12 @@ describe('the search for a region, as it goes', () => {
     search.play('The manager is dead, and so is the home of the map. All nodes are asked.', {
       2: 'unknown',
       3: 'home 3',
+      4: 'unknown',
+    })
+    search.play('The manager is slow. It is not waited for, but heard.', {
+      1: 'late elsewhere 3',
+      2: 'unknown',
+      3: 'late home 3',
       4: 'unknown',
     })
     search.play('The node that has the address in its pool says that it is free.', {

@@ -4,7 +4,7 @@ import { addressFrom } from '../../src/address/address.js'
 import { defaultAttributes } from '../../src/address/attributes.js'
 import type { RegionDescriptor } from '../../src/address/descriptor.js'
 import { nodeId } from '../../src/address/identity.js'
-import { Locator, walkWidthMax } from '../../src/location/locator.js'
+import { Locator, openMax, walkWidthMax } from '../../src/location/locator.js'
 import type { LocatorEffect, LocatorEvent } from '../../src/location/locator.js'
 import { Prng } from '../../src/stdx/prng.js'
 import type { Whereabouts } from '../../src/wire/message.js'
@@ -39,6 +39,7 @@ const answer = (node: number, whereabouts: Whereabouts): LocatorEvent => ({
   whereabouts,
 })
 const silence = (node: number): LocatorEvent => ({ kind: 'silence', node: nodeId(node) })
+const slow = (node: number): LocatorEvent => ({ kind: 'slow', node: nodeId(node) })
 const mapSays = (...homes: readonly number[]): LocatorEvent => ({ kind: 'map', homes: homes.map(nodeId) })
 const members = (...nodes: readonly number[]): LocatorEvent => ({ kind: 'members', nodes: nodes.map(nodeId) })
 const start = (own: Whereabouts = unknown): LocatorEvent => ({ kind: 'start', own, manager })
@@ -106,6 +107,44 @@ describe('The search for a home', () => {
     ])
   })
 
+  it('goes on without a node that is slow to answer, and hears it when it does', () => {
+    const late = [start(), slow(1), mapSays(), members(1, 2, 9)]
+    assert.deepEqual(search(...late, answer(1, elsewhere(4)), answer(4, homeAt(4))), [
+      'ask 1',
+      'search-map',
+      'list-members',
+      'ask 2',
+      'ask 4',
+      'found at 4 by walk asking 3',
+    ])
+    assert.deepEqual(search(...late, answer(2, homeAt(2))).at(-1), 'found at 2 by walk asking 2')
+    assert.deepEqual(search(start(), answer(1, elsewhere(4)), answer(4, unknown), slow(4)).at(-1), '')
+  })
+
+  it('waits for those that are slow before it says that there is no such region', () => {
+    const walk = [start(), slow(1), mapSays(), members(1, 2, 9), answer(2, unknown)]
+    assert.deepEqual(search(...walk).at(-1), '')
+    assert.deepEqual(search(...walk, answer(1, unknown)).at(-1), 'no-such-region')
+    assert.deepEqual(search(...walk, silence(1)).at(-1), 'unreachable')
+  })
+
+  it('asks more nodes at a time where many are slow, but not all', () => {
+    const locator = new Locator(self)
+    for (const event of [start(), answer(1, unknown), mapSays()]) locator.step(event)
+    const nodes = Array.from({ length: 1000 }, (_, index) => index + 10)
+    const asked: number[] = []
+    const note = (effects: readonly LocatorEffect[]): void => {
+      for (const effect of effects) if (effect.kind === 'ask') asked.push(effect.node)
+    }
+    note(locator.step(members(...nodes)))
+    assert.equal(asked.length, walkWidthMax)
+    // Those that come to it on the way, too.
+    for (const node of asked) note(locator.step(slow(node)))
+    assert.equal(asked.length, openMax)
+    note(locator.step(silence(10)))
+    assert.equal(asked.length, openMax + 1)
+  })
+
   it('looks again at what this node has when another one says that it is here', () => {
     const named = [start(), answer(1, elsewhere(9))]
     assert.deepEqual(search(...named, answer(9, homeAt(9))), [
@@ -167,6 +206,7 @@ describe('The search for a home', () => {
           open = open.filter((each) => each !== node)
           queue.push(answerOf(node))
         }
+        if (open.length > 0 && random.chance(0.2)) queue.push(slow(random.pick(open)))
         const event = queue.shift()
         assert.ok(event !== undefined, `seed ${seed}: it waits for nothing`)
         for (const effect of locator.step(event)) {
@@ -179,7 +219,7 @@ describe('The search for a home', () => {
           else if (effect.kind === 'list-members') queue.push(members(...nodes))
           else outcome = effect
         }
-        assert.ok(open.length <= walkWidthMax, `seed ${seed}: too many at a time`)
+        assert.ok(open.length <= openMax, `seed ${seed}: too many at a time`)
       }
       assert.ok(
         [...asks.values()].every((count) => count <= 3),

@@ -1,13 +1,16 @@
 import { Khazana } from '../../src/client/khazana.js'
 import type { ReserveOptions } from '../../src/client/khazana.js'
 import type { Region } from '../../src/client/region.js'
+import type { Endpoint } from '../../src/io/network.js'
 import { ConnectedSite } from '../../src/node/connected-site.js'
+import type { WaitOptions } from '../../src/io/deadline.js'
 import { Node } from '../../src/node/node.js'
 import type { NodeOptions } from '../../src/node/node-options.js'
 import type { Session } from '../../src/node/session/session.js'
+import { KhazanaError } from '../../src/stdx/errors.js'
 import { DirectoryDisk } from '../../src/testing/directory-disk.js'
 import { SimDirectory } from '../../src/testing/sim-directory.js'
-import type { SimService } from '../../src/testing/sim-machine.js'
+import type { SimMachine, SimService } from '../../src/testing/sim-machine.js'
 import { SimWorld } from '../../src/testing/sim-world.js'
 
 const MiB = 1024 * 1024
@@ -24,8 +27,14 @@ export interface NodeClusterOptions {
 }
 
 interface Member {
+  readonly machine: SimMachine
   readonly service: SimService
+  /** Undefined also when it has left, and has closed. */
   node: Node | undefined
+  /** It has said that it has left the cluster. */
+  hasLeft: boolean
+  /** Why it did not start. */
+  failure: KhazanaError | undefined
 }
 
 /** Some nodes, each on a machine of its own, that let sessions of no use go after a few seconds. */
@@ -39,29 +48,45 @@ export class NodeCluster {
       makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
       disk: { operationMsMin: 0.1, operationMsMean: 0.2, syncMsMean: 4, bandwidthBytesPerMs: 100_000 },
     })
-    for (let number = 1; number <= nodes; number++) this.#add(number, more(number))
+    for (let number = 1; number <= nodes; number++) this.add(more(number))
   }
 
-  #add(number: number, more: Partial<NodeOptions>): void {
-    const service = this.world.addMachine(`node-${number}`).install('node', async (world, process) => {
+  /**
+   * One more node, which is not started yet. Answers with its number: that of the node in the cluster, too, if it is started in its
+   * turn, and the founder is there to give it.
+   */
+  add(more: Partial<NodeOptions> = {}): number {
+    const number = this.#members.length + 1
+    const machine = this.world.addMachine(`node-${number}`)
+    const service = machine.install('node', async (world, process) => {
       process.onDeath(() => (member.node = undefined))
-      member.node = await Node.start({
-        world,
-        directory: '/data',
-        listen: { kind: 'tcp', host: `node-${number}`, port },
-        socketPath: '/data/khazana.sock',
-        insecure: true,
-        leaseMs,
-        sessionIdleMs: idleMs,
-        memoryBytesMax: 4 * MiB,
-        diskBytesMax: 8 * MiB,
-        storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },
-        ...(number === 1 ? {} : { join: { kind: 'tcp', host: 'node-1', port } as const }),
-        ...more,
-      })
+      try {
+        member.node = await Node.start({
+          world,
+          directory: '/data',
+          listen: endpointOf(number),
+          socketPath: '/data/khazana.sock',
+          insecure: true,
+          leaseMs,
+          sessionIdleMs: idleMs,
+          memoryBytesMax: 4 * MiB,
+          diskBytesMax: 8 * MiB,
+          storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },
+          left: () => {
+            member.hasLeft = true
+            member.node = undefined
+          },
+          ...(number === 1 ? {} : { join: endpointOf(1) }),
+          ...more,
+        })
+      } catch (reason) {
+        member.failure = KhazanaError.from(reason)
+        process.die('killed')
+      }
     })
-    const member: Member = { service, node: undefined }
+    const member: Member = { machine, service, node: undefined, hasLeft: false, failure: undefined }
     this.#members.push(member)
+    return number
   }
 
   /** Runs the test in virtual time, after all nodes have started, one after the other. */
@@ -74,15 +99,42 @@ export class NodeCluster {
     return scheduler.settle(whole(), scheduler.now() + 600_000)
   }
 
-  /** Resolves when the node serves. */
+  /** Resolves when the node serves, and throws what keeps it from that. */
   async start(number: number): Promise<void> {
     const member = this.#member(number)
+    member.failure = undefined
     member.service.start()
-    await this.until(`node ${number} has started`, () => member.node !== undefined)
+    const failure = (): KhazanaError | undefined => member.failure
+    const isOver = (): boolean => member.node !== undefined || member.failure !== undefined
+    await this.until(`node ${number} has started`, isOver)
+    const reason = failure()
+    if (reason !== undefined) throw reason
   }
 
   crash(number: number): void {
     this.#member(number).service.kill()
+  }
+
+  /** What was not synced is lost. The machine has power again at once. */
+  losePower(number: number): void {
+    const { machine } = this.#member(number)
+    machine.powerOff()
+    machine.powerOn()
+  }
+
+  hasLeft(number: number): boolean {
+    return this.#member(number).hasLeft
+  }
+
+  /** Resolves when the node has left the cluster, and is closed. */
+  async leave(number: number, wait: WaitOptions = {}): Promise<void> {
+    await this.node(number).leave(wait)
+    await this.until('it has closed', () => this.hasLeft(number))
+  }
+
+  /** Those that serve. */
+  get nodes(): Node[] {
+    return this.#members.flatMap(({ node }) => (node === undefined ? [] : [node]))
   }
 
   node(number: number): Node {
@@ -110,7 +162,7 @@ export class NodeCluster {
   async client(number: number): Promise<Khazana> {
     let khazana: Khazana | undefined
     const service = this.world.addMachine(`client-of-${number}`).install('client', async (world) => {
-      const endpoint = { kind: 'tcp', host: `node-${number}`, port } as const
+      const endpoint = endpointOf(number)
       khazana = new Khazana(await ConnectedSite.connect({ world, endpoint, memoryBytesMax: 4 * MiB }))
     })
     service.start()
@@ -164,4 +216,9 @@ export class NodeCluster {
     if (member === undefined) throw new Error(`no node ${number}`)
     return member
   }
+}
+
+/** Where the node can be reached. */
+export function endpointOf(number: number): Endpoint {
+  return { kind: 'tcp', host: `node-${number}`, port }
 }

@@ -142,7 +142,7 @@ export async function connectedPair(options: PairOptions): Promise<Pair> {
 }
 
 export function request(id: number): SequencedMessage {
-  return { kind: 'request', id, call: { op: 'nodes' } }
+  return { kind: 'request', id, waitMs: 1000, call: { op: 'nodes' } }
 }
 
 export function idsOf(recorded: Recorded): number[] {

@@ -248,8 +248,10 @@ describe('a watch in a simulated cluster', () => {
       cluster.home.service.kill()
       await cluster.pause(5000)
       await assert.rejects(here.watch(undefined, { timeoutMs: 300 }), { code: 'timeout' })
-      const relay = await regionAt(await cluster.relay.khazana(), region)
-      await assert.rejects(relay.watch(undefined, { timeoutMs: 300 }), (error) =>
+      const relay = await cluster.relay.khazana()
+      const watching = async (): Promise<unknown> =>
+        (await regionAt(relay, region)).watch(undefined, { timeoutMs: 300 })
+      await assert.rejects(watching(), (error) =>
         ['timeout', 'unreachable'].includes(KhazanaError.from(error).code),
       )
       cluster.home.service.start()

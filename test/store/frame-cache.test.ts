@@ -129,6 +129,52 @@ test('a frame larger than the limit is refused without evicting anything', () =>
   assert.equal(reader.cache.count, 10)
 })
 
+test('with a lower limit frames go at once, the hot ones last, and what is held goes later', () => {
+  const reader = new Reader(1000)
+  for (let page = 0; page < 1000; page++) reader.touch(page)
+  for (let page = 0; page < 50; page++) reader.touch(page)
+  assert.equal(reader.cache.resize(100 * pageBytes), true)
+  assert.equal(reader.cache.bytesMax, 100 * pageBytes)
+  assert.equal(reader.cache.usedBytes, 100 * pageBytes)
+  for (let page = 0; page < 50; page++) assert(reader.frames.has(page), `page ${page} was used again`)
+
+  for (const frame of reader.frames.values()) frame.pins++
+  assert.equal(reader.cache.resize(10 * pageBytes), false)
+  assert.equal(reader.cache.usedBytes, 100 * pageBytes)
+  assert.equal(reader.touch(5000), undefined, 'no frame comes while there are too many')
+  for (const frame of reader.frames.values()) frame.pins--
+  assert.equal(reader.cache.resize(10 * pageBytes), true)
+  assert.equal(reader.cache.usedBytes, 10 * pageBytes)
+
+  assert.equal(reader.cache.resize(20 * pageBytes), true)
+  for (let page = 6000; page < 6010; page++) assert(reader.touch(page) !== undefined)
+  assert.equal(reader.cache.usedBytes, 20 * pageBytes)
+})
+
+test('however many frames are held, a lower limit finds those that are not', () => {
+  const reader = new Reader(2000)
+  for (let page = 0; page < 2000; page++) {
+    const frame = reader.touch(page)
+    if (frame !== undefined && page < 1000) frame.pins++
+  }
+  assert.equal(reader.cache.resize(1000 * pageBytes), true)
+  assert.deepEqual(
+    [...reader.frames.keys()],
+    Array.from({ length: 1000 }, (_, page) => page),
+  )
+})
+
+test('the pool gives up what lies unused when it is to keep less', () => {
+  const pool = new BufferPool(3 * pageBytes)
+  for (let count = 0; count < 3; count++) pool.give(new Uint8Array(pageBytes))
+  pool.resize(2 * pageBytes)
+  assert.equal(pool.freeBytes, 0)
+  for (let count = 0; count < 3; count++) pool.give(new Uint8Array(pageBytes))
+  assert.equal(pool.freeBytes, 2 * pageBytes)
+  pool.resize(4 * pageBytes)
+  assert.equal(pool.freeBytes, 2 * pageBytes)
+})
+
 test('the pool gives buffers again by their length, and keeps no more than it may', () => {
   const pool = new BufferPool(3 * pageBytes)
   const first = pool.take(pageBytes)

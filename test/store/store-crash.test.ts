@@ -22,7 +22,7 @@ class Life {
   #model = new StoreModel()
   #issued: Issued[] = []
   #directory: SimDirectory
-  readonly seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0 }
+  readonly seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
 
   constructor(seed: number) {
     this.#random = Prng.fromSeed(seed)
@@ -91,9 +91,21 @@ class Life {
         },
       )
       if (this.#random.chance(0.5)) await this.#settled(issued)
+      if (this.#random.chance(0.02)) this.#changeLimit(store)
     }
     if (store.diskBytes === diskBefore && steps > 40) this.seen.cleanings++
     if (this.#random.chance(0.5)) await turns(this.#random.below(10))
+  }
+
+  /** Until the store is opened again. */
+  #changeLimit(store: Store): void {
+    const { segmentBytes = 0 } = this.#limits
+    try {
+      store.limitDisk(segmentBytes * (8 + this.#random.below(12)))
+      this.seen.limits++
+    } catch (reason) {
+      assert(reason instanceof KhazanaError && reason.code === 'no-space', String(reason))
+    }
   }
 
   async #settled(issued: Issued): Promise<void> {
@@ -136,7 +148,7 @@ class Life {
 test('after a power cut every acknowledged group is there, and of the others a first part, each whole', async () => {
   const seeds = Number(process.env['SEEDS'] ?? 150)
   const first = Number(process.env['SEED'] ?? 1)
-  const seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0 }
+  const seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
   for (let seed = first; seed < first + seeds; seed++) {
     const life = new Life(seed)
     try {
@@ -144,7 +156,8 @@ test('after a power cut every acknowledged group is there, and of the others a f
     } catch (cause) {
       throw new Error(`with SEED=${seed}`, { cause })
     }
-    for (const key of ['crashes', 'refusals', 'cleanings', 'lostTails'] as const) seen[key] += life.seen[key]
+    for (const key of ['crashes', 'refusals', 'cleanings', 'lostTails', 'limits'] as const)
+      seen[key] += life.seen[key]
   }
   if (process.env['SEEDS'] !== undefined) console.log(JSON.stringify(seen))
   // The run must have been through what it is about.

@@ -143,6 +143,7 @@ const status: Arbitrary<NodeStatus> = plain({
   poolBytes: address.map((value) => value + 0n),
   poolFreeBytes: address.map((value) => value + 0n),
   leaving: fc.option(plain({ regionsLeft: count, regionsTotal: count }), { nil: undefined }),
+  movedByUse: count,
 })
 const state = fc.constantFrom('in' as const, 'left' as const)
 const member = plain({ node, name: short, listen: short, revision: count, state })
@@ -194,15 +195,28 @@ const stat: Arbitrary<RegionStat> = plain({
 })
 const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
 
+const resourceLimits = plain({
+  memoryBytesMax: fc.option(count, { nil: undefined }),
+  diskBytesMax: fc.option(count, { nil: undefined }),
+})
+const resources = plain({
+  memoryBytes: count,
+  memoryBytesMax: count,
+  diskBytes: count,
+  diskBytesMax: count,
+  storageBytes: count,
+  storageBytesMax: count,
+})
+
 const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
-  tagged('op', 'unreserve', { address, generation: count, waitMs: milliseconds }),
+  tagged('op', 'unreserve', { address, generation: count }),
   tagged('op', 'allocate', { address, generation: count, offset: count, length: count }),
-  tagged('op', 'free', { address, generation: count, offset: count, length: count, waitMs: milliseconds }),
+  tagged('op', 'free', { address, generation: count, offset: count, length: count }),
   tagged('op', 'describe', { address }),
-  tagged('op', 'set-attributes', { address, generation: count, changes, waitMs: milliseconds }),
+  tagged('op', 'set-attributes', { address, generation: count, changes }),
   tagged('op', 'stat', { address, generation: count, range }),
   tagged('op', 'nodes', {}),
   tagged('op', 'node-status', {}),
@@ -213,7 +227,8 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'hint', { descriptor }),
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
-  tagged('op', 'leave', { waitMs: milliseconds }),
+  tagged('op', 'resources', { limits: resourceLimits }),
+  tagged('op', 'leave', {}),
   tagged('op', 'take-pool', {
     pool: reportedPool,
     generation: count,
@@ -223,7 +238,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'take-ids', { ids: fc.array(idRange, { maxLength: 3 }) }),
   tagged('op', 'watch', { address, generation: count, offset: count, length: count, watch: count }),
   tagged('op', 'unwatch', { watch: count }),
-  tagged('op', 'migrate', { address, generation: count, to: short, waitMs: milliseconds }),
+  tagged('op', 'migrate', { address, generation: count, to: short }),
   tagged('op', 'stay', { address, generation: count, to: short }),
   tagged('op', 'adopt', {
     transfer: count,
@@ -259,6 +274,7 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'hint', {}),
   tagged('op', 'report', {}),
   tagged('op', 'return-space', {}),
+  tagged('op', 'resources', { resources }),
   tagged('op', 'leave', {}),
   tagged('op', 'take-pool', {}),
   tagged('op', 'take-ids', {}),
@@ -348,7 +364,7 @@ export const messages: Arbitrary<Message> = fc.oneof(
   },
   tagged('kind', 'region-notice', { region: address, generation: count, era: count, client: site, notice }),
   { weight: 2, arbitrary: tagged('kind', 'watch-notice', { watch: count, news }) },
-  { weight: 2, arbitrary: tagged('kind', 'request', { id: count, call }) },
+  { weight: 2, arbitrary: tagged('kind', 'request', { id: count, waitMs: count, call }) },
   { weight: 2, arbitrary: tagged('kind', 'response', { id: count, result }) },
   tagged('kind', 'failure', { id: count, code, message: short }),
   tagged('kind', 'members', {

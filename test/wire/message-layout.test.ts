@@ -69,6 +69,15 @@ describe('a message in bytes', () => {
       [{ kind: 'renewed', renewal: 1, validForMs: 1.5 }, '05013ff8000000000000'],
       [{ kind: 'goodbye' }, '06'],
       [{ kind: 'response', id: 5, result: { op: 'free' } }, '120503'],
+      [
+        {
+          kind: 'request',
+          id: 6,
+          waitMs: 300,
+          call: { op: 'resources', limits: { memoryBytesMax: undefined, diskBytesMax: 300 } },
+        },
+        '1106ac02260001ac02',
+      ],
     ]
     for (const [message, hex] of golden) {
       assert.equal(Buffer.from(encode(message)).toString('hex'), hex)
@@ -122,6 +131,7 @@ describe('a message in bytes', () => {
     const message: Message = {
       kind: 'request',
       id: 1,
+      waitMs: 1,
       call: {
         op: 'reserve',
         size: 4096,
@@ -153,6 +163,7 @@ describe('a message in bytes', () => {
     const request = {
       kind: 'request',
       id: 1,
+      waitMs: 1,
       call: { op: 'set-attributes', address: 0n, generation: 1, changes },
     } as unknown as Message
     assert.throws(() => encode(request), { code: 'invalid-argument' })

@@ -18,6 +18,7 @@ interface Options {
   readonly memory?: number
   readonly disk?: number
   readonly lease?: number
+  readonly autoMigrate?: true
   readonly plugin?: readonly string[]
   readonly logLevel: string
 }
@@ -38,6 +39,7 @@ export function addCluster(program: Command): void {
     .requiredOption('--dir <dir>', 'where they keep everything; made where it is missing')
     .option('--memory <size>', 'RAM for pages, each (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk, each (default: 8GiB)', sizeArgument)
+    .option('--auto-migrate', 'move regions to the nodes that use them most')
     .addOption(pluginOption())
     .option('--lease <ms>', 'how long a silent peer keeps its rights (default: 3000)', leaseArgument)
     .addOption(
@@ -76,7 +78,7 @@ async function runCluster(options: Options): Promise<void> {
 }
 
 function startMember(options: Options, number: number, founding: ChildNode | undefined): Promise<ChildNode> {
-  const { dir, memory, disk, lease, logLevel, plugin = [] } = options
+  const { dir, memory, disk, lease, logLevel, autoMigrate, plugin = [] } = options
   const name = `node-${number}`
   const args = [
     ...['--dir', resolve(join(dir, name)), '--name', name, '--log-level', logLevel],
@@ -84,6 +86,7 @@ function startMember(options: Options, number: number, founding: ChildNode | und
     ...(memory === undefined ? [] : ['--memory', String(memory)]),
     ...(disk === undefined ? [] : ['--disk', String(disk)]),
     ...(lease === undefined ? [] : ['--lease', String(lease)]),
+    ...(autoMigrate === true ? ['--auto-migrate'] : []),
     ...plugin.flatMap((module) => ['--plugin', module]),
   ]
   return startChildNode(args, (line) => process.stderr.write(`${name}: ${line}\n`))

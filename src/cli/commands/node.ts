@@ -25,6 +25,7 @@ interface Options {
   readonly disk?: number
   readonly coordinator: string
   readonly drain?: true
+  readonly autoMigrate?: true
   readonly insecure?: true
   readonly acceptDamage?: true
   readonly plugin?: readonly string[]
@@ -77,6 +78,7 @@ export function addNode(program: Command): void {
       '--drain',
       'on SIGTERM, leave the cluster for good: hand everything over to other nodes, then stop',
     )
+    .option('--auto-migrate', 'move regions that are homed here to the nodes that use them most')
     .option('--insecure', 'listen where other machines can reach it, without TLS')
     .option('--accept-damage', 'start although the log is damaged, with what of it is intact')
     .addOption(pluginOption())
@@ -112,6 +114,7 @@ async function serve(options: Options): Promise<void> {
     ...(memory === undefined ? {} : { memoryBytesMax: memory }),
     ...(disk === undefined ? {} : { diskBytesMax: disk }),
     ...(lease === undefined ? {} : { leaseMs: lease }),
+    autoMigrate: options.autoMigrate === true,
     insecure: insecure === true,
     acceptDamage: acceptDamage === true,
     left: () => {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../io/clock.js'
 import { isErrorCode, KhazanaError } from '../../stdx/errors.js'
 import type { Call, Failure, Response, Result } from '../../wire/message.js'
-import { within, withResolvers } from '../../io/deadline.js'
+import { peerMs, within, withResolvers } from '../../io/deadline.js'
 import type { Resolvers, WaitOptions } from '../../io/deadline.js'
 import type { Session } from '../session/session.js'
 
@@ -32,7 +32,7 @@ export class CallTable {
     const answer = withResolvers<Result>()
     this.#open.set(id, answer)
     try {
-      this.#session.send({ kind: 'request', id, call }, pages)
+      this.#session.send({ kind: 'request', id, waitMs: peerMs(options), call }, pages)
       return await within(this.#clock, call.op, options, answer.promise)
     } finally {
       this.#open.delete(id)

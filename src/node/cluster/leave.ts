@@ -57,6 +57,12 @@ export interface LeaveOptions {
   readonly unfollow: (pool: Pool) => void
 }
 
+/** For how long it is tried, by this node's clock, and whether that is still wanted. */
+interface Patience {
+  readonly until: number
+  readonly signal: AbortSignal
+}
+
 /** Another node, and what it has room for, as far as is known. */
 interface Heir {
   readonly node: NodeId
@@ -74,6 +80,7 @@ export class Leave {
   readonly #stopped = sharedAbortController()
   #running: Promise<void> | undefined
   #progress: LeaveProgress | undefined
+  #isResuming = false
 
   constructor(options: LeaveOptions) {
     this.#options = options
@@ -95,9 +102,10 @@ export class Leave {
    * Whoever asks while it is under way waits for the same.
    */
   run(options: WaitOptions): Promise<void> {
-    this.#running ??= this.#run(timeoutOf(options), options.signal).finally(() => {
+    this.#running ??= this.#begin(options).finally(() => {
       this.#running = undefined
       this.#progress = undefined
+      if (!this.#options.members.hasLeft) void this.resume()
     })
     return this.#running
   }
@@ -107,16 +115,27 @@ export class Leave {
     return sayFarewell(this.#options, this.#stopped.signal)
   }
 
-  /** Goes on with pools that were promised to others before a restart. Never rejects. */
+  /** Goes on with pools that were promised to others before a restart, or before this node gave up leaving. Never rejects. */
   async resume(): Promise<void> {
+    if (this.#isResuming) return
+    this.#isResuming = true
+    try {
+      await this.#resume()
+    } finally {
+      this.#isResuming = false
+    }
+  }
+
+  async #resume(): Promise<void> {
     const { pools, clock, logger } = this.#options
     const { signal } = this.#stopped
     for (;;) {
       const promised = [...pools.all()].filter((pool) => pools.isLeaving(pool))
-      if (promised.length === 0 || signal.aborted) return
+      // Whoever leaves goes on with them itself.
+      if (promised.length === 0 || signal.aborted || this.#running !== undefined) return
       for (const pool of promised) {
         try {
-          await this.#handOver(pool, undefined)
+          await this.#handOver(pool, undefined, tellMs)
         } catch (reason) {
           const { code, message } = KhazanaError.from(reason)
           logger.log('info', 'a pool could not be handed over yet', { code, reason: message })
@@ -126,22 +145,38 @@ export class Leave {
     }
   }
 
-  async #run(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clock, home, logger, members } = this.#options
-    const until = clock.now() + timeoutMs
+  async #begin(options: WaitOptions): Promise<void> {
+    const { clock } = this.#options
+    const given = sharedAbortController()
+    const signals = [this.#stopped.signal, ...(options.signal === undefined ? [] : [options.signal])]
+    const onAbort = (): void => {
+      given.abort(signals.find(({ aborted }) => aborted)?.reason)
+    }
+    for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+    if (signals.some(({ aborted }) => aborted)) onAbort()
+    try {
+      await this.#run({ until: clock.now() + timeoutOf(options), signal: given.signal })
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async #run(patience: Patience): Promise<void> {
+    const { clock, home, logger, members, pools } = this.#options
     home.refuse(new KhazanaError('closed', 'this node is leaving the cluster: use another one'))
     logger.log('info', 'leaving the cluster', { regions: home.regionCount })
     try {
-      const total = home.descriptors().length
+      const total = home.regionCount
       for (;;) {
-        this.#progress = { regionsLeft: home.descriptors().length, regionsTotal: total }
-        const error = await this.#round(until)
+        this.#progress = { regionsLeft: home.regionCount, regionsTotal: total }
+        const error = await this.#round(patience)
         if (error === undefined) break
-        this.#checkTime(until, signal, error)
-        await pause(clock, roundMs, this.#stopped.signal)
+        this.#checkTime(patience, error)
+        await pause(clock, Math.min(roundMs, this.#leftOf(patience)), patience.signal)
       }
       await members.leave()
     } catch (error) {
+      pools.reopen()
       home.refuse(undefined)
       throw error
     }
@@ -153,15 +188,20 @@ export class Leave {
     )
   }
 
-  #checkTime(until: number, signal: AbortSignal | undefined, error: KhazanaError): void {
+  /** Milliseconds, more than 0. */
+  #leftOf({ until }: Patience): number {
+    return Math.max(1, until - this.#options.clock.now())
+  }
+
+  #checkTime({ until, signal }: Patience, error: KhazanaError): void {
     const { clock, home } = this.#options
     if (this.#stopped.signal.aborted) throw KhazanaError.from(this.#stopped.signal.reason)
-    if (signal?.aborted === true) {
+    if (signal.aborted) {
       throw new KhazanaError('aborted', 'leaving the cluster: given up', { cause: signal.reason })
     }
     if (!mayPass.has(error.code)) throw error
     if (clock.now() < until) return
-    const left = home.descriptors().length
+    const left = home.regionCount
     throw new KhazanaError(
       error.code === 'unreachable' ? 'unreachable' : 'timeout',
       `the node goes on as a member: ${left} of its regions are left here: ${error.message}`,
@@ -170,19 +210,19 @@ export class Leave {
   }
 
   /** Hands over what can be now. Undefined where nothing is left; else why not. */
-  async #round(until: number): Promise<KhazanaError | undefined> {
+  async #round(patience: Patience): Promise<KhazanaError | undefined> {
     try {
-      const heirs = await this.#heirs()
-      await this.#moveRegions(heirs, until)
-      await this.#handOverPools(heirs, until)
-      await this.#handOverIds(heirs)
-      return this.#whatIsLeft()
+      const heirs = await this.#heirs(patience)
+      await this.#moveRegions(heirs, patience)
+      await this.#handOverPools(heirs, patience)
+      await this.#handOverIds(heirs, patience)
+      return this.#closeOrTellWhatIsLeft()
     } catch (reason) {
       return KhazanaError.from(reason)
     }
   }
 
-  #whatIsLeft(): KhazanaError | undefined {
+  #closeOrTellWhatIsLeft(): KhazanaError | undefined {
     const { home, pools, returns } = this.#options
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
     if (home.descriptors().length > 0) return busy('regions are homed here')
@@ -190,18 +230,21 @@ export class Leave {
     if (home.moves.isAnyComing)
       return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
-    return [...pools.all()].length > 0 ? busy('a pool is to be handed over') : undefined
+    // Nothing may come from now on.
+    return pools.close()
+      ? undefined
+      : busy('a pool is to be handed over, or comes here from a node that leaves, too')
   }
 
   /** Nodes that answer now, those with most room first. Throws `unreachable` where there are none. */
-  async #heirs(): Promise<Heir[]> {
+  async #heirs(patience: Patience): Promise<Heir[]> {
     const { members, self } = this.#options
     const others = members.members.filter(({ node }) => node !== self)
     const heirs: Heir[] = []
     let next = 0
     const ask = async (): Promise<void> => {
       for (let other = others[next++]; other !== undefined; other = others[next++]) {
-        const status = await this.#statusOf(other.node)
+        const status = await this.#statusOf(other.node, Math.min(tellMs, this.#leftOf(patience)))
         if (status === undefined || status.leaving !== undefined) continue
         const { diskBytesMax, allocatedBytes } = status
         heirs.push({ node: other.node, roomBytes: diskBytesMax * usableShare - allocatedBytes })
@@ -214,9 +257,9 @@ export class Leave {
     return heirs.sort((a, b) => a.node - b.node)
   }
 
-  async #statusOf(node: NodeId): Promise<NodeStatus | undefined> {
+  async #statusOf(node: NodeId, timeoutMs: number): Promise<NodeStatus | undefined> {
     try {
-      const answer = await this.#options.call(node, { op: 'node-status' }, { timeoutMs: tellMs })
+      const answer = await this.#options.call(node, { op: 'node-status' }, { timeoutMs })
       return expectResult('node-status', answer).status
     } catch (reason) {
       if (KhazanaError.from(reason).code === 'internal') throw reason
@@ -225,16 +268,16 @@ export class Leave {
   }
 
   /** Regions of programs go where there is most room. */
-  async #moveRegions(heirs: Heir[], until: number): Promise<void> {
+  async #moveRegions(heirs: Heir[], patience: Patience): Promise<void> {
     const { home } = this.#options
     const regions = home.descriptors().filter((region) => !isSystemRegion(region))
     let failure: KhazanaError | undefined
     let next = 0
     const move = async (): Promise<void> => {
       for (let region = regions[next++]; region !== undefined; region = regions[next++]) {
-        failure = (await this.#moveRegion(region, heirs, until)) ?? failure
+        failure = (await this.#moveRegion(region, heirs, patience)) ?? failure
         if (this.#progress !== undefined) {
-          this.#progress = { ...this.#progress, regionsLeft: home.descriptors().length }
+          this.#progress = { ...this.#progress, regionsLeft: home.regionCount }
         }
       }
     }
@@ -245,13 +288,13 @@ export class Leave {
   async #moveRegion(
     region: RegionDescriptor,
     heirs: Heir[],
-    until: number,
+    patience: Patience,
   ): Promise<KhazanaError | undefined> {
     const bytes = this.#options.home.storageOf(region.address)
     const byRoom = [...heirs].sort((a, b) => b.roomBytes - a.roomBytes)
     let failure: KhazanaError | undefined
     for (const heir of byRoom) {
-      failure = await this.#tryMove(region.address, heir.node, until)
+      failure = await this.#tryMove(region.address, heir.node, patience)
       if (failure === undefined) {
         heir.roomBytes -= bytes
         return undefined
@@ -263,11 +306,11 @@ export class Leave {
     return failure
   }
 
-  async #tryMove(address: Address, to: NodeId, until: number): Promise<KhazanaError | undefined> {
-    const { home, clock } = this.#options
-    const timeoutMs = Math.max(1, Math.min(moveMsMax, until - clock.now()))
+  async #tryMove(address: Address, to: NodeId, patience: Patience): Promise<KhazanaError | undefined> {
+    const { home } = this.#options
+    const timeoutMs = Math.min(moveMsMax, this.#leftOf(patience))
     try {
-      await home.migrate(address, to, { timeoutMs, signal: this.#stopped.signal })
+      await home.migrate(address, to, { timeoutMs, signal: patience.signal })
       return undefined
     } catch (reason) {
       const error = KhazanaError.from(reason)
@@ -277,7 +320,7 @@ export class Leave {
   }
 
   /** Each with its map, to one node: the first, which is the manager if this node is not, or is to be. */
-  async #handOverPools(heirs: readonly Heir[], until: number): Promise<void> {
+  async #handOverPools(heirs: readonly Heir[], patience: Patience): Promise<void> {
     const { pools, home, members } = this.#options
     const [first] = heirs
     if (first === undefined) return
@@ -291,19 +334,19 @@ export class Leave {
       const to = promised ?? first.node
       const isMapHere = pool.map !== undefined && home.find(pool.map) !== undefined
       if (pool.map !== undefined && isMapHere) {
-        const failure = await this.#tryMove(pool.map, to, until)
+        const failure = await this.#tryMove(pool.map, to, patience)
         if (failure !== undefined && failure.code !== 'no-space') throw failure
       }
-      await this.#handOver(pool, to)
+      await this.#handOver(pool, to, Math.min(tellMs, this.#leftOf(patience)))
     }
     for (const { address } of home.descriptors().filter(isSystemRegion)) {
-      const failure = await this.#tryMove(address, first.node, until)
+      const failure = await this.#tryMove(address, first.node, patience)
       if (failure !== undefined) throw failure
     }
   }
 
   /** `to`: to whom, where it has not been promised to anybody. */
-  async #handOver(pool: Pool, to: NodeId | undefined): Promise<void> {
+  async #handOver(pool: Pool, to: NodeId | undefined, timeoutMs: number): Promise<void> {
     const { pools, home, call, unfollow } = this.#options
     const promised = pools.heirOf(pool)
     const heir = promised ?? to
@@ -317,21 +360,22 @@ export class Leave {
     for (let at = 0; ; at += movedRegionsMax) {
       const isLast = at + movedRegionsMax >= regions.length
       const some = regions.slice(at, at + movedRegionsMax)
-      await call(heir, { op: 'take-pool', pool, generation, moved: some, isLast }, { timeoutMs: tellMs })
+      await call(heir, { op: 'take-pool', pool, generation, moved: some, isLast }, { timeoutMs })
       if (isLast) break
     }
     await pools.endLeaving(pool)
   }
 
   /** To one node, and no other, as nobody could tell whether it has given some of them away already. */
-  async #handOverIds(heirs: readonly Heir[]): Promise<void> {
+  async #handOverIds(heirs: readonly Heir[], patience: Patience): Promise<void> {
     const { members, call, logger } = this.#options
     const [first] = heirs
     if (first === undefined) return
     const promised = await members.promiseIds(first.node)
     if (promised === undefined) return
     const { to, ids } = promised
-    if (heirs.some(({ node }) => node === to)) await call(to, { op: 'take-ids', ids }, { timeoutMs: tellMs })
+    const timeoutMs = Math.min(tellMs, this.#leftOf(patience))
+    if (heirs.some(({ node }) => node === to)) await call(to, { op: 'take-ids', ids }, { timeoutMs })
     else logger.log('warn', 'numbers for new nodes are lost with the node that was to have them', { to })
     await members.dropPromisedIds()
   }

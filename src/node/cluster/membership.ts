@@ -16,7 +16,7 @@ import type { PeerIdentity, Session } from '../session/session.js'
 /** News is gathered for so long before it is told to all. */
 const gatherMs = 20
 /** Members told of in one message. */
-const membersPerMessageMax = 500
+export const membersPerMessageMax = 500
 
 export interface MembershipOptions {
   readonly self: NodeId
@@ -160,6 +160,7 @@ export class Membership {
     if (site === self) {
       throw new KhazanaError('invalid-argument', `node ${site} is this node: is its directory a copy?`)
     }
+    if (this.hasLeft) throw hasLeftItself()
     if (site === 0 || cluster === noCluster) return this.#admitNew(name, listen)
     if (this.#table.find(site)?.state === 'left') {
       throw new KhazanaError(
@@ -179,6 +180,8 @@ export class Membership {
       return node
     } catch (reason) {
       const error = KhazanaError.from(reason)
+      // Meanwhile, perhaps: then nobody talks to it any more.
+      if (this.hasLeft) throw hasLeftItself()
       if (error.code !== 'unreachable' && error.code !== 'timeout' && error.code !== 'outcome-unknown')
         throw error
       return this.giveId(name, listen)
@@ -360,4 +363,8 @@ function firstIds(self: NodeId, table: MemberTable): readonly NodeIdRange[] {
 
 function newMember(node: NodeId, name: string, listen: string): Member {
   return { node, name: name === '' ? `node-${node}` : name, listen, revision: 0, state: 'in' }
+}
+
+function hasLeftItself(): KhazanaError {
+  return new KhazanaError('closed', 'this node has left its cluster: use another one')
 }

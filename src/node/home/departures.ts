@@ -132,6 +132,14 @@ export class Departures {
       .sort((a, b) => (a.address < b.address ? -1 : 1))
   }
 
+  /** Regions that went elsewhere, as their new homes have said, in order of their addresses. */
+  settled(): RegionDescriptor[] {
+    return [...this.#moved.values()]
+      .filter(({ kept }) => kept === undefined)
+      .map(({ descriptor }) => descriptor)
+      .sort((a, b) => (a.address < b.address ? -1 : 1))
+  }
+
   /** What another node knows of where regions went, and leaves to this one: durable when it resolves. */
   async takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
     const news = descriptors.filter(({ address, generation, era }) => {

@@ -163,6 +163,11 @@ export class HomeMoves {
     return this.#departures.inRange(start, size)
   }
 
+  /** Regions that went elsewhere, as their new homes have said, in order of their addresses. */
+  gone(): RegionDescriptor[] {
+    return this.#departures.settled()
+  }
+
   /** What another node knows of where regions went, and leaves to this one; what is homed here is known better. */
   takeOver(descriptors: readonly RegionDescriptor[]): Promise<void> {
     return this.#departures.takeOver(

@@ -16,7 +16,7 @@ import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { WaitOptions } from '../../io/deadline.js'
-import { isSystemRegion } from '../map/system-regions.js'
+import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
 import type { ReplicaSet } from '../replica-set.js'
@@ -138,14 +138,15 @@ export class Home {
 
   /** Bytes of storage promised to programs' regions, with what their records cost. */
   get allocatedBytes(): number {
-    let bytes = this.#promisedBytes
+    let bytes = this.promisedBytes
     for (const region of this.#regions.values()) {
       if (isSystemRegion(region.descriptor)) bytes -= storageBytes(region)
     }
     return bytes
   }
 
-  get #promisedBytes(): number {
+  /** Bytes of storage promised to all regions, also those that are arriving, with what their records cost. */
+  get promisedBytes(): number {
     let bytes = this.#allocatedBytes
     for (const region of this.moves.arriving()) bytes += storageBytes(region)
     return bytes
@@ -153,7 +154,7 @@ export class Home {
 
   /** Bytes of storage that may still be promised. */
   get roomBytes(): number {
-    return Math.max(0, this.#options.store.usableBytes - this.#promisedBytes)
+    return Math.max(0, this.#options.store.usableBytes - this.promisedBytes)
   }
 
   /** The region that holds the address. */
@@ -231,6 +232,7 @@ export class Home {
     if (this.#refusal !== undefined) throw this.#refusal
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
+    checkNoSystemLabel(checked.labels)
     this.#checkSupported(checked)
     return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked))
   }
@@ -463,6 +465,7 @@ export class Home {
     options: WaitOptions,
   ): Promise<RegionDescriptor> {
     const region = this.#region(address)
+    checkNoSystemLabel(changes.labels)
     return region.exclusively(async () => {
       this.#checkCurrent(region)
       const before = region.descriptor
@@ -546,7 +549,7 @@ export class Home {
     throw new KhazanaError(
       'no-space',
       `no room for ${bytes} more bytes: ${this.roomBytes} of ${this.#options.store.usableBytes} are left on ` +
-        'this node; free something, or give the node more with --disk',
+        'this node; free something, or give the node more (khazana resources --disk)',
     )
   }
 

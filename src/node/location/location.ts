@@ -6,7 +6,7 @@ import { sliceOwner } from '../../location/address-slice.js'
 import type { PoolGrants } from '../../location/pool-grants.js'
 import type { PoolHints } from '../../location/pool-hints.js'
 import type { RegionDirectory } from '../../location/region-directory.js'
-import type { Found, Whereabouts } from '../../wire/message.js'
+import type { Whereabouts } from '../../wire/message.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { expectResult } from '../calls/result.js'
 import type { Membership } from '../cluster/membership.js'
@@ -22,6 +22,8 @@ import type { FoundRegion } from './region-finder.js'
 
 export type { FoundRegion } from './region-finder.js'
 
+/** Homes that a lookup follows a region to before it is a search. */
+const followedMax = 8
 /** How long one node has to take address space back. */
 const returnMs = 2000
 
@@ -54,7 +56,7 @@ export class Location {
     const { searchMap, tellManager } = options
     this.#finder = new RegionFinder({
       ...options,
-      whereabouts: (address) => this.whereabouts(address),
+      whereabouts: (address) => this.#ownKnowledge(address),
       searchMap,
       tellManager,
     })
@@ -80,20 +82,43 @@ export class Location {
     const { directory, isCurrent, isInUse } = this.#options
     const known = await this.find(address, wait)
     const { descriptor, found } = known
-    if (found.by !== 'directory' || isCurrent(descriptor)) return known
-    const answer = await this.#whereaboutsAt(descriptor.home, address, wait)
-    const asked: Found = { by: 'directory', asked: 1 }
+    // Its home has just said so where anybody had to be asked.
+    if (found.by !== 'directory' || found.asked > 0 || isCurrent(descriptor)) return known
+    const { answer, asked } = await this.#follow(descriptor.home, address, wait)
     if (answer?.kind === 'home') {
       if (answer.descriptor.address !== descriptor.address) directory.forget(descriptor.address)
       this.learned(answer.descriptor)
-      return { descriptor: answer.descriptor, found: asked }
+      return { descriptor: answer.descriptor, found: { by: 'directory', asked } }
     }
     // Copies are of use without their home.
-    if (answer === undefined && isInUse(descriptor)) return { descriptor, found: asked }
+    if (answer === undefined && isInUse(descriptor)) return { descriptor, found: { by: 'directory', asked } }
     directory.forget(descriptor.address)
     const anew = await this.#finder.find(address, wait)
     this.learned(anew.descriptor)
-    return { ...anew, found: { ...anew.found, asked: anew.found.asked + 1 } }
+    return { ...anew, found: { ...anew.found, asked: anew.found.asked + asked } }
+  }
+
+  /** Asks the node that had the region, as far as is known, and then the one to which that has handed it, and so on. */
+  async #follow(
+    home: NodeId,
+    address: Address,
+    wait: WaitOptions,
+  ): Promise<{ readonly answer: Whereabouts | undefined; readonly asked: number }> {
+    const asked = new Set<NodeId>()
+    let answer: Whereabouts | undefined
+    let next: NodeId | undefined = home
+    // It is looked for here, too, where this does not lead to it.
+    while (
+      next !== undefined &&
+      next !== this.#options.self &&
+      !asked.has(next) &&
+      asked.size < followedMax
+    ) {
+      asked.add(next)
+      answer = await this.#whereaboutsAt(next, address, wait)
+      next = answer?.kind === 'elsewhere' && answer.isSure ? answer.nodes[0] : undefined
+    }
+    return { answer, asked: asked.size }
   }
 
   /** The same without belief in what the region directory says: whoever is named there could not be reached. Throws as `find`. */
@@ -150,6 +175,13 @@ export class Location {
     return this.#options.home.find(address) ?? this.#options.directory.find(address)
   }
 
+  /** What is known of the region that begins there, without a question to anybody: the newest. */
+  descriptorOf(region: Address): RegionDescriptor | undefined {
+    const { home, directory } = this.#options
+    const descriptor = home.find(region) ?? newerOf(directory.find(region), home.moves.find(region))
+    return descriptor?.address === region ? descriptor : undefined
+  }
+
   /** What is homed here, the home knows by itself. */
   learned(descriptor: RegionDescriptor): void {
     const { self, directory } = this.#options
@@ -194,7 +226,19 @@ export class Location {
     this.#options.directory.forget(start)
   }
 
-  /** What this node can say of the address by itself. */
+  /**
+   * The same for its own search: who could have granted the address is only a guess, by its number, and may be long dead. It is left to the
+   * manager and to what comes after that.
+   */
+  #ownKnowledge(address: Address): Whereabouts {
+    const answer = this.whereabouts(address)
+    if (answer.kind !== 'elsewhere' || answer.isSure) return answer
+    const { hints, grants, directory } = this.#options
+    const known = hints.find(address) ?? grants.find(address) ?? directory.find(address)
+    return known === undefined ? { kind: 'unknown' } : answer
+  }
+
+  /** What this node can say of the address by itself, to whoever asks. */
   whereabouts(address: Address): Whereabouts {
     const { home, pools, directory, returns } = this.#options
     const descriptor = home.find(address)
@@ -228,4 +272,13 @@ export class Location {
 
 function isSystem(address: Address): boolean {
   return address < rootMapBytes
+}
+
+function newerOf(
+  a: RegionDescriptor | undefined,
+  b: RegionDescriptor | undefined,
+): RegionDescriptor | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const isLater = b.generation === a.generation ? b.era > a.era : b.generation > a.generation
+  return isLater ? b : a
 }

@@ -24,13 +24,16 @@ const patienceShare = 0.8
 /** Between two attempts: longer each time, as each may ask all nodes. */
 const retryMsMin = 500
 const retryMsMax = 4000
-/** For how long a node that did not answer is taken to be silent still, and not asked. */
-const silentMs = 2000
+/** A node that has not answered by then is not waited for any longer while there are others to ask: it may be dead. */
+const slowMs = 200
+/** For how long a node that did not answer is taken to be silent still, and what it is given then: nobody waits for it but the verdict. */
+const silentMs = 10_000
+const silentAskMs = 200
 
 export interface RegionFinderOptions {
   readonly self: NodeId
   readonly clock: Clock
-  readonly peers: Pick<Peers, 'call'>
+  readonly peers: Pick<Peers, 'call' | 'get'>
   /** What this node knows by itself. */
   readonly whereabouts: (address: Address) => Whereabouts
   readonly members: {
@@ -124,7 +127,7 @@ export class RegionFinder {
   }
 }
 
-/** Which nodes did not answer lately: each search that meets one again would wait for it again. */
+/** Which nodes did not answer lately: each search that meets one again would wait for it again. What ends it is to hear of it. */
 class Silence {
   readonly #clock: Clock
   readonly #until = new Map<NodeId, number>()
@@ -218,19 +221,20 @@ class Search {
 
   /** Never rejects. */
   async #ask(node: NodeId): Promise<void> {
-    const { peers, members } = this.#options
+    const { clock, peers, members } = this.#options
     // One that has left has nothing any more.
     if (members.find(node)?.state === 'left') {
       this.#step({ kind: 'answer', node, whereabouts: { kind: 'unknown' } })
       return
     }
     let event: LocatorEvent = { kind: 'silence', node }
-    if (this.#silence.isOf(node)) {
-      this.#step(event)
-      return
-    }
+    // One whose connection has just broken is dead more often than not.
+    const isSilent = this.#silence.isOf(node) || peers.get(node)?.connected === false
+    const slow = clock.after(isSilent ? 0 : slowMs, () => {
+      this.#step({ kind: 'slow', node })
+    })
     try {
-      const timeoutMs = Math.min(askMsMax, this.#timeoutMs * askShare)
+      const timeoutMs = Math.min(isSilent ? silentAskMs : askMsMax, this.#timeoutMs * askShare)
       const answer = await peers.call(node, { op: 'whereis', address: this.#address }, { timeoutMs })
       event = { kind: 'answer', node, whereabouts: expectResult('whereis', answer).whereabouts }
       this.#silence.end(node)
@@ -239,6 +243,8 @@ class Search {
       const error = KhazanaError.from(reason)
       if (error.code === 'internal') this.#outcome.reject(error)
       this.#silence.begin(node)
+    } finally {
+      slow.cancel()
     }
     this.#step(event)
   }

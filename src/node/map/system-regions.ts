@@ -21,6 +21,15 @@ export function isSystemRegion({ attributes }: Pick<RegionDescriptor, 'attribute
   return attributes.labels[label] !== undefined
 }
 
+/** Programs cannot make such a region, or turn one of theirs into one. Throws `invalid-argument`. */
+export function checkNoSystemLabel(labels: RegionAttributes['labels']): void {
+  if (labels[label] === undefined) return
+  throw new KhazanaError(
+    'invalid-argument',
+    `the label ${label} is for what Khazana keeps itself: use another name`,
+  )
+}
+
 /** Throws `unsupported`. */
 export function checkNotSystem(descriptor: RegionDescriptor): void {
   if (!isSystemRegion(descriptor)) return

@@ -16,6 +16,11 @@ export const mapBytesMax = 64 * 1024 * 1024
 /** Address space that was granted to this node. */
 export type Pool = ReportedPool
 
+interface Occupied {
+  readonly address: Address
+  readonly size: number
+}
+
 export interface OwnPoolsOptions {
   readonly store: Pick<Store, 'list' | 'commit'>
   /** More address space, at least `size` bytes, from the cluster manager. Throws `unreachable`, `no-space`. */
@@ -36,6 +41,9 @@ export class OwnPools {
   readonly #free = new AddressPool()
   /** Pools that are being handed over, to whom: nothing in them is free here any more. */
   readonly #leaving = new Map<Address, NodeId>()
+  /** Pools that other nodes hand over at the moment. */
+  #adoptions = 0
+  #isClosed = false
   /** A request for address space that is under way: one at a time. */
   #growing: Promise<void> | undefined
 
@@ -123,11 +131,34 @@ export class OwnPools {
     this.#options.changed()
   }
 
-  /** A pool that another node hands over is this node's, all of it free but these ranges; resolves when that is durable. */
-  async adopt(
-    pool: Pool,
-    occupied: () => Iterable<{ readonly address: Address; readonly size: number }>,
-  ): Promise<void> {
+  /** This node is about to have left: no pool comes to it any more. False, and nothing is changed, where it has one, or one is coming. */
+  close(): boolean {
+    if (this.#adoptions > 0 || [...this.#pools].length > 0) return false
+    this.#isClosed = true
+    return true
+  }
+
+  /** It goes on as a member. */
+  reopen(): void {
+    this.#isClosed = false
+  }
+
+  /**
+   * A pool that another node hands over is this node's, all of it free but these ranges; resolves when that is durable. Throws
+   * `closed` where this node leaves, or has left.
+   */
+  async adopt(pool: Pool, occupied: () => Iterable<Occupied>): Promise<void> {
+    if (this.#isClosed)
+      throw new KhazanaError('closed', 'this node is leaving the cluster, and takes nothing')
+    this.#adoptions += 1
+    try {
+      await this.#adopt(pool, occupied)
+    } finally {
+      this.#adoptions -= 1
+    }
+  }
+
+  async #adopt(pool: Pool, occupied: () => Iterable<Occupied>): Promise<void> {
     if (this.find(pool.start) !== undefined) return
     await this.#options.store.commit({ puts: [{ key: keyOf(pool.start), value: encode(pool) }] })
     if (this.find(pool.start) !== undefined) return

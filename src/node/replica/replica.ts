@@ -157,6 +157,16 @@ export class Replica implements ContextOwner {
     return this.#role
   }
 
+  /**
+   * Whether it has rights in any page: they are taken back before the region ends. Who has none is not told of its end, until it
+   * asks for some.
+   */
+  get hasRights(): boolean {
+    const { manager } = this.#engine
+    for (const page of manager.pages()) if (manager.inspect(page).right !== 'none') return this.isValid()
+    return false
+  }
+
   // ---- locks ----------------------------------------------------------------------------------------------------
 
   /**
@@ -492,6 +502,11 @@ export class Replica implements ContextOwner {
   /** A copy: gives up all that is not in use, and answers whether that is all. */
   giveUp(): boolean {
     return this.#closed !== undefined || this.#use.giveUp()
+  }
+
+  /** Locks that were granted at this site itself. */
+  get locksTaken(): number {
+    return this.#locksTaken
   }
 
   /** On the site's clock: when a lock was last seen to have been taken, by this being asked. */

@@ -36,7 +36,8 @@ export interface RegisteredFunctions {
 
 /** Counts the memory that locks hold, so that they never need more than there is. */
 export class LockMemory {
-  readonly bytesMax: number
+  /** May be lowered below what is used: then there is nothing to be had until enough locks have ended. */
+  bytesMax: number
   #used = 0
 
   constructor(bytesMax: number) {

@@ -1,6 +1,7 @@
 import { formatAddress } from '../../address/address.js'
 import type { Node } from '../../node/node.js'
 import type { Prng } from '../../stdx/prng.js'
+import { overlaps } from './overlaps.js'
 import type { SpaceLog } from './space-log.js'
 
 /** A node that there is, or was: on a machine of its own. */
@@ -76,15 +77,7 @@ export class Population {
       if (node === undefined) found.push(`${name} is not up`)
       else nodes.push(node)
     }
-    return [
-      ...found,
-      ...this.#disagreements(nodes),
-      ...overlapsOf('pools', nodes, (node) => node.pools.all()),
-      ...overlapsOf('regions', nodes, (node) =>
-        node.home.descriptors().map(({ address, size }) => ({ start: address, size: BigInt(size) })),
-      ),
-      ...homeless(nodes, space),
-    ]
+    return [...found, ...this.#disagreements(nodes), ...overlaps(nodes), ...homeless(nodes, space)]
   }
 
   /** Who is the cluster manager, and who is in the cluster. */
@@ -105,29 +98,6 @@ export class Population {
     }
     return found
   }
-}
-
-interface Held {
-  readonly node: string
-  readonly start: bigint
-  readonly end: bigint
-}
-
-function overlapsOf(
-  what: string,
-  nodes: readonly Node[],
-  rangesOf: (node: Node) => Iterable<{ readonly start: bigint; readonly size: bigint }>,
-): string[] {
-  const held: Held[] = nodes
-    .flatMap((node) =>
-      [...rangesOf(node)].map(({ start, size }) => ({ node: node.name, start, end: start + size })),
-    )
-    .sort((a, b) => (a.start < b.start ? -1 : 1))
-  return held.flatMap((one, index) => {
-    const next = held[index + 1]
-    if (next === undefined || next.start >= one.end) return []
-    return [`${what} of ${one.node} and of ${next.node} overlap at ${next.start.toString(16)}`]
-  })
 }
 
 function homeless(nodes: readonly Node[], space: SpaceLog): string[] {

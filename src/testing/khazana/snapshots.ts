@@ -11,6 +11,8 @@ import type { PageBelief, RegionBelief, Right, SiteSnapshot } from '../directory
 export interface WatchedSite {
   readonly name: string
   readonly replicas: ReplicaSet
+  /** For a client: the name of the node through which it reaches all others. */
+  readonly gateway?: string
   /** Undefined for a client. */
   readonly incarnation: number | undefined
   /** Whether rights from before this site's last crash may still be in use. */

@@ -1,65 +1,47 @@
 import { nodeChecksum as checksumOf } from '../../io/node/checksum.js'
-import { Khazana } from '../../client/khazana.js'
+import type { Khazana } from '../../client/khazana.js'
 import type { Address } from '../../address/address.js'
 import type { AttributeSettings } from '../../address/attributes.js'
 import type { AnyProtocol } from '../../consistency/contract.js'
-import type { PluginOptions } from '../../consistency/plugins.js'
 import type { World } from '../../io/world.js'
-import { ConnectedSite } from '../../node/connected-site.js'
-import { Node } from '../../node/node.js'
+import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
 import { lostWrites } from '../acknowledged-writes.js'
 import { disagreements, quiescentDisagreements } from '../directory-agreement.js'
 import type { Operation } from '../history.js'
 import type { Verdict } from '../linearizability.js'
 import type { FaultTargets } from '../fault-injector.js'
-import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
 import type { Stage, Workload } from '../workload.js'
 import { Actor } from './actor.js'
 import type { Place } from './actor.js'
+import { describeSites } from './describe-sites.js'
 import { judge } from './judgement.js'
-import { pause } from './pause.js'
-import { Population } from './population.js'
-import type { Inhabitant } from './population.js'
-import { moveBugOf, protocolWith, spaceBugOf } from './planted-bugs.js'
+import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
 import type { Pledge, SimulatedClaims } from './pledge.js'
+import type { Population } from './population.js'
+import { Processes } from './processes.js'
 import { planRegion } from './region-plan.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
+import { drawShape } from './shape.js'
+import type { Shape } from './shape.js'
 import { kindOfRegion } from './sim-preset.js'
 import type { SimPreset } from './sim-preset.js'
 import { snapshotsOf } from './snapshots.js'
 import type { WatchedSite } from './snapshots.js'
 import { SpaceLog } from './space-log.js'
 
-const port = 7400
-const socketPath = '/data/khazana.sock'
-const KiB = 1024
 /** How often all sites are looked into while faults happen. Virtual ms. */
 const lookEveryMs = 7
 /** Complaints after which a run has said enough. */
 const complaintsMax = 20
 const mixedKeysMore = 6
 
-/** What may keep a node from starting while faults happen. */
-const startsLater: ReadonlySet<ErrorCode> = new Set([
-  'unreachable',
-  'timeout',
-  'no-space',
-  'directory-in-use',
-  'closed',
-])
-
-/** What may keep a new node from joining while others come and go. */
-const joinsLater: ReadonlySet<ErrorCode> = new Set([...startsLater, 'unsupported', 'outcome-unknown', 'busy'])
-/** Why a node may go on as a member after it was told to leave. */
-const staysOn: ReadonlySet<ErrorCode> = new Set(['timeout', 'unreachable', 'closed', 'no-space', 'busy'])
 /** How long a node that is on its way out at the end of a run may take. Virtual ms. */
 const leavesWithinMs = 40_000
 
@@ -76,28 +58,6 @@ export interface KhazanaWorkloadOptions {
 export interface OutsideRegions {
   readonly attributes: AttributeSettings
   readonly claims: SimulatedClaims
-}
-
-interface Shape {
-  readonly nodes: number
-  readonly clients: number
-  readonly keys: number
-  readonly leaseMs: number
-  /** After which sessions between nodes that nobody uses are let go. */
-  readonly sessionIdleMs: number
-  readonly pageSize: number
-  /** How often a node is stopped in good order: the mean in ms. */
-  readonly stopEveryMs: number | undefined
-  /** Nodes that join while others work, and the mean time between them, and until a node leaves. Virtual ms. */
-  readonly guests: number
-  readonly arriveEveryMs: number
-  readonly leaveAfterMs: number
-}
-
-/** A client, and the node that it is connected to. */
-interface ClientService {
-  readonly gateway: string
-  readonly service: SimService
 }
 
 /**
@@ -118,14 +78,10 @@ export class KhazanaWorkload implements Workload {
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
   readonly #last = new Map<string, string | null>()
-  readonly #population = new Population()
   readonly #space = new SpaceLog()
-  readonly #machines: SimMachine[] = []
-  readonly #services: SimService[] = []
-  readonly #clients: ClientService[] = []
   /** That work at each site at a time. */
   #programs = 1
-  #shape: Shape | undefined
+  #processes: Processes | undefined
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -148,54 +104,48 @@ export class KhazanaWorkload implements Workload {
 
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random, this.#isMoving ? 2 : 1)
-    this.#shape = shape
-    if (this.#options.preset !== 'strict') this.#programs = stage.random.fork('programs').int(1, 2)
-    const [machines, services] = [this.#machines, this.#services]
+    const { world, random } = stage
+    if (this.#options.preset !== 'strict') this.#programs = random.fork('programs').int(1, 2)
+    const processes = this.#processesOf(stage, shape)
+    this.#processes = processes
     for (let index = 1; index <= shape.nodes; index++) {
-      this.#startMachine(stage, shape, `node-${index}`)
+      processes.startNode(`node-${index}`)
       // One after the other, so that each gets the id that its name says.
-      await this.#whenUp(stage.world, index)
+      await this.#whenUp(world, index)
     }
     await this.#reserve(stage, shape)
-    for (let index = 1; index <= shape.clients; index++) {
-      const at = stage.random.int(1, shape.nodes)
-      const isLocal = stage.random.chance(0.6)
-      const machine = isLocal ? machines[at - 1] : stage.world.addMachine(`client-${index}`)
-      if (machine === undefined) continue
-      const endpoint = isLocal
-        ? ({ kind: 'unix', path: socketPath } as const)
-        : ({ kind: 'tcp', host: `node-${at}`, port } as const)
-      const service = machine.install(`client-${index}`, (world, process) =>
-        this.#runClient(stage, endpoint, world, process),
-      )
-      services.push(service)
-      this.#clients.push({ gateway: `node-${at}`, service })
-      service.start()
-    }
-    return { machines, services }
+    for (let index = 1; index <= shape.clients; index++) processes.startClient(index)
+    return processes
   }
 
-  /** A machine of its own, on which a node runs from now on. */
-  #startMachine(stage: Stage, shape: Shape, name: string): void {
-    const machine = stage.world.addMachine(name)
-    const inhabitant = this.#population.add(name, this.#isOpen)
-    const service = machine.install('node', (world, process) =>
-      this.#runNode(stage, shape, inhabitant, world, process),
-    )
-    this.#machines.push(machine)
-    this.#services.push(service)
-    service.start()
-  }
-
-  #expectGuest(stage: Stage, shape: Shape, number: number): void {
-    if (!this.#isRoaming || number > shape.guests) return
-    const { scheduler } = stage.world
-    const ms = stage.random.fork(`guest ${number}`).exponential(shape.arriveEveryMs)
-    scheduler.schedule(undefined, ms, 'guest', () => {
-      if (!this.#isOpen) return
-      this.#startMachine(stage, shape, `guest-${number}`)
-      this.#expectGuest(stage, shape, number + 1)
+  #processesOf(stage: Stage, shape: Shape): Processes {
+    const { protocols = [], plantedBug } = this.#options
+    const faulty = plantedBug === undefined ? undefined : protocolWith(plantedBug)
+    const all = faulty === undefined ? protocols : [...protocols, faulty]
+    return new Processes({
+      ...{ world: stage.world, random: stage.random, shape, plantedBug },
+      isRoaming: this.#isRoaming,
+      plugins: { protocols: all, conflictTests, mergeFunctions },
+      hooks: {
+        enter: (process, khazana, world, site) => {
+          this.#enter(process, site)
+          this.#khazanas.set(process, { khazana, world })
+          if (this.#isOpen) this.#actAll(stage, khazana, world, process)
+        },
+        leave: (process) => {
+          this.#leave(process)
+        },
+        isOpen: () => this.#isOpen,
+        operationsLeft: () => this.#left,
+        complain: (what) => {
+          this.#complain(what)
+        },
+      },
     })
+  }
+
+  get #population(): Population {
+    return present(this.#processes, 'a run is set up before it begins').population
   }
 
   async #whenUp(world: SimWorld, count: number): Promise<void> {
@@ -232,7 +182,7 @@ export class KhazanaWorkload implements Workload {
     this.#left = stage.operations
     this.#isOpen = true
     this.#look(stage)
-    if (this.#shape !== undefined) this.#expectGuest(stage, this.#shape, 1)
+    this.#processes?.expectGuests()
     for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
       this.#done = resolve
@@ -317,183 +267,12 @@ export class KhazanaWorkload implements Workload {
 
   // ---- programs -------------------------------------------------------------------------------------------------
 
-  async #runNode(
-    stage: Stage,
-    shape: Shape,
-    inhabitant: Inhabitant,
-    world: World,
-    process: SimProcess,
-  ): Promise<void> {
-    const { name } = inhabitant
-    const random = stage.random.fork(`life of ${process.name}`)
-    process.onDeath(() => {
-      inhabitant.node = undefined
-      inhabitant.isLeaving = false
-    })
-    for (;;) {
-      try {
-        const node = await Node.start({
-          world,
-          directory: '/data',
-          name,
-          listen: { kind: 'tcp', host: name, port },
-          insecure: true,
-          socketPath,
-          leaseMs: shape.leaseMs,
-          sessionIdleMs: shape.sessionIdleMs,
-          memoryBytesMax: 4 * KiB * KiB,
-          diskBytesMax: 6 * KiB * KiB,
-          storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
-          moveBug: moveBugOf(this.#options.plantedBug),
-          spaceBug: spaceBugOf(this.#options.plantedBug),
-          ...(name === 'node-1' ? {} : { join: this.#door(random, name) }),
-          ...this.#plugins(),
-        })
-        inhabitant.node = node
-        inhabitant.hasServed = true
-        this.#enter(process, {
-          name: `node-${node.identity.node}`,
-          replicas: node.replicas,
-          incarnation: node.incarnation,
-          isInGrace: () => node.isInGrace,
-        })
-        const khazana = new Khazana(node)
-        this.#khazanas.set(process, { khazana, world })
-        if (this.#isOpen) this.#actAll(stage, khazana, world, process)
-        if (this.#isRoaming) void this.#leaveOneDay(stage, inhabitant, node, shape, random, world, process)
-        if (!(await this.#whenToStop(stage, shape, world)) || inhabitant.hasLeft) return
-        this.#leave(process)
-        inhabitant.node = undefined
-        await node.close()
-      } catch (reason) {
-        const error = KhazanaError.from(reason)
-        if (error.code === 'wrong-cluster' && inhabitant.wasLeaving) {
-          this.#onLeft(inhabitant, process)
-          return
-        }
-        const isPatient = this.#isRoaming ? joinsLater : startsLater
-        if (!isPatient.has(error.code)) {
-          this.#complain(`${name} does not start: ${error.code}: ${error.stack ?? ''}`)
-          return
-        }
-      }
-      await pause(world.clock, 500)
-    }
-  }
-
-  async #runClient(
-    stage: Stage,
-    endpoint: Parameters<typeof ConnectedSite.connect>[0]['endpoint'],
-    world: World,
-    process: SimProcess,
-  ): Promise<void> {
-    for (;;) {
-      try {
-        const site = await ConnectedSite.connect({
-          world,
-          endpoint,
-          name: process.name,
-          memoryBytesMax: 4 * KiB * KiB,
-          ...this.#plugins(),
-        })
-        this.#enter(process, {
-          name: process.name,
-          replicas: site.replicas,
-          incarnation: undefined,
-          isInGrace: () => false,
-        })
-        const khazana = new Khazana(site)
-        this.#khazanas.set(process, { khazana, world })
-        if (this.#isOpen) this.#actAll(stage, khazana, world, process)
-        return
-      } catch (reason) {
-        const error = KhazanaError.from(reason)
-        if (!startsLater.has(error.code)) {
-          this.#complain(`${process.name} cannot connect: ${error.code}: ${error.message}`)
-          return
-        }
-      }
-      await pause(world.clock, 500)
-    }
-  }
-
-  /** Some nodes are stopped in good order now and then, and started again; false where this one is to go on. */
-  async #whenToStop({ random }: Stage, shape: Shape, world: World): Promise<boolean> {
-    if (shape.stopEveryMs === undefined) return false
-    do await pause(world.clock, random.exponential(shape.stopEveryMs))
-    while (!this.#isOpen && this.#left > 0)
-    return this.#isOpen
-  }
-
-  /** Where a node joins the cluster: anywhere, where they come and go. */
-  #door(random: Prng, name: string): { readonly kind: 'tcp'; readonly host: string; readonly port: number } {
-    const host = this.#isRoaming ? this.#population.drawDoor(random, name) : 'node-1'
-    return { kind: 'tcp', host, port }
-  }
-
-  /** Never rejects. */
-  async #leaveOneDay(
-    stage: Stage,
-    inhabitant: Inhabitant,
-    node: Node,
-    shape: Shape,
-    random: Prng,
-    world: World,
-    process: SimProcess,
-  ): Promise<void> {
-    for (;;) {
-      await pause(world.clock, random.exponential(shape.leaveAfterMs))
-      if (inhabitant.node !== node || (!this.#isOpen && this.#left === 0)) return
-      if (!this.#isOpen || !this.#population.mayLeave()) continue
-      inhabitant.isLeaving = true
-      inhabitant.wasLeaving = true
-      try {
-        await node.leave({ timeoutMs: random.logarithmic(500, 30_000) })
-        this.#onLeft(inhabitant, process)
-        return
-      } catch (reason) {
-        const error = KhazanaError.from(reason)
-        if (error.code === 'outcome-unknown') {
-          this.#onLeft(inhabitant, process)
-          // Its next life is to tell the others.
-          await pause(world.clock, 500)
-          await this.#runNode(stage, shape, inhabitant, world, process)
-          return
-        }
-        if (!staysOn.has(error.code))
-          this.#complain(`${inhabitant.name} does not leave: ${error.stack ?? ''}`)
-      } finally {
-        inhabitant.isLeaving = false
-      }
-    }
-  }
-
-  /** With its clients, whose only way into the cluster it was. */
-  #onLeft(inhabitant: Inhabitant, process: SimProcess): void {
-    inhabitant.hasLeft = true
-    inhabitant.node = undefined
-    this.#leave(process)
-    for (const client of [...this.#clients]) {
-      if (client.gateway !== inhabitant.name) continue
-      this.#clients.splice(this.#clients.indexOf(client), 1)
-      this.#services.splice(this.#services.indexOf(client.service), 1)
-      if (client.service.isAlive) client.service.kill()
-    }
-  }
-
   #leave(process: SimProcess): void {
     for (const actor of this.#acting.get(process) ?? []) actor.stop()
     this.#acting.delete(process)
     this.#noteDeath(process)
     this.#sites.delete(process)
     this.#khazanas.delete(process)
-  }
-
-  #plugins(): PluginOptions {
-    const { protocols = [], plantedBug } = this.#options
-    const faulty = plantedBug === undefined ? undefined : protocolWith(plantedBug)
-    const all = faulty === undefined ? protocols : [...protocols, faulty]
-    return { protocols: all, conflictTests, mergeFunctions }
   }
 
   #enter(process: SimProcess, site: WatchedSite): void {
@@ -551,7 +330,7 @@ export class KhazanaWorkload implements Workload {
       places: this.#places,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
-      isCutOff: (region) => isCutOff(this.#sites.get(process), region),
+      isCutOff: (region) => this.#isCutOff(process, region),
       take: () => {
         if (this.#left === 0) return false
         this.#left -= 1
@@ -561,6 +340,12 @@ export class KhazanaWorkload implements Workload {
         this.#complain(`${stage.world.scheduler.now().toFixed(1)}: ${what}`)
       },
     })
+  }
+
+  #isCutOff(process: SimProcess, region: Address): boolean {
+    const site = this.#sites.get(process)
+    const gateway = [...this.#sites.values()].find(({ name }) => name === site?.gateway)
+    return isCutOff(site, gateway, region)
   }
 
   #ended(process: SimProcess): void {
@@ -593,43 +378,15 @@ export class KhazanaWorkload implements Workload {
   }
 }
 
-/** Whether the site has copies of the region, and none of its rights. */
-function isCutOff(site: WatchedSite | undefined, region: Address): boolean {
+/** Whether the site has copies of the region, and none of its rights; or its only way to the home ends at its node. */
+function isCutOff(site: WatchedSite | undefined, gateway: WatchedSite | undefined, region: Address): boolean {
   const replica = site?.replicas.get(region)
-  return replica?.role.kind === 'copy' && !replica.isValid('write')
-}
-
-/** All that is not idle, for whoever looks for the reason of a failure. */
-function describeSites(sites: readonly WatchedSite[]): string[] {
-  const lines: string[] = []
-  for (const { name, replicas } of sites) {
-    for (const replica of replicas.all()) {
-      for (const page of replica.pages()) {
-        const view = replica.inspect(page)
-        const children = [...view.children].map(([child, right]) => `${child}:${right}`).join(' ')
-        const locks = `readers ${view.readers} writing ${view.writing} waiting ${view.waiting}`
-        const region = replica.descriptor.address.toString(16)
-        lines.push(
-          `${name} ${region} p${page} ${replica.role.kind} valid ${replica.isValid()}: ${view.right} v${view.version} ` +
-            `[${children}] ${locks} unsettled ${view.unsettled}`,
-        )
-      }
-    }
-  }
-  return lines
-}
-
-function drawShape(random: Prng, nodesMin: number): Shape {
-  return {
-    nodes: random.int(nodesMin, 4),
-    clients: random.int(0, 3),
-    keys: random.int(1, 6),
-    leaseMs: Math.round(random.logarithmic(300, 3000)),
-    sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(10, 3000)),
-    pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
-    stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
-    guests: random.fork('guests').int(1, 3),
-    arriveEveryMs: random.fork('arrivals').logarithmic(30, 1000),
-    leaveAfterMs: random.fork('departures').logarithmic(100, 3000),
-  }
+  if (replica?.role.kind !== 'copy') return false
+  if (!replica.isValid('write')) return true
+  const { home } = replica.descriptor
+  return (
+    site?.gateway !== undefined &&
+    site.gateway !== `node-${home}` &&
+    gateway?.replicas.session(home) === undefined
+  )
 }

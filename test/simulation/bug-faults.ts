@@ -1,0 +1,25 @@
+import type { FaultPlan } from '../../src/testing/index.js'
+
+/**
+ * Slow disks under machines that lose their power: what is shared, or acknowledged, before it is durable gets lost. With
+ * faults drawn from the seed alone such a moment is rare.
+ */
+export const powerCuts: FaultPlan = {
+  rates: { 'power-off': { gapMs: 800, lastsMs: 20 }, 'slow-disk': { gapMs: 20, lastsMs: 20_000 } },
+  machinesDownMax: 1,
+  slownessMax: 300,
+}
+
+/** Sites that cannot be told in time what has changed. */
+export const partitions: FaultPlan = {
+  rates: { partition: { gapMs: 300, lastsMs: 1000 }, pause: { gapMs: 1000, lastsMs: 1000 } },
+  machinesDownMax: 1,
+  slownessMax: 300,
+}
+
+/** Commits that fail, while their authors cannot be told. */
+export const fullDisks: FaultPlan = {
+  rates: { 'disk-full': { gapMs: 200, lastsMs: 500 }, partition: { gapMs: 300, lastsMs: 1000 } },
+  machinesDownMax: 1,
+  slownessMax: 100,
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { simulateKhazana } from '../../src/testing/index.js'
+import type { SimPreset } from '../../src/testing/index.js'
+
+/** Seeds of which each once showed a fault of ours that is mended. What they showed is in the comments. */
+const regressions: readonly (readonly [preset: SimPreset, seed: number, operations: number])[] = [
+  // As a region was brought to rest, a lock that was taken back made room for another, which was then asked for twice.
+  ['switch', 59, 200],
+  ['switch', 202, 400],
+  // A client whose node could not find the region at that moment was refused, and had no reason ever to ask again.
+  ['eventual', 136, 300],
+  ['eventual', 1143, 400],
+  // A client that was cut off while a home moved lost what it had written, as after a change of protocol.
+  ['moving', 179, 300],
+  // A client that came back to a node that was started again had the numbers there of another's new session, and ended it.
+  ['moving', 431, 300],
+  // A move that was given up let messages through for which the region was still being looked for.
+  ['moving', 348, 300],
+  // A pool was handed over while a region was being reserved in it.
+  ['roaming', 46, 600],
+  // A node that had just joined took itself for the manager, and denied what it had not heard of.
+  ['roaming', 94, 600],
+  // A region came to a node that had looked for it there before it asked the others.
+  ['roaming', 36, 600],
+  // A region that was to come from a node that has left was waited for, for ever.
+  ['roaming', 24, 600],
+  // The founder made the root of the address map again after that had moved.
+  ['roaming', 81, 600],
+  // An address was taken for that of a region that was no more, and denied to belong to the one that had it since.
+  ['roaming', 31, 600],
+  ['roaming', 32, 800],
+  // A node that had left when nobody could hear it was looked for, for ever.
+  ['roaming', 454, 800],
+  // A handle that knew sooner than its node that the node is the home was told that there is no such region.
+  ['roaming', 583, 800],
+  // A page was freed, and read all the same by a client that was cut off.
+  ['bounded', 2069, 400],
+]
+
+it('promises are kept where they were once broken', async () => {
+  for (const [preset, seed, operations] of regressions) {
+    const report = await simulateKhazana({ preset, seed, operations })
+    const again = `npm run sim -- --preset ${preset} --seed ${seed} --ops ${operations}`
+    assert.ok(report.ok, `${report.failure?.kind}: ${report.failure?.message}\nrepeat: ${again}`)
+  }
+})
