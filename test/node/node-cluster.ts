@@ -219,7 +219,11 @@ export class NodeCluster {
 
   /** Nothing gets from one machine to the other, or back. Answers with what mends it. */
   cut(a: number, b: number): () => void {
-    const names = [`node-${a}`, `node-${b}`] as const
+    return this.silence(`node-${a}`, `node-${b}`)
+  }
+
+  /** The same, by the names of the machines. */
+  silence(...names: readonly [string, string]): () => void {
     const links = [this.world.network.link(names[0], names[1]), this.world.network.link(names[1], names[0])]
     for (const link of links) link.block()
     return () => {
