@@ -237,7 +237,7 @@ export class Leave {
 
   #notLeft(code: ErrorCode, what: string, cause: KhazanaError): KhazanaError {
     const left = leftoversText(this.#leftovers()).join(', ')
-    const why = this.#hindrance === undefined ? '' : `: ${this.#hindrance.message}`
+    const why = this.#hindrance === undefined ? '' : `; the reason: ${this.#hindrance.message}`
     return new KhazanaError(code, `${what}; left here: ${left === '' ? 'nothing' : left}${why}`, { cause })
   }
 
