@@ -10,7 +10,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { movedRegionsMax } from '../../wire/limits.js'
 import type { Call, LeaveProgress, NodeStatus, Result } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import { Expired, timeoutMsMax, timeoutOf, within } from '../deadline.js'
+import { Expired, timeoutOf, within } from '../deadline.js'
 import type { WaitOptions } from '../deadline.js'
 import type { Home } from '../home/home.js'
 import { isSystemRegion } from '../map/system-regions.js'
@@ -31,9 +31,6 @@ const moveMsMax = 60_000
 const tellMs = 5000
 /** Between two rounds over what is left. */
 const roundMs = 500
-/** Of the time that a caller gave, and at most: for what is under way at its end to end by itself, which says most. */
-const endShare = 0.05
-const endMsMax = 2000
 /** Of a disk's bound, what can be promised: the rest lets the cleaner work. */
 const usableShare = 0.75
 
@@ -110,23 +107,25 @@ export class Leave {
    * Whoever asks while it is under way waits for the same, each for as long as it likes.
    */
   async run(options: WaitOptions): Promise<void> {
-    const timeoutMs = timeoutOf(options)
-    const endMs = Math.min(endMsMax, timeoutMs * endShare)
-    // Whose the attempt is has it given up by the signal, and hears of that when it is.
-    const { signal } = this.#running === undefined ? {} : options
-    this.#running ??= this.#begin(options).finally(() => {
+    const { clock } = this.#options
+    // Whose attempt it is, hears what came of it: from some point on it cannot be given up any more.
+    if (this.#running === undefined) return this.#attempt(options)
+    try {
+      await within(clock, 'leave', options, this.#running)
+    } catch (reason) {
+      if (reason instanceof Expired) throw this.#unfinished(reason)
+      throw reason
+    }
+  }
+
+  #attempt(options: WaitOptions): Promise<void> {
+    this.#running = this.#begin(options).finally(() => {
       this.#running = undefined
       this.#progress = undefined
       this.#hindrance = undefined
       if (!this.#options.members.hasLeft) void this.resume()
     })
-    const wait = { timeoutMs: Math.min(timeoutMsMax, timeoutMs + endMs), ...(signal && { signal }) }
-    try {
-      await within(this.#options.clock, 'leave', wait, this.#running)
-    } catch (reason) {
-      if (reason instanceof Expired) throw this.#unfinished(reason)
-      throw reason
-    }
+    return this.#running
   }
 
   /** By a later life of a node that has left: whether another node has heard of that by now. */
