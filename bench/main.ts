@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os'
+import { tolerateGoneReaders } from '../src/cli/standard-output.js'
 import { parseOptions, usage } from './options.js'
 import type { BenchOptions } from './options.js'
 import { asJson, asTable } from './report.js'
@@ -7,6 +8,7 @@ import { allRows } from './rows/all.js'
 import { measure } from './run.js'
 import { Stage } from './stage.js'
 
+tolerateGoneReaders()
 process.exitCode = await main(process.argv.slice(2))
 
 /** The exit status. */

@@ -3,6 +3,10 @@ import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 
 const units: readonly (readonly [name: string, bytes: number])[] = [
+  // More than any size: they are understood, to be told so.
+  ['YiB', 2 ** 80],
+  ['ZiB', 2 ** 70],
+  ['EiB', 2 ** 60],
   ['PiB', 2 ** 50],
   ['TiB', 2 ** 40],
   ['GiB', 2 ** 30],
@@ -15,7 +19,7 @@ const units: readonly (readonly [name: string, bytes: number])[] = [
  * Throws `invalid-argument`; a decimal unit is refused, not guessed, since `64KB` would mean 64000 to some.
  */
 export function parseSize(text: string): number {
-  const match = /^([0-9]{1,16})([A-Za-z]*)$/.exec(text)
+  const match = /^([0-9]+)([A-Za-z]*)$/.exec(text)
   const name = match?.[2]
   const unitBytes = name === '' ? 1 : units.find(([unit]) => unit === name)?.[1]
   if (match === null || unitBytes === undefined) {
@@ -26,7 +30,10 @@ export function parseSize(text: string): number {
   }
   const bytes = Number(match[1]) * unitBytes
   if (!Number.isSafeInteger(bytes)) {
-    throw new KhazanaError('invalid-argument', `the size ${text} is over the largest possible, 8191PiB`)
+    throw new KhazanaError(
+      'invalid-argument',
+      `the size ${shown(text)} is over the largest possible, 8191PiB`,
+    )
   }
   return bytes
 }
@@ -41,7 +48,7 @@ export function formatSize(bytes: number): string {
 
 /** For the units that people mean. */
 function hint(text: string): string {
-  const match = /^([0-9]{1,16}) ?([kmgtp])(i?b)?$/i.exec(text)
+  const match = /^([0-9]{1,16}) ?([kmgtpezy])(i?b)?$/i.exec(text)
   if (match === null) return ''
   const letter = present(match[2], 'the unit is not optional').toUpperCase()
   return `: for the binary unit write ${present(match[1], 'nor is the number')}${letter}iB`

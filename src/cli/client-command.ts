@@ -24,12 +24,25 @@ export interface Client {
   readonly wait: Required<WaitOptions>
 }
 
+/** What `--timeout` of a command is for, and how long that is unless it is told. */
+export interface Patience {
+  readonly what: string
+  /** Milliseconds. */
+  readonly defaultMs: number
+}
+
+const patienceOfSteps: Patience = {
+  what: 'how long one step may wait for the node or for a lock',
+  defaultMs: defaultTimeoutMs,
+}
+
 /** A command that is a client of a node; its texts as for `describedCommand`. */
 export function clientCommand(
   program: Command,
   name: string,
   description: string,
   examples: string,
+  { what, defaultMs }: Patience = patienceOfSteps,
 ): Command {
   return describedCommand(program, name, description, examples)
     .addOption(
@@ -37,11 +50,7 @@ export function clientCommand(
         .env('KHAZANA_AT')
         .argParser(endpointArgument),
     )
-    .option(
-      '--timeout <seconds>',
-      `how long one step may wait for the node or for a lock (default: ${defaultTimeoutMs / 1000})`,
-      secondsArgument,
-    )
+    .option('--timeout <seconds>', `${what} (default: ${defaultMs / 1000})`, secondsArgument)
 }
 
 /** Connects as the options say, and closes the connection whatever happens. An interrupt ends what waits. */

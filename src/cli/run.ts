@@ -20,7 +20,7 @@ import { addStat } from './commands/stat.js'
 import { addUnreserve } from './commands/unreserve.js'
 import { addWatch } from './commands/watch.js'
 import { addWrite } from './commands/write.js'
-import { isReaderGone } from './standard-output.js'
+import { isReaderGone, tolerateGoneReaders } from './standard-output.js'
 
 /** The command was not understood; nothing was done. */
 const usageStatus = 2
@@ -45,10 +45,7 @@ More on a command: khazana COMMAND --help`
 
 /** The command line: does what the arguments say and sets the exit status of the process. */
 export async function run(args: readonly string[]): Promise<void> {
-  // Who reads the first lines of a help text, and goes, is no reason to fail.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  tolerateGoneReaders()
   try {
     await makeProgram().parseAsync(args, { from: 'user' })
   } catch (reason) {

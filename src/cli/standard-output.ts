@@ -13,6 +13,18 @@ export function isReaderGone(reason: unknown): boolean {
 }
 
 /**
+ * Who reads the first lines of a help text, a report or a log, and goes, is no reason to fail: what is written to them through
+ * `process` from then on is lost. Called once by a program, before it writes anything.
+ */
+export function tolerateGoneReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  }
+}
+
+/**
  * Writes all of it to stdout, and waits until it is taken. Not through `process.stdout`, which blocks the process while
  * a pipe is full: a lease would run out behind the back of whoever pipes into a pager.
  */

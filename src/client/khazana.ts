@@ -7,6 +7,7 @@ import { checkNames, checkObject } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { expectResult } from '../node/calls/result.js'
+import { Expired } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { LeaveProgress, NodeEntry, Resources } from '../wire/message.js'
@@ -138,7 +139,7 @@ export class Khazana {
    * Makes the node, this process or the one that it is connected to, leave the cluster for good: it hands over its regions, its address
    * space and its duties to other nodes while they are in use, and then closes. `onProgress` is told how much is left. `timeoutMs`
    * is for all of it, a day unless told; if it is not enough, or the signal fires before the node has left, it goes on as a member
-   * with what it still has. Throws `timeout`, `unreachable` where no other node answers, `aborted`. DESIGN 8.
+   * with what it still has. Throws `timeout`, which says what is left there, `unreachable` where no other node answers, `aborted`. DESIGN 8.
    */
   async leave(options: LeaveOptions = {}): Promise<void> {
     checkObject(options, 'options')
@@ -146,7 +147,29 @@ export class Khazana {
     const { onProgress, timeoutMs = leaveMsDefault, ...wait } = options
     const left = this.#access.call({ op: 'leave' }, { ...wait, timeoutMs })
     if (onProgress !== undefined) void this.#showLeaving(left, onProgress)
-    expectResult('leave', await left)
+    try {
+      expectResult('leave', await left)
+    } catch (reason) {
+      if (reason instanceof Expired) throw await this.#notLeft(reason)
+      throw reason
+    }
+  }
+
+  /** The node gives up by itself, and says what is left: where that has not come in time, it is asked. */
+  async #notLeft(cause: KhazanaError): Promise<KhazanaError> {
+    const what = 'it has not been heard from the node that it has left the cluster'
+    let state: string
+    try {
+      const answer = await this.#access.call({ op: 'node-status' }, { timeoutMs: progressMs })
+      const { leaving, regions, node } = expectResult('node-status', answer).status
+      state =
+        leaving === undefined
+          ? `node ${node} goes on as a member, and ${regions} regions are homed there`
+          : `${leaving.regionsLeft} regions are left at node ${node}, which is still about to`
+    } catch (reason) {
+      state = `it does not answer now (${KhazanaError.from(reason).message}): ask another one, khazana nodes`
+    }
+    return new KhazanaError('timeout', `${what}: ${state}`, { cause })
   }
 
   /** Never rejects. */

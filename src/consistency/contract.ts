@@ -105,8 +105,11 @@ export type CmEvent<M = CrewMessage> =
     }
   /** The child is dead or its lease has ended: its rights are void, what it did not release never happened. */
   | { readonly kind: 'child-lost'; readonly child: SiteId }
-  /** The rights that the parent gave are void, and nothing said to it is answered. Locks that wait go on waiting. */
-  | { readonly kind: 'parent-lost' }
+  /**
+   * The rights that the parent gave are void, and nothing said to it is answered. Locks that wait go on waiting. `isBack`: another
+   * node has become the parent, or it has begun anew, and `parent-ready` is the next event: it was never out of reach.
+   */
+  | { readonly kind: 'parent-lost'; readonly isBack?: boolean }
   /** The parent can be talked to (again), and knows nothing of this site. Also the first event of a child. */
   | { readonly kind: 'parent-ready' }
   /** A sibling that might have handed a token over is out of reach for good. Only in `crew`. */

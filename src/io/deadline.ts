@@ -37,6 +37,13 @@ export function peerMs(options: WaitOptions): number {
   return Math.ceil(timeoutOf(options) * peerShare)
 }
 
+/** A wait of this site has come to its end by time. Whatever else says `timeout` was told so by others, or says more. */
+export class Expired extends KhazanaError {
+  constructor(what: string, timeoutMs: number) {
+    super('timeout', `${what}: not possible within ${Math.round(timeoutMs)} ms`)
+  }
+}
+
 /** The end of a wait: by time or by the caller. `stop` it when the wait is over. */
 export class Deadline {
   readonly #timer: Timer
@@ -58,7 +65,7 @@ export class Deadline {
     }
     this.#timer = clock.after(timeoutMs, () => {
       this.stop()
-      expired(new KhazanaError('timeout', `${what}: not possible within ${Math.round(timeoutMs)} ms`))
+      expired(new Expired(what, timeoutMs))
     })
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }

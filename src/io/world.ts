@@ -13,4 +13,6 @@ export interface World {
   readonly checksum: Checksum
   /** Opens a directory on this machine's disk, making it (mode 0700) where it is missing. */
   openDirectory(path: string): Promise<Directory>
+  /** Whether there is one already. Makes nothing. */
+  hasDirectory(path: string): Promise<boolean>
 }

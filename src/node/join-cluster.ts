@@ -5,6 +5,7 @@ import type { Endpoint } from '../io/network.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Member } from '../wire/message.js'
 import { membersPerMessageMax } from './cluster/membership.js'
+import { whenAnyoneListens } from './contact.js'
 import { defaultTimeoutMs, within, withResolvers } from '../io/deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
 import type { NodeOptions } from './node-options.js'
@@ -25,10 +26,15 @@ const listedMs = 2000
 
 /**
  * Asks a node of a cluster for an id. The session in which this happens is only for that: the node comes
- * back with its id. Throws `unreachable`, and what the node refuses with.
+ * back with its id. Throws `unreachable` where nobody listens there for `contactMsMax`, or nobody lets this node in for
+ * `defaultTimeoutMs` after that, and what the node refuses with.
+ *
+ * The id is in the list of members for good. So whatever can keep this node from serving is to be found out before.
  */
 export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
   const { world } = options
+  await whenAnyoneListens(world, endpoint)
+  const hindrance: { last: KhazanaError | undefined } = { last: undefined }
   const admitted = withResolvers<Session>()
   const others = new Others()
   const dialer = new Dialer({
@@ -63,7 +69,9 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
         },
       }
     },
-    failed: () => undefined,
+    failed: (error) => {
+      hindrance.last = error
+    },
     refused: admitted.reject,
   })
   dialer.start()
@@ -75,13 +83,20 @@ export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Pro
   } catch (reason) {
     const error = KhazanaError.from(reason)
     if (error.code !== 'timeout') throw error
-    const where = formatEndpoint(endpoint)
-    throw new KhazanaError('unreachable', `no node answers at ${where}: start it first, or correct --join`, {
-      cause: error,
-    })
+    throw notLetIn(endpoint, hindrance.last ?? error)
   } finally {
     await dialer.close()
   }
+}
+
+function notLetIn(endpoint: Endpoint, cause: KhazanaError): KhazanaError {
+  const where = formatEndpoint(endpoint)
+  return new KhazanaError(
+    'unreachable',
+    `who listens at ${where} has not let this node in for ${defaultTimeoutMs / 1000} s (${cause.message}): try again, or ` +
+      'correct --join',
+    { cause },
+  )
 }
 
 /** Gathers what a node tells of who is in its cluster. */

@@ -1,15 +1,21 @@
 import type { Connection, Endpoint, Listener } from '../io/network.js'
-import { KhazanaError } from '../stdx/errors.js'
-import { formatEndpoint, isLocal, parseEndpoint, unixEndpoint } from './endpoint-text.js'
+import { formatEndpoint, parseEndpoint, unixEndpoint } from './endpoint-text.js'
 import type { NodeOptions } from './node-options.js'
 import type { NodeRecord } from './node-record.js'
 
-/** Where a node lets others in. */
+/**
+ * Where a node lets others in. The doors are there before anybody is behind them: a node that cannot have its port must find that out
+ * before it joins a cluster, where it would be listed ever after, and it knows who it is only then. Whoever comes in between is
+ * sent away, and comes again. To hold such connections instead would take a bound on them, and gain a moment.
+ */
 export class NodeDoors {
   readonly #options: NodeOptions
   readonly #record: NodeRecord
   readonly #listeners: Listener[] = []
   #listen = ''
+  #accept = (connection: Connection): void => {
+    connection.destroy()
+  }
 
   constructor(options: NodeOptions, record: NodeRecord) {
     this.#options = options
@@ -21,20 +27,28 @@ export class NodeDoors {
     return this.#listen
   }
 
-  /** Throws `insecure`, `address-in-use`. */
-  async open(accept: (connection: Connection) => void): Promise<void> {
-    const { world, listen, socketPath, insecure } = this.#options
+  /** Takes the places, and sends everybody away. Throws `address-in-use`, `invalid-argument`; some may be taken then. */
+  async build(): Promise<void> {
+    const { world, listen, socketPath } = this.#options
+    const accept = (connection: Connection): void => {
+      this.#accept(connection)
+    }
     const endpoint = this.#listenEndpoint(listen)
     if (endpoint !== undefined) {
-      if (!isLocal(endpoint) && insecure !== true) throw insecureEndpoint(endpoint)
       const listener = await world.network.listen(endpoint, accept)
       this.#listeners.push(listener)
       this.#listen = formatEndpoint(listener.endpoint)
-      if (this.#record.listen !== this.#listen) await this.#record.writeListen(this.#listen)
     }
     if (socketPath !== undefined) {
       this.#listeners.push(await world.network.listen(unixEndpoint(socketPath), accept))
     }
+  }
+
+  /** From when this resolves on, `accept` has whoever comes. */
+  async open(accept: (connection: Connection) => void): Promise<void> {
+    if (this.#listen !== '' && this.#record.listen !== this.#listen)
+      await this.#record.writeListen(this.#listen)
+    this.#accept = accept
   }
 
   /** Port 0 means any port at the first start, and the same one at later starts, so that others find it again. */
@@ -45,15 +59,8 @@ export class NodeDoors {
     return known.kind === 'tcp' && known.host === listen.host ? known : listen
   }
 
+  /** Idempotent. */
   async close(): Promise<void> {
-    await Promise.all(this.#listeners.map((listener) => listener.close()))
+    await Promise.all(this.#listeners.splice(0).map((listener) => listener.close()))
   }
-}
-
-function insecureEndpoint(endpoint: Endpoint): KhazanaError {
-  return new KhazanaError(
-    'insecure',
-    `${formatEndpoint(endpoint)} can be reached from other machines, and there is no TLS yet: ` +
-      'listen on 127.0.0.1, or pass --insecure in a network that you trust',
-  )
 }

@@ -16,7 +16,7 @@ export interface NodeOptions extends PluginOptions {
   readonly listen?: Endpoint
   /** Where to accept clients of this machine; nowhere unless told. */
   readonly socketPath?: string
-  /** The founding node of the cluster to join; a new directory founds a cluster unless told. */
+  /** Any node of the cluster to join; a new directory founds a cluster unless told. */
   readonly join?: Endpoint
   /** Bytes of RAM for page frames; 256 MiB unless told. */
   readonly memoryBytesMax?: number

@@ -1,14 +1,21 @@
 import { clusterId, founder } from '../address/identity.js'
+import type { Endpoint } from '../io/network.js'
+import { checkText } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
-import { leaseMsMax, leaseMsMin } from '../wire/limits.js'
+import { leaseMsMax, leaseMsMin, nameBytesMax } from '../wire/limits.js'
+import { formatEndpoint, isLocal, unixEndpoint } from './endpoint-text.js'
 import { joinCluster } from './join-cluster.js'
 import { leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import type { NodeIdentity, NodeRecord } from './node-record.js'
 
-/** Throws `invalid-argument`. */
+/** All that can be told from the options alone. Throws `invalid-argument`, `insecure`. */
 export function checkOptions({
+  name,
+  listen,
+  socketPath,
+  insecure,
   memoryBytesMax = memoryBytesDefault,
   leaseMs = leaseMsDefault,
 }: NodeOptions): void {
@@ -17,6 +24,27 @@ export function checkOptions({
     throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
   }
   checkMemory(memoryBytesMax)
+  if (name !== undefined) checkNodeName(name)
+  if (listen !== undefined && !isLocal(listen) && insecure !== true) throw insecureEndpoint(listen)
+  if (socketPath !== undefined) unixEndpoint(socketPath)
+}
+
+function checkNodeName(name: string): void {
+  checkText(name, 'name')
+  const bytes = new TextEncoder().encode(name).length
+  if (bytes <= nameBytesMax) return
+  throw new KhazanaError(
+    'invalid-argument',
+    `the name of a node has at most ${nameBytesMax} bytes, not ${bytes}`,
+  )
+}
+
+function insecureEndpoint(endpoint: Endpoint): KhazanaError {
+  return new KhazanaError(
+    'insecure',
+    `${formatEndpoint(endpoint)} can be reached from other machines, and there is no TLS yet: ` +
+      'listen on 127.0.0.1, or pass --insecure in a network that you trust',
+  )
 }
 
 /** Throws `invalid-argument`. */

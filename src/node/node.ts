@@ -12,6 +12,7 @@ import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import { ClusterPart } from './cluster/cluster-part.js'
 import type { Membership } from './cluster/membership.js'
+import { whenAnyoneListens } from './contact.js'
 import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
@@ -93,37 +94,43 @@ export class Node implements SiteAccess {
   #closed: KhazanaError | undefined
 
   /**
-   * Starts a node on a directory: serves when the promise resolves. Throws `directory-in-use`, `bad-format`, `damaged`,
-   * `wrong-cluster`, `address-in-use`, `insecure`, `unreachable` where the cluster to join cannot be reached, and
-   * `invalid-argument`.
+   * Starts a node on a directory: serves when the promise resolves. What can go wrong here alone does so before the node is a
+   * member of a cluster, where it would be listed for good; nothing is made on the disk before somebody listens where it is to join.
+   * Throws `directory-in-use`, `bad-format`, `damaged`, `wrong-cluster`, `address-in-use`, `insecure`, `unreachable` where the cluster
+   * to join cannot be reached, and `invalid-argument`.
    */
   static async start(options: NodeOptions): Promise<Node> {
     checkOptions(options)
     const plugins = Plugins.of(options, 'node')
-    const { world } = options
+    const { world, join } = options
+    const log = `${options.directory}/log`
+    if (join !== undefined && !(await world.hasDirectory(log))) await whenAnyoneListens(world, join)
     const directory = await world.openDirectory(options.directory)
     const lock = await directory.lock()
     try {
       const store = await openStore({
-        directory: await world.openDirectory(`${options.directory}/log`),
+        directory: await world.openDirectory(log),
         checksum: world.checksum,
         logger: world.logger,
         random: world.random,
         limits: { ...options.storeLimits, diskBytesMax: options.diskBytesMax ?? diskBytesDefault },
         acceptDamage: options.acceptDamage ?? false,
       })
+      const record = new NodeRecord(store)
+      const doors = new NodeDoors(options, record)
       try {
-        const record = new NodeRecord(store)
         checkJoin(options, record.identity)
         const hasLeft = checkNotLeft(options, record)
+        await doors.build()
         const identity = record.identity ?? (await foundOrJoin(options, record))
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
-        const node = new Node(options, { store, record, identity, incarnation, lock, plugins })
+        const node = new Node(options, { store, record, identity, incarnation, lock, doors, plugins })
         await node.#serve()
         if (hasLeft) await node.#sayFarewell()
         return node
       } catch (error) {
+        await doors.close()
         await store.close()
         throw error
       }
@@ -141,6 +148,7 @@ export class Node implements SiteAccess {
       readonly identity: NodeIdentity
       readonly incarnation: number
       readonly lock: DirectoryLock
+      readonly doors: NodeDoors
       readonly plugins: Plugins
     },
   ) {
@@ -151,7 +159,7 @@ export class Node implements SiteAccess {
     this.#store = store
     this.#lock = parts.lock
     this.#lessees = new Lessees(record)
-    this.#doors = new NodeDoors(options, record)
+    this.#doors = parts.doors
     this.#startedAt = world.clock.now()
     this.identity = identity
     this.incarnation = parts.incarnation

@@ -35,6 +35,10 @@ export class DirectoryDisk implements SimDisk {
     return Promise.resolve(directory)
   }
 
+  hasDirectory(path: string): boolean {
+    return this.#directories.has(path)
+  }
+
   losePower(random: Random): void {
     for (const [path, directory] of this.#directories) this.#directories.set(path, directory.crash(random))
   }

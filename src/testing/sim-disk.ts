@@ -8,6 +8,7 @@ import type { Directory } from '../io/storage.js'
 export interface SimDisk {
   /** The directory with no delays of its own, made where it is missing. The world adds time, and death. */
   openDirectory(path: string): Promise<Directory>
+  hasDirectory(path: string): boolean
   /** Loses or tears what is not synced; forgets locks. Nobody uses an open handle afterwards. */
   losePower(random: Random): void
   /** Writes that would use more than this many bytes fail with `no-space`; undefined: no limit. */

@@ -93,6 +93,7 @@ export class SimMachine {
         const directory = await this.disk.openDirectory(path)
         return new ProcessDirectory(directory, process, this.pace, random.fork(`disk ${path}`))
       },
+      hasDirectory: (path) => Promise.resolve(this.disk.hasDirectory(path)),
     }
   }
 }

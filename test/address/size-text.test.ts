@@ -55,12 +55,24 @@ describe('the text of a size', () => {
         message: /: for the binary unit write 64KiB$/,
       })
     }
+    assert.throws(() => parseSize('2EB'), { message: /: for the binary unit write 2EiB$/ })
   })
 
   test('is refused where it is over 2^53 - 1, however long', () => {
     assert.equal(parseSize('9007199254740991'), Number.MAX_SAFE_INTEGER)
-    for (const text of ['9007199254740992', '8PiB', '8192PiB', '9999999999999999PiB']) {
-      assert.throws(() => parseSize(text), { code: 'invalid-argument', message: /over the largest/ })
+    for (const text of [
+      '9007199254740992',
+      '8PiB',
+      '8192PiB',
+      '9999999999999999PiB',
+      '1EiB',
+      '10EiB',
+      '3YiB',
+    ]) {
+      assert.throws(() => parseSize(text), {
+        code: 'invalid-argument',
+        message: `the size "${text}" is over the largest possible, 8191PiB`,
+      })
     }
     assert.throws(
       () => parseSize('9'.repeat(100_000)),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
 import { khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
+import { nodesAt } from './status-of.js'
 
 /** A port that was free a moment ago, and is kept for the directory. */
 async function makeFounder(dir: string): Promise<string> {
@@ -60,7 +62,27 @@ async function freePort(): Promise<number> {
 test('a node does not wait for ever for a founding node that never comes', async () => {
   await using folder = await TemporaryFolder.make()
   const listen = await makeFounder(folder.in('1'))
+  const begun = performance.now()
   const { status, stderr } = await khazana(['node', '--dir', folder.in('2'), '--join', listen])
+  assert.ok(performance.now() - begun < 20_000)
   assert.equal(status, 1)
+  assert.match(stderr, /info waiting for a node at 127\.0\.0\.1:\d+/)
   assert.match(stderr, /khazana: unreachable: no node answers at .*--join/)
+  assert.equal(existsSync(folder.in('2')), false)
+})
+
+test('a node that is refused its port has not joined', async () => {
+  await using folder = await TemporaryFolder.make()
+  await using founder = await Daemon.start(folder.in('1'))
+  const { listen } = founder.ready
+  for (const [at, code] of [
+    [listen, 'address-in-use'],
+    ['0.0.0.0:0', 'insecure'],
+  ] as const) {
+    const args = ['node', '--dir', folder.in('2'), '--join', listen, '--listen', at]
+    const { status, stderr } = await khazana(args)
+    assert.equal(status, 1)
+    assert.ok(stderr.includes(`khazana: ${code}: `), stderr)
+  }
+  assert.deepEqual(await nodesAt(founder.at), [1])
 })

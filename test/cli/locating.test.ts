@@ -12,7 +12,7 @@ test('locate tells which nodes have which pages', async () => {
   await output(['allocate', address, '--length', '32KiB'], { at })
   assert.equal(
     await output(['locate', address], { at: second }),
-    `region ${address}: home node 1\npages 0 to 7  node 1 home`,
+    `region ${address}, home node 1\npages 0 to 7  node 1 home`,
   )
   const { address: start, runs } = JSON.parse(
     await output(['locate', address, '--offset', '8KiB', '--length', '4097', '--json'], { at: second }),

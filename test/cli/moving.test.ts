@@ -33,6 +33,10 @@ test('a region is moved by the command, is found by all, and does without its ol
     )
     assert.ok(content.equals(await bytesOf(['get', address], { at })))
   }
+  // Again, from a node that may have heard of the move, and one that has made it.
+  for (const { at } of [three, one]) {
+    assert.equal(await output(['migrate', address, '--to', 'node-2'], { at }), 'already homed at 2')
+  }
   // Nothing of it is needed any more where it was.
   await one.end('SIGKILL')
   assert.ok(content.equals(await bytesOf(['get', address], { at: three.at })))

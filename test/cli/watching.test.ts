@@ -89,7 +89,7 @@ test('watch speaks to people, and fails where the region ends or is not there', 
   const address = await output(['reserve', '8KiB'], { at: daemon.at })
   await output(['allocate', address], { at: daemon.at })
   const watcher = new Watcher([address], daemon.at)
-  assert.equal(await watcher.line(), `watching ${address}: 8192 bytes from offset 0`)
+  assert.equal(await watcher.line(), `watching ${address}, 8192 bytes from offset 0`)
   await output(['write', address], { at: daemon.at, input: 'x' })
   const line = await watcher.line()
   assert.match(line, /offset 0 {2}length 4096 {2}version 1 {2}by client \d+ of node 1$/)

@@ -164,6 +164,22 @@ describe('bounded', () => {
     assert.equal(world.lock('A', 'write', 0).state, 'waiting')
   })
 
+  it('is not cut off by a home that moves: who waited for that waits for the new one', () => {
+    const world = boundedWorld({
+      vector: { failure: 'read-only', staleness: { ms: 1000, versions: 0 } },
+    })
+    assert.equal(seenBy(world, 'A', 0, 0), 0)
+    written(world, 'B', 'write', 0, 0, 1)
+    world.tick(5000)
+    const waiting = world.lock('A', 'read', 0)
+    world.site('A').step({ kind: 'parent-lost', isBack: true })
+    assert.equal(waiting.state, 'waiting')
+    world.site('A').step({ kind: 'parent-ready' })
+    world.settle()
+    assert.equal(waiting.state, 'open')
+    assert.equal(readCell(waiting, 0, 0), 1)
+  })
+
   it('tells the home that a copy was evicted, which then counts on it no more', () => {
     const world = boundedWorld({ vector: { staleness: { ms: Infinity, versions: 0 } } })
     assert.equal(seenBy(world, 'A', 0, 0), 0)

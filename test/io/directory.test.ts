@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { openDirectory } from '../../src/io/node/directory.js'
+import { hasDirectory, openDirectory } from '../../src/io/node/directory.js'
 import { Prng } from '../../src/stdx/prng.js'
 
 let base = ''
@@ -45,6 +45,16 @@ test('resizing fills with zeros that occupy the disk, and cuts', async () => {
   assert.equal(file.size(), 4096)
   assert.equal(statSync(join(base, 'a')).size, 4096)
   await file.close()
+})
+
+test('looking for a directory makes none', async () => {
+  const path = join(base, 'a', 'b')
+  assert.equal(await hasDirectory(path), false)
+  assert.equal(await hasDirectory(path), false)
+  await (await openDirectory(join(base, 'a'))).open('b', { create: true })
+  assert.equal(await hasDirectory(path), false, 'a file is none')
+  assert.equal(await hasDirectory(join(path, 'c')), false)
+  assert.equal(await hasDirectory(join(base, 'a')), true)
 })
 
 test('directories and files are for their owner alone', async () => {

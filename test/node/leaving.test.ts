@@ -10,6 +10,7 @@ import { NodeCluster, endpointOf, pageSize } from './node-cluster.js'
 import { pageAt, presetsOfAll, read, write } from './small-cluster.js'
 
 const pages = 4
+const MiB = 1024 * 1024
 
 /** Regions at the node, one of each preset, of whose pages each has the number 1 more than its own, but the last. */
 async function reserveSome(cluster: NodeCluster, home: number): Promise<Region[]> {
@@ -301,6 +302,77 @@ describe('a node that cannot leave', () => {
       await checkWhole(cluster, regions)
       assert.equal(await read(there, 0), 7)
       await checkForgotten(cluster, 1)
+    })
+  })
+
+  it('says what is left, and for whom it waits, also to who asked when it was under way', async () => {
+    const cluster = new NodeCluster({ nodes: 2 })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1)
+      const there = await regionAt(cluster.node(2), region)
+      const lock = await there.lock('write', pageAt(0))
+      const first = errorOf(cluster.node(1).leave({ timeoutMs: 20_000 }))
+      await cluster.pause(100)
+      for (const leave of [
+        () => cluster.node(1).leave({ timeoutMs: 3000 }),
+        async () => (await cluster.client(1)).leave({ timeoutMs: 3000 }),
+      ]) {
+        const begun = cluster.now()
+        const error = await errorOf(leave())
+        assert.equal(error?.code, 'timeout')
+        assert.match(
+          error.message,
+          /^the node has not left in that time, and is still about to; left here: 1 region/,
+        )
+        assert.ok(cluster.now() - begun <= 3200, `${cluster.now() - begun} ms`)
+      }
+      const error = await first
+      assert.equal(error?.code, 'timeout')
+      assert.match(
+        error.message,
+        /^the node goes on as a member; left here: 1 region, .*: region ::1:0:0, to node 2: /,
+      )
+      await lock.unlock()
+    })
+  })
+
+  it('names the node that has no room, and what can be done', async () => {
+    const cluster = new NodeCluster({
+      nodes: 2,
+      more: (number) => ({ diskBytesMax: (number === 1 ? 16 : 4) * MiB }),
+    })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1, 1500)
+      const full = /node 2 has no room for 6528000 more bytes: .*khazana resources --disk/
+      const moved = await errorOf(region.migrate(2))
+      assert.equal(moved?.code, 'no-space')
+      assert.match(moved.message, full)
+      for (const timeoutMs of [300, 5000]) {
+        const error = await errorOf(cluster.node(1).leave({ timeoutMs }))
+        assert.equal(error?.code, 'timeout')
+        assert.match(error.message, /^the node goes on as a member; left here: 1 region, /)
+        assert.match(error.message, full)
+      }
+    })
+  })
+
+  it('says to its client what is known of it where it does not say so itself', async () => {
+    const cluster = new NodeCluster({ nodes: 2 })
+    await cluster.run(async () => {
+      const client = await cluster.client(1)
+      const locked = await regionAt(cluster.node(2), await cluster.reserve(1))
+      const lock = await locked.lock('write', pageAt(0))
+      const asked = errorOf(client.leave({ timeoutMs: 2000 }))
+      await cluster.pause(300)
+      const mend = cluster.silence('client-of-1', 'node-1')
+      const cut = await asked
+      mend()
+      await lock.unlock()
+      assert.equal(cut?.code, 'timeout')
+      assert.match(
+        cut.message,
+        /^it has not been heard from the node that it has left the cluster: it does not answer now/,
+      )
     })
   })
 

@@ -132,6 +132,22 @@ export class NodeCluster {
     await this.until('it has closed', () => this.hasLeft(number))
   }
 
+  /** Another process of the node's machine has its port, takes connections, and drops them. */
+  occupy(number: number): void {
+    const other = this.#member(number).machine.install('other', async ({ network }) => {
+      await network.listen(endpointOf(number), (connection) => {
+        connection.destroy()
+      })
+    })
+    other.start()
+  }
+
+  /** Whether the node has begun to keep anything. */
+  hasDirectory(number: number): boolean {
+    const { disk } = this.#member(number).machine
+    return disk.hasDirectory('/data') || disk.hasDirectory('/data/log')
+  }
+
   /** Those that serve. */
   get nodes(): Node[] {
     return this.#members.flatMap(({ node }) => (node === undefined ? [] : [node]))
@@ -203,7 +219,11 @@ export class NodeCluster {
 
   /** Nothing gets from one machine to the other, or back. Answers with what mends it. */
   cut(a: number, b: number): () => void {
-    const names = [`node-${a}`, `node-${b}`] as const
+    return this.silence(`node-${a}`, `node-${b}`)
+  }
+
+  /** The same, by the names of the machines. */
+  silence(...names: readonly [string, string]): () => void {
     const links = [this.world.network.link(names[0], names[1]), this.world.network.link(names[1], names[0])]
     for (const link of links) link.block()
     return () => {

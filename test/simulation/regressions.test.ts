@@ -34,6 +34,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['roaming', 454, 800],
   // A handle that knew sooner than its node that the node is the home was told that there is no such region.
   ['roaming', 583, 800],
+  // A read that waited while the home moved was served from the old copy, as if the site were cut off.
+  ['roaming', 3074, 800],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]

@@ -20,6 +20,10 @@ export class MemoryDisk implements SimDisk {
     return Promise.resolve(directory)
   }
 
+  hasDirectory(path: string): boolean {
+    return this.#directories.has(path)
+  }
+
   losePower(_random: Random): void {
     for (const directory of this.#directories.values()) directory.losePower()
   }

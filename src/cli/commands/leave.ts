@@ -3,8 +3,8 @@ import { clientCommand, withClient } from '../client-command.js'
 import type { ClientOptions } from '../client-command.js'
 import { CountProgress } from '../count-progress.js'
 
-/** For all of it, unless `--timeout` is told: much data takes its time. */
-const patienceMs = 24 * 60 * 60 * 1000
+/** Much data takes its time. */
+const patience = { what: 'how long all of it may take', defaultMs: 24 * 60 * 60 * 1000 }
 
 const description = `Make a node leave the cluster for good, while what it has is in use.
 
@@ -17,8 +17,8 @@ const examples = `  khazana leave --at ./data/b
   khazana leave --at 127.0.0.1:7401 --timeout 600`
 
 export function addLeave(program: Command): void {
-  const command = clientCommand(program, 'leave', description, examples).action(
-    ({ timeout = patienceMs }: ClientOptions) =>
+  const command = clientCommand(program, 'leave', description, examples, patience).action(
+    ({ timeout = patience.defaultMs }: ClientOptions) =>
       withClient(command, async ({ khazana, wait }) => {
         using progress = new CountProgress('handing over', 'regions')
         await khazana.leave({

@@ -48,7 +48,7 @@ function documentOf({ address, pageSize }: Region, { home, node, runs }: PageLoc
 }
 
 function textOf({ address }: Region, { home, runs }: PageLocations): string[] {
-  const start = `region ${formatAddress(address)}: home node ${home}`
+  const start = `region ${formatAddress(address)}, home node ${home}`
   if (runs.length === 0) return [`${start}, no storage in the range`]
   const rows = runs.map((run) => [pagesOf(run), run.holders.map(holderText).join(', ')] as const)
   const width = Math.max(...rows.map(([pages]) => pages.length))

@@ -5,6 +5,7 @@ import { socketIn } from '../../client/open.js'
 import { lineLogger } from '../../io/node/logger.js'
 import { nodeWorld } from '../../io/node/world.js'
 import type { Logger, LogLevel } from '../../io/logger.js'
+import { contactMsMax } from '../../node/contact.js'
 import { parseEndpoint, unixEndpoint } from '../../node/endpoint-text.js'
 import { Node } from '../../node/node.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -66,7 +67,11 @@ export function addNode(program: Command): void {
       hostAndPortArgument,
       '127.0.0.1:0',
     )
-    .option('--join <host:port>', 'any node of the cluster to join', hostAndPortArgument)
+    .option(
+      '--join <host:port>',
+      `any node of the cluster to join; waited for up to ${contactMsMax / 1000} s`,
+      hostAndPortArgument,
+    )
     .option('--memory <size>', 'RAM for pages (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk (default: 8GiB)', sizeArgument)
     .addOption(

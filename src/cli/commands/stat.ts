@@ -105,7 +105,7 @@ function textOf(
   const ranges = allocated.map(({ offset, length }) => `${offset}+${length}`).join(' ')
   const labels = Object.entries(attributes.labels).map(([name, text]) => `  label.${name}=${text}`)
   const lines = [
-    `region ${formatAddress(address)}: ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
+    `region ${formatAddress(address)}, ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
     consistencyLines(attributes).join(' ').replaceAll('=', ' '),
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
     `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,

@@ -74,7 +74,7 @@ function jsonPrinter({ address }: Region, { offset, length }: ByteRange): Printe
 
 function textPrinter({ address }: Region, { offset, length }: ByteRange): Printer {
   return {
-    begin: () => writeLine(`watching ${formatAddress(address)}: ${length} bytes from offset ${offset}`),
+    begin: () => writeLine(`watching ${formatAddress(address)}, ${length} bytes from offset ${offset}`),
     event: (event) => writeLine(lineOf(event)),
   }
 }

@@ -18,6 +18,17 @@ export async function openDirectory(path: string): Promise<Directory> {
   return new NodeDirectory(path)
 }
 
+/** Throws `storage-failed` where it cannot be told. */
+export async function hasDirectory(path: string): Promise<boolean> {
+  try {
+    return (await fs.stat(path)).isDirectory()
+  } catch (reason) {
+    const code = reason instanceof Error && 'code' in reason ? reason.code : undefined
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw fileError(reason, path)
+  }
+}
+
 class NodeDirectory implements Directory {
   readonly path: string
 

@@ -2,7 +2,7 @@ import type { Logger } from '../logger.js'
 import type { World } from '../world.js'
 import { nodeChecksum } from './checksum.js'
 import { nodeClock } from './clock.js'
-import { openDirectory } from './directory.js'
+import { hasDirectory, openDirectory } from './directory.js'
 import { nodeNetwork } from './network.js'
 import { nodeRandom } from './random.js'
 
@@ -15,5 +15,6 @@ export function nodeWorld(logger: Logger): World {
     checksum: nodeChecksum,
     logger,
     openDirectory,
+    hasDirectory,
   }
 }

@@ -1,3 +1,4 @@
+import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
@@ -9,7 +10,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import { movedRegionsMax } from '../../wire/limits.js'
 import type { Call, LeaveProgress, NodeStatus, Result } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import { timeoutOf } from '../../io/deadline.js'
+import { Expired, timeoutOf, within } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { Home } from '../home/home.js'
 import { isSystemRegion } from '../map/system-regions.js'
@@ -18,6 +19,8 @@ import type { OwnPools, Pool } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
 import type { NodeRecord } from '../node-record.js'
 import { sayFarewell } from './farewell.js'
+import { leftoversText } from './leftovers.js'
+import type { Leftovers } from './leftovers.js'
 import type { Membership } from './membership.js'
 
 /** Regions that are handed over at a time. */
@@ -80,6 +83,8 @@ export class Leave {
   readonly #stopped = sharedAbortController()
   #running: Promise<void> | undefined
   #progress: LeaveProgress | undefined
+  /** What kept it from leaving last, since it began to. */
+  #hindrance: KhazanaError | undefined
   #isResuming = false
 
   constructor(options: LeaveOptions) {
@@ -99,12 +104,25 @@ export class Leave {
    * Resolves when this node has nothing any more, and has left. If that takes too long it throws `timeout`, saying what is
    * left, and the node goes on as a member of the cluster; so it does with `unreachable` where there is nobody to take it. With
    * `outcome-unknown` it has left, and nobody else knows.
-   * Whoever asks while it is under way waits for the same.
+   * Whoever asks while it is under way waits for the same, each for as long as it likes.
    */
-  run(options: WaitOptions): Promise<void> {
-    this.#running ??= this.#begin(options).finally(() => {
+  async run(options: WaitOptions): Promise<void> {
+    const { clock } = this.#options
+    // Whose attempt it is, hears what came of it: from some point on it cannot be given up any more.
+    if (this.#running === undefined) return this.#attempt(options)
+    try {
+      await within(clock, 'leave', options, this.#running)
+    } catch (reason) {
+      if (reason instanceof Expired) throw this.#unfinished(reason)
+      throw reason
+    }
+  }
+
+  #attempt(options: WaitOptions): Promise<void> {
+    this.#running = this.#begin(options).finally(() => {
       this.#running = undefined
       this.#progress = undefined
+      this.#hindrance = undefined
       if (!this.#options.members.hasLeft) void this.resume()
     })
     return this.#running
@@ -162,8 +180,8 @@ export class Leave {
   }
 
   async #run(patience: Patience): Promise<void> {
-    const { clock, home, logger, members, pools } = this.#options
-    home.refuse(new KhazanaError('closed', 'this node is leaving the cluster: use another one'))
+    const { self, clock, home, logger, members, pools } = this.#options
+    home.refuse(new KhazanaError('closed', `node ${self} is leaving the cluster: use another one`))
     logger.log('info', 'leaving the cluster', { regions: home.regionCount })
     try {
       const total = home.regionCount
@@ -171,8 +189,11 @@ export class Leave {
         this.#progress = { regionsLeft: home.regionCount, regionsTotal: total }
         const error = await this.#round(patience)
         if (error === undefined) break
+        this.#keepHindrance(error)
         this.#checkTime(patience, error)
         await pause(clock, Math.min(roundMs, this.#leftOf(patience)), patience.signal)
+        // A round without time would only say that it has none.
+        this.#checkTime(patience, error)
       }
       await members.leave()
     } catch (error) {
@@ -194,19 +215,43 @@ export class Leave {
   }
 
   #checkTime({ until, signal }: Patience, error: KhazanaError): void {
-    const { clock, home } = this.#options
+    const { clock } = this.#options
     if (this.#stopped.signal.aborted) throw KhazanaError.from(this.#stopped.signal.reason)
     if (signal.aborted) {
       throw new KhazanaError('aborted', 'leaving the cluster: given up', { cause: signal.reason })
     }
-    if (!mayPass.has(error.code)) throw error
-    if (clock.now() < until) return
-    const left = home.regionCount
-    throw new KhazanaError(
-      error.code === 'unreachable' ? 'unreachable' : 'timeout',
-      `the node goes on as a member: ${left} of its regions are left here: ${error.message}`,
-      { cause: error },
-    )
+    if (mayPass.has(error.code) && clock.now() < until) return
+    const code = mayPass.has(error.code) && error.code !== 'unreachable' ? 'timeout' : error.code
+    throw this.#notLeft(code, 'the node goes on as a member', error)
+  }
+
+  /** That there was no time says less than what took it. */
+  #keepHindrance(error: KhazanaError): void {
+    if (error.code !== 'timeout' || this.#hindrance === undefined) this.#hindrance = error
+  }
+
+  /** Somebody does not wait any more, and the attempt is not over: it is another's, or waits for what has no end of its own. */
+  #unfinished(cause: KhazanaError): KhazanaError {
+    return this.#notLeft('timeout', 'the node has not left in that time, and is still about to', cause)
+  }
+
+  #notLeft(code: ErrorCode, what: string, cause: KhazanaError): KhazanaError {
+    const left = leftoversText(this.#leftovers()).join(', ')
+    const why = this.#hindrance === undefined ? '' : `; the reason: ${this.#hindrance.message}`
+    return new KhazanaError(code, `${what}; left here: ${left === '' ? 'nothing' : left}${why}`, { cause })
+  }
+
+  #leftovers(): Leftovers {
+    const { home, pools, returns, record } = this.#options
+    return {
+      regions: home.regionCount,
+      maps: home.descriptors().filter(isSystemRegion).length,
+      newHomes: home.moves.newHomes,
+      oldHomes: home.moves.oldHomes,
+      returns: returns.count,
+      pools: [...pools.all()].map((pool) => pools.heirOf(pool)),
+      idsFor: record.promisedIds?.to,
+    }
   }
 
   /** Hands over what can be now. Undefined where nothing is left; else why not. */
@@ -224,16 +269,17 @@ export class Leave {
 
   #closeOrTellWhatIsLeft(): KhazanaError | undefined {
     const { home, pools, returns } = this.#options
+    const { moves } = home
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
-    if (home.descriptors().length > 0) return busy('regions are homed here')
-    if (home.moves.isAnyUnderWay) return busy('the new home of a region has not answered yet')
-    if (home.moves.isAnyComing)
+    if (home.descriptors().length > 0) return busy('regions came here meanwhile')
+    if (moves.newHomes.length > 0) return busy('the new home of a region has not answered yet')
+    if (moves.oldHomes.length > 0)
       return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
     // Nothing may come from now on.
     return pools.close()
       ? undefined
-      : busy('a pool is to be handed over, or comes here from a node that leaves, too')
+      : busy('a pool came here meanwhile, or is coming from another node that leaves')
   }
 
   /** Nodes that answer now, those with most room first. Throws `unreachable` where there are none. */
@@ -315,7 +361,9 @@ export class Leave {
     } catch (reason) {
       const error = KhazanaError.from(reason)
       // It was unreserved meanwhile, or is the other node's, which has not answered yet.
-      return error.code === 'no-such-region' ? undefined : error
+      if (error.code === 'no-such-region') return undefined
+      const what = `region ${formatAddress(address)}, to node ${to}`
+      return new KhazanaError(error.code, `${what}: ${error.message}`, { cause: error })
     }
   }
 

@@ -97,8 +97,9 @@ export class Arrivals {
     return descriptor?.generation === generation && era >= descriptor.era
   }
 
-  get isAnyUnderWay(): boolean {
-    return this.#arrivals.size > 0
+  /** Old homes of regions that may come to be homed here, one for each such region. */
+  get sources(): NodeId[] {
+    return [...this.#arrivals.values()].map(({ record }) => record.from)
   }
 
   has(region: Address): boolean {

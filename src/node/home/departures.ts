@@ -155,9 +155,11 @@ export class Departures {
     for (const record of records) this.#keep(record)
   }
 
-  /** Whether any region has been handed over whose new home has not said that it serves it. */
-  get isAnyUnderWay(): boolean {
-    return this.#leaving.size > 0 || [...this.#moved.values()].some(({ kept }) => kept !== undefined)
+  /** New homes that have not said that they serve a region which was handed over to them, one for each such region. */
+  get unanswered(): NodeId[] {
+    return [...this.#moved.values()]
+      .filter(({ descriptor, kept }) => kept !== undefined || this.#leaving.has(descriptor.address))
+      .map(({ descriptor }) => descriptor.home)
   }
 
   /** The region is homed here again, or is no more: nobody is sent away any more. Its record is the caller's to delete. */

@@ -175,14 +175,14 @@ export class HomeMoves {
     )
   }
 
-  /** Whether any region has been handed over whose new home has not said that it serves it. */
-  get isAnyUnderWay(): boolean {
-    return this.#departures.isAnyUnderWay
+  /** Of each region that was handed over, and whose new home has not said that it serves it, that home. */
+  get newHomes(): NodeId[] {
+    return this.#departures.unanswered
   }
 
-  /** Whether any region may come to be homed here, as its old home decides. */
-  get isAnyComing(): boolean {
-    return this.#arrivals.isAnyUnderWay
+  /** Of each region that may come to be homed here, as its old home decides, that home. */
+  get oldHomes(): NodeId[] {
+    return this.#arrivals.sources
   }
 
   /** Resolves when it is decided whether the region that has the address is homed here; undefined where none is to be. */

@@ -548,8 +548,8 @@ export class Home {
     if (bytes <= this.roomBytes) return
     throw new KhazanaError(
       'no-space',
-      `no room for ${bytes} more bytes: ${this.roomBytes} of ${this.#options.store.usableBytes} are left on ` +
-        'this node; free something, or give the node more (khazana resources --disk)',
+      `node ${this.#options.node} has no room for ${bytes} more bytes: ${this.roomBytes} of ` +
+        `${this.#options.store.usableBytes} are left; free something there, or give it more (khazana resources --disk)`,
     )
   }
 

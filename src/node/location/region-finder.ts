@@ -197,7 +197,7 @@ class Search {
         return this.#found(effect)
       case 'failed':
         this.#outcome.reject(
-          new KhazanaError(effect.code, `${formatAddress(this.#address)}: ${effect.message}`),
+          new KhazanaError(effect.code, `address ${formatAddress(this.#address)}, ${effect.message}`),
         )
         return
       default:

@@ -437,12 +437,13 @@ export class Replica implements ContextOwner {
     this.#retry.refused(session, link)
   }
 
-  parentLost(): void {
+  /** `isBack`: `parentReady` follows at once. */
+  parentLost(isBack = false): void {
     this.#retry.forget()
     if (this.#uplink === undefined) return
     this.#engine.forget(this.#uplink.peer.site)
     this.#uplink = undefined
-    this.#engine.step({ kind: 'parent-lost' })
+    this.#engine.step({ kind: 'parent-lost', isBack })
   }
 
   childLost(child: SiteId): void {
@@ -606,11 +607,11 @@ export class Replica implements ContextOwner {
    */
   rehome(descriptor: RegionDescriptor, role: Extract<ReplicaRole, { kind: 'copy' }>): void {
     if (this.#closed !== undefined) return
-    this.parentLost()
+    const session = this.#env.session(role.parent)
+    this.parentLost(session !== undefined)
     this.#descriptor = descriptor
     this.#role = role
     this.#engine.rehome(descriptor.era, role.parent)
-    const session = this.#env.session(role.parent)
     if (session !== undefined) this.parentReady(session)
     else if (this.needsParent) this.#reachParent()
   }

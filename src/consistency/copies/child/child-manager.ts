@@ -103,7 +103,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
         if (event.from === child.home) this.#onMessage(event.message, event.parcels)
         return
       case 'parent-lost':
-        return this.#onParentLost()
+        return this.#onParentLost(event.isBack === true)
       case 'parent-ready':
         child.isConnected = true
         child.isStirred = true
@@ -174,7 +174,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
     for (const number of numbers) endCommit(child, number, undefined)
   }
 
-  #onParentLost(): void {
+  #onParentLost(isBack: boolean): void {
     const child = this.#child
     child.isConnected = false
     child.owedAcks = []
@@ -193,8 +193,8 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
     this.#breakLocks()
     loseCommits(child)
     for (const page of [...child.pages.values()]) child.forgetIfIdle(page)
-    // Where copies may be read while cut off, whoever waits for newer ones is served.
-    child.isStirred = true
+    // Where copies may be read while cut off, whoever waits for newer ones is served: but not if this site is not.
+    child.isStirred = !isBack
   }
 
   /**
