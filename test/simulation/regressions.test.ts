@@ -38,6 +38,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['roaming', 261, 800],
   // A region was handed over to a node that had left, and had come back only to say so.
   ['roaming', 248, 800],
+  // Regions whose home had left were waited for there for two seconds before they were looked for.
+  ['roaming', 4029, 800],
   // A read that waited while the home moved was served from the old copy, as if the site were cut off.
   ['roaming', 3074, 800],
   // A page was freed, and read all the same by a client that was cut off.
