@@ -131,6 +131,7 @@ export class CallExecutor {
       case 'hint':
       case 'report':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        if (this.#options.hasLeft()) throw leftCluster()
         return duties.serve(call, caller.node)
       case 'leave':
         if (caller.kind !== 'client')

@@ -1,5 +1,5 @@
 import { isNode, noCluster } from '../address/identity.js'
-import type { NodeId } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import type { Clock } from '../io/clock.js'
 import type { Endpoint } from '../io/network.js'
 import { KhazanaError } from '../stdx/errors.js'
@@ -12,7 +12,7 @@ import type { NodeOptions } from './node-options.js'
 import type { NodeIdentity } from './node-record.js'
 import { Dialer } from './session/dialer.js'
 import { defaultSessionLimits } from './session/session-limits.js'
-import type { Session } from './session/session.js'
+import type { Session, SessionHandlers } from './session/session.js'
 import { Traffic } from './session/traffic.js'
 
 export interface Joined {
@@ -21,71 +21,114 @@ export interface Joined {
   readonly members: readonly Member[]
 }
 
-/** How long the node that gave an id has to tell of the others. */
+/** How long one session with the node that gives the id may take to tell of the others. */
 const listedMs = 2000
 
 /**
- * Asks a node of a cluster for an id. The session in which this happens is only for that: the node comes
- * back with its id. Throws `unreachable` where nobody listens there for `contactMsMax`, or nobody lets this node in for
- * `defaultTimeoutMs` after that, and what the node refuses with.
+ * Asks a node of a cluster for an id, and who else is in the cluster. The sessions in which this happens are only for that: the node
+ * comes back with its id. Throws `unreachable` where nobody listens there for `contactMsMax`, or nobody lets this node in and tells
+ * it of the others for `defaultTimeoutMs` after that, and what the node refuses with.
  *
- * The id is in the list of members for good. So whatever can keep this node from serving is to be found out before.
+ * The id is in the list of members for good. So whatever can keep this node from serving is to be found out before. And a node that
+ * knew only the one which let it in would be alone for ever if that one left.
  */
 export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
   const { world } = options
   await whenAnyoneListens(world, endpoint)
-  const hindrance: { last: KhazanaError | undefined } = { last: undefined }
-  const admitted = withResolvers<Session>()
-  const others = new Others()
-  const dialer = new Dialer({
-    clock: world.clock,
-    logger: world.logger,
-    random: world.random,
-    network: world.network,
-    limits: defaultSessionLimits,
-    traffic: new Traffic(),
-    allocate: (bytes) => new Uint8Array(bytes),
-    leaseLimit: () => Infinity,
-    endpoint: () => endpoint,
-    identity: () => ({
-      cluster: noCluster,
-      role: 'node',
-      site: 0,
-      incarnation: 1,
-      name: options.name ?? '',
-      listen: '',
-    }),
-    expected: undefined,
-    mayOpen: () => true,
-    open: (session) => {
-      admitted.resolve(session)
-      session.send({ kind: 'members', members: [], known: [] })
-      return {
-        message: (message) => {
-          if (message.kind === 'members') others.add(message.members)
-        },
-        lost: () => {
-          others.end()
-        },
-      }
-    },
-    failed: (error) => {
-      hindrance.last = error
-    },
-    refused: admitted.reject,
-  })
-  dialer.start()
-  try {
-    const wait = within(world.clock, 'joining', { timeoutMs: defaultTimeoutMs }, admitted.promise)
-    const session = await wait
-    await others.whenAll(world.clock)
-    return joinedBy(session, options.name, others.members)
-  } catch (reason) {
-    const error = KhazanaError.from(reason)
-    if (error.code !== 'timeout') throw error
-    throw notLetIn(endpoint, hindrance.last ?? error)
-  } finally {
-    await dialer.close()
+  const until = world.clock.now() + defaultTimeoutMs
+  let before: Session | undefined
+  do {
+    const attempt = new Attempt(options, endpoint, before)
+    try {
+      const leftMs = Math.max(1, until - world.clock.now())
+      const session = await attempt.admitted(leftMs)
+      const members = await attempt.whenTold(Math.min(listedMs, leftMs))
+      if (members !== undefined) return joinedBy(session, before, options.name, members)
+      before ??= session
+    } finally {
+      await attempt.close()
+    }
+  } while (world.clock.now() < until)
+  throw notTold(endpoint, before.assigned)
+}
+
+/** One session, in which a node is given an id, or, if it has got that in an earlier one, is told of the others at least. */
+class Attempt {
+  readonly #clock: Clock
+  readonly #endpoint: Endpoint
+  readonly #before: Session | undefined
+  readonly #dialer: Dialer
+  readonly #admitted = withResolvers<Session>()
+  readonly #others = new Others()
+  /** Why there is no session yet. */
+  #hindrance: KhazanaError | undefined
+
+  constructor({ world, name = '' }: NodeOptions, endpoint: Endpoint, before: Session | undefined) {
+    this.#clock = world.clock
+    this.#endpoint = endpoint
+    this.#before = before
+    this.#dialer = new Dialer({
+      clock: world.clock,
+      logger: world.logger,
+      random: world.random,
+      network: world.network,
+      limits: defaultSessionLimits,
+      traffic: new Traffic(),
+      allocate: (bytes) => new Uint8Array(bytes),
+      leaseLimit: () => Infinity,
+      endpoint: () => endpoint,
+      identity: () => ({
+        cluster: before?.peer.cluster ?? noCluster,
+        role: 'node',
+        site: before?.assigned ?? 0,
+        incarnation: 1,
+        name,
+        listen: '',
+      }),
+      expected: undefined,
+      mayOpen: () => true,
+      latest: () => before?.id ?? 0,
+      open: (session) => this.#onSession(session),
+      failed: (error) => {
+        this.#hindrance = error
+      },
+      refused: this.#admitted.reject,
+    })
+    this.#dialer.start()
+  }
+
+  #onSession(session: Session): SessionHandlers {
+    this.#admitted.resolve(session)
+    session.send({ kind: 'members', members: [], known: [] })
+    return {
+      message: (message) => {
+        if (message.kind === 'members') this.#others.add(message.members)
+      },
+      lost: () => {
+        this.#others.end()
+      },
+    }
+  }
+
+  /** Throws `unreachable`, and what the node refuses with. */
+  async admitted(timeoutMs: number): Promise<Session> {
+    try {
+      return await within(this.#clock, 'joining', { timeoutMs }, this.#admitted.promise)
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      if (error.code !== 'timeout') throw error
+      if (this.#before !== undefined) throw notTold(this.#endpoint, this.#before.assigned)
+      throw notLetIn(this.#endpoint, this.#hindrance ?? error)
+    }
+  }
+
+  /** All who are in the cluster; undefined where the node does not say so in that time. */
+  whenTold(timeoutMs: number): Promise<readonly Member[] | undefined> {
+    return this.#others.whenAll(this.#clock, timeoutMs)
+  }
+
+  close(): Promise<unknown> {
+    return this.#dialer.close()
   }
 }
 
@@ -99,33 +142,49 @@ function notLetIn(endpoint: Endpoint, cause: KhazanaError): KhazanaError {
   )
 }
 
+function notTold(endpoint: Endpoint, assigned: SiteId): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    `the node at ${formatEndpoint(endpoint)} has let this one in, as node ${assigned}, and then did not say who else is in the ` +
+      `cluster, for ${defaultTimeoutMs / 1000} s: try again, or join at another one`,
+  )
+}
+
 /** Gathers what a node tells of who is in its cluster. */
 class Others {
-  readonly members: Member[] = []
-  readonly #isAll = withResolvers<void>()
+  readonly #members: Member[] = []
+  readonly #isAll = withResolvers<boolean>()
 
   add(members: readonly Member[]): void {
-    this.members.push(...members)
+    this.#members.push(...members)
     // There is more where a message is full.
-    if (members.length < membersPerMessageMax) this.end()
+    if (members.length < membersPerMessageMax) this.#isAll.resolve(true)
   }
 
+  /** Nothing comes any more. */
   end(): void {
-    this.#isAll.resolve()
+    this.#isAll.resolve(false)
   }
 
-  /** That it is slow to tell is no reason not to join. */
-  async whenAll(clock: Clock): Promise<void> {
+  async whenAll(clock: Clock, timeoutMs: number): Promise<readonly Member[] | undefined> {
     try {
-      await within(clock, 'joining', { timeoutMs: listedMs }, this.#isAll.promise)
+      return (await within(clock, 'joining', { timeoutMs }, this.#isAll.promise)) ? this.#members : undefined
     } catch (reason) {
       if (KhazanaError.from(reason).code !== 'timeout') throw reason
+      return undefined
     }
   }
 }
 
-function joinedBy(session: Session, name: string | undefined, told: readonly Member[]): Joined {
-  const { peer, assigned } = session
+/** `before`: the session in which the id was given, where that was an earlier one. */
+function joinedBy(
+  session: Session,
+  before: Session | undefined,
+  name: string | undefined,
+  told: readonly Member[],
+): Joined {
+  const { peer } = session
+  const { assigned } = before ?? session
   if (!isNode(assigned)) throw new KhazanaError('protocol-error', `node ${peer.site} gave no node id`)
   const contact: Member = {
     node: peer.site as NodeId,

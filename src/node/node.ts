@@ -126,6 +126,7 @@ export class Node implements SiteAccess {
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
         const node = new Node(options, { store, record, identity, incarnation, lock, doors, plugins })
+        if (hasLeft) node.#takeNothing()
         await node.#serve()
         if (hasLeft) await node.#sayFarewell()
         return node
@@ -516,6 +517,14 @@ export class Node implements SiteAccess {
       this.#options.left?.()
       void this.close()
     })
+  }
+
+  /** Others do not know yet that this node has left, and may take it for an heir. */
+  #takeNothing(): void {
+    this.home.refuse(
+      new KhazanaError('closed', `node ${this.identity.node} has left the cluster: use another one`),
+    )
+    this.pools.close()
   }
 
   /** This node has left in an earlier life, which could tell nobody. Throws `wrong-cluster` when that is done, or `unreachable`. */

@@ -34,6 +34,12 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['roaming', 454, 800],
   // A handle that knew sooner than its node that the node is the home was told that there is no such region.
   ['roaming', 583, 800],
+  // A node joined that was told of none but the one which let it in, and that one left.
+  ['roaming', 261, 800],
+  // A region was handed over to a node that had left, and had come back only to say so.
+  ['roaming', 248, 800],
+  // Regions whose home had left were waited for there for two seconds before they were looked for.
+  ['roaming', 4029, 800],
   // A read that waited while the home moved was served from the old copy, as if the site were cut off.
   ['roaming', 3074, 800],
   // A page was freed, and read all the same by a client that was cut off.

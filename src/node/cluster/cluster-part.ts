@@ -164,6 +164,7 @@ export class ClusterPart {
       logger: world.logger,
       replicas,
       hasSession: (peer) => peers.get(peer) !== undefined,
+      hasLeft: (node) => this.members.find(node)?.state === 'left',
       find: (address, wait) => this.location.findAnew(address, wait),
     })
     this.#review = new MoveReview({

@@ -140,22 +140,9 @@ export class Location {
   async findMap(map: Address, homes: readonly NodeId[], wait: WaitOptions): Promise<RegionDescriptor> {
     const known = this.known(map)
     if (known !== undefined) return known
-    for (const home of homes) {
-      const descriptor = await this.#askFor(map, home, wait)
-      if (descriptor !== undefined) return descriptor
-    }
-    const { descriptor } = await this.#finder.findOnce(map, wait)
+    const { descriptor } = await this.#finder.findOnce(map, wait, homes)
     this.learned(descriptor)
     return descriptor
-  }
-
-  async #askFor(address: Address, node: NodeId, wait: WaitOptions): Promise<RegionDescriptor | undefined> {
-    const { self } = this.#options
-    if (node === self) return undefined
-    const answer = await this.#whereaboutsAt(node, address, wait)
-    if (answer?.kind !== 'home') return undefined
-    this.learned(answer.descriptor)
-    return answer.descriptor
   }
 
   /** What the other node knows; undefined where it does not say so in time. */

@@ -80,10 +80,10 @@ export class RegionFinder {
 
   /**
    * The same without patience: for who tries again itself, or has another way. Each attempt may ask all nodes, and attempts
-   * within attempts would multiply. Throws as `find`.
+   * within attempts would multiply. `likely`: who should have it, asked first. Throws as `find`.
    */
-  findOnce(address: Address, wait: WaitOptions): Promise<FoundRegion> {
-    return this.#join(this.#quick, address, wait, () => this.#attempt(address, timeoutOf(wait)))
+  findOnce(address: Address, wait: WaitOptions, likely: readonly NodeId[] = []): Promise<FoundRegion> {
+    return this.#join(this.#quick, address, wait, () => this.#attempt(address, timeoutOf(wait), likely))
   }
 
   async #join(
@@ -103,8 +103,8 @@ export class RegionFinder {
     return within(this.#options.clock, 'finding the home of the region', wait, search)
   }
 
-  #attempt(address: Address, timeoutMs: number): Promise<FoundRegion> {
-    return new Search(this.#options, this.#silence, address, timeoutMs).run()
+  #attempt(address: Address, timeoutMs: number, likely: readonly NodeId[] = []): Promise<FoundRegion> {
+    return new Search(this.#options, this.#silence, address, timeoutMs).run(likely)
   }
 
   /** Again and again while only silence is in the way (paper 3.5). */
@@ -165,9 +165,15 @@ class Search {
     this.#locator = new Locator(options.self)
   }
 
-  run(): Promise<FoundRegion> {
+  /** `likely`: who may have it, whatever this node knows. */
+  run(likely: readonly NodeId[]): Promise<FoundRegion> {
     const { whereabouts, members } = this.#options
-    this.#step({ kind: 'start', own: whereabouts(this.#address), manager: members.manager })
+    const known = whereabouts(this.#address)
+    const own: Whereabouts =
+      known.kind === 'unknown' && likely.length > 0
+        ? { kind: 'elsewhere', nodes: likely, isSure: false }
+        : known
+    this.#step({ kind: 'start', own, manager: members.manager })
     return this.#outcome.promise
   }
 

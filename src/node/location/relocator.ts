@@ -11,6 +11,8 @@ import { unreserved } from '../unreserved.js'
 
 /** How long a home may be out of reach before its regions are looked for elsewhere, and again and again from then on. */
 const lostMs = 2000
+/** The same where it has left for good: between two attempts. */
+const goneMs = 100
 /** Regions that are looked for at a time. */
 const widthMax = 8
 
@@ -19,6 +21,8 @@ export interface RelocatorOptions {
   readonly logger: Logger
   readonly replicas: ReplicaSet
   readonly hasSession: (node: SiteId) => boolean
+  /** Whether it is known that the node has left the cluster, and so has no region any more. */
+  readonly hasLeft: (node: NodeId) => boolean
   /** Looks for the region anew, whatever was known of it. Throws as `Location.find`. */
   readonly find: (address: Address, wait: WaitOptions) => Promise<RegionDescriptor>
 }
@@ -50,7 +54,8 @@ export class Relocator {
   }
 
   #wait(node: NodeId): void {
-    const timer = this.#options.clock.after(lostMs, () => {
+    const { clock, hasLeft } = this.#options
+    const timer = clock.after(hasLeft(node) ? goneMs : lostMs, () => {
       void this.#lookFor(node)
     })
     this.#lost.set(node, timer)
