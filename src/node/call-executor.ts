@@ -111,7 +111,7 @@ export class CallExecutor {
       case 'stat':
       case 'migrate':
       case 'stay':
-        return this.#atHome(call, caller, options)
+        return this.#atHome(caller.kind === 'client' ? this.#withTarget(call) : call, caller, options)
       case 'adopt':
       case 'adopt-pages':
       case 'activate':
@@ -215,7 +215,7 @@ export class CallExecutor {
       if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(descriptor)
       if (descriptor.home === self) {
         try {
-          return await this.#here(descriptor, found, call, options)
+          return await this.#here(descriptor, found, call, caller, options)
         } catch (reason) {
           // It may have left while the call waited for its turn.
           const isGone = KhazanaError.from(reason).code === 'no-such-region'
@@ -261,6 +261,7 @@ export class CallExecutor {
     descriptor: RegionDescriptor,
     found: Found,
     call: HomeCall,
+    caller: Caller,
     options: WaitOptions,
   ): Promise<Result> {
     const { home } = this.#options
@@ -290,10 +291,10 @@ export class CallExecutor {
       case 'migrate':
         return {
           op: call.op,
-          descriptor: await home.migrate(address, this.#member(call.to), options),
+          descriptor: await home.migrate(address, this.#member(call.to, caller), options),
         }
       case 'stay':
-        home.moves.stay(address, this.#member(call.to))
+        home.moves.stay(address, this.#member(call.to, caller))
         return { op: call.op }
       default:
         return unreachable(call)
@@ -321,13 +322,29 @@ export class CallExecutor {
     if (moved?.address === address && moved.generation === generation) await home.letGo(moved)
   }
 
-  /** The node of that id, or of that name. Throws `invalid-argument`. */
-  #member(text: string): NodeId {
+  /** Names the node by its number where that is known here: the home may not have heard of a new one yet. */
+  #withTarget(call: HomeCall): HomeCall {
+    if (call.op !== 'migrate' && call.op !== 'stay') return call
+    const [target, ...others] = this.#named(call.to)
+    return target === undefined || others.length > 0 ? call : { ...call, to: String(target) }
+  }
+
+  /** The node of that id, or those of that name. */
+  #named(text: string): NodeId[] {
     const { members } = this.#options.members
     const byId = members.find(({ node }) => String(node) === text)
-    if (byId !== undefined) return byId.node
-    const [named, ...others] = members.filter(({ name }) => name === text)
-    if (named !== undefined && others.length === 0) return named.node
+    if (byId !== undefined) return [byId.node]
+    return members.filter(({ name }) => name === text).map(({ node }) => node)
+  }
+
+  /** The one that the caller means. Throws `invalid-argument`; `unreachable` for a number that the caller's node knows. */
+  #member(text: string, caller: Caller): NodeId {
+    const [named, ...others] = this.#named(text)
+    if (named !== undefined && others.length === 0) return named
+    if (named === undefined && caller.kind === 'node' && /^[0-9]+$/.test(text)) {
+      const why = `node ${text} is not known yet at the region's home, node ${this.#options.self}`
+      throw new KhazanaError('unreachable', `${why}: try again soon`)
+    }
     const problem = named === undefined ? 'no node of the cluster is' : 'several nodes of the cluster are'
     throw new KhazanaError('invalid-argument', `${problem} called ${shown(text)}: see \`khazana nodes\``)
   }

@@ -17,6 +17,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['moving', 431, 300],
   // A move that was given up let messages through for which the region was still being looked for.
   ['moving', 348, 300],
+  // A region was to move to a node that its home had not heard of yet, which was taken for a mistake.
+  ['moving', 549, 400],
   // A pool was handed over while a region was being reserved in it.
   ['roaming', 46, 600],
   // A node that had just joined took itself for the manager, and denied what it had not heard of.
