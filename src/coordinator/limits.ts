@@ -10,7 +10,7 @@ import type { LeaseId, Revision, Transaction } from './coordinator.js'
 
 /** Characters. */
 export const keyLengthMax = 256
-export const valueBytesMax = 16 * 1024
+export const valueBytesMax = 4 * 1024
 /** Of conditions, and of puts and deletes together. */
 export const keysPerTransactionMax = 64
 export const leaseTtlMsMin = 100

@@ -57,7 +57,7 @@ export const sessionNumberMax = 2 ** 48
 
 /** Of the embedded coordinator, as `src/coordinator/limits.ts` says it to those who ask. */
 export const coordinatorKeyBytesMax = 256
-export const coordinatorValueBytesMax = 16 * 1024
+export const coordinatorValueBytesMax = 4 * 1024
 export const coordinatorLeaseBytesMax = 19
 export const coordinatorKeysPerTransactionMax = 64
 export const coordinatorEntriesMax = 10_000

@@ -115,6 +115,15 @@ export class NodeCluster {
     this.#member(number).service.kill()
   }
 
+  /** The node's process stands still, as after SIGSTOP, until what this answers is called. */
+  freeze(number: number): () => void {
+    const { process } = this.#member(number).service
+    process?.pause()
+    return () => {
+      process?.resume()
+    }
+  }
+
   /** What was not synced is lost. The machine has power again at once. */
   losePower(number: number): void {
     const { machine } = this.#member(number)

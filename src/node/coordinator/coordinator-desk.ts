@@ -10,6 +10,9 @@ import { expectResult } from '../calls/result.js'
 import type { Peers } from '../peers.js'
 import { answerFrom, answerOf, questionOf, requestOf } from './coordinator-words.js'
 
+/** All entries, and all that is remembered of their history, fit into one message of `headerBytesMax` each. */
+const limits = { entryBytesMax: 640 * 1024, historyBytesMax: 512 * 1024 }
+
 export interface CoordinatorDeskOptions {
   readonly self: NodeId
   /** Who keeps the coordinator: the node that founded the cluster. */
@@ -25,17 +28,13 @@ export interface CoordinatorDeskOptions {
  */
 export class CoordinatorDesk {
   readonly #options: CoordinatorDeskOptions
-  #server: CoordinatorServer | undefined
+  readonly #server: CoordinatorServer | undefined
 
+  /** Where this node keeps the coordinator, it serves from now on, and every lease lives for a whole time. Throws `bad-format`. */
   constructor(options: CoordinatorDeskOptions) {
     this.#options = options
-  }
-
-  /** Takes the coordinator into service, where this node keeps it. Every lease lives for a whole time from now on. Throws `bad-format`. */
-  start(): void {
-    const { self, host, clock, store } = this.#options
-    if (self !== host) return
-    this.#server = CoordinatorServer.start({ clock, storage: store })
+    const { self, host, clock, store } = options
+    if (self === host) this.#server = CoordinatorServer.start({ clock, storage: store, limits })
   }
 
   /** Idempotent. */
