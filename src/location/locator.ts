@@ -14,6 +14,8 @@ export type LocatorEvent =
   | { readonly kind: 'slow'; readonly node: NodeId }
   /** It could not be asked, or did not answer in time. */
   | { readonly kind: 'silence'; readonly node: NodeId }
+  /** There is no more time. */
+  | { readonly kind: 'time' }
   /** What the address map says: who has the region that holds the address, likeliest first; empty where it says nothing. */
   | { readonly kind: 'map'; readonly homes: readonly NodeId[] }
   /** All nodes of the cluster but this one. */
@@ -26,14 +28,20 @@ export type LocatorEffect =
   | { readonly kind: 'search-map' }
   | { readonly kind: 'list-members' }
   | { readonly kind: 'found'; readonly descriptor: RegionDescriptor; readonly found: Found }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string }
+  | ({ readonly kind: 'failed' } & LocatorVerdict)
+
+/** Why a region was not found. */
+export interface LocatorVerdict {
+  readonly code: ErrorCode
+  readonly message: string
+}
 
 /** Nodes that are asked at a time in the cluster walk. */
 export const walkWidthMax = 32
 /** The same with those that are slow to answer. */
 export const openMax = 4 * walkWidthMax
 /** Nodes that are asked because another one named them: a chain of hints longer than this is no help. */
-const namedMax = 16
+export const namedMax = 16
 /** How often one node is asked: a region may have come to it since it said that it has it not. */
 const asksMax = 2
 
@@ -95,6 +103,8 @@ export class Locator {
         this.#over(event.node)
         this.#silent.add(event.node)
         return this.#next()
+      case 'time':
+        return [this.#fail(this.verdict())]
       case 'map':
         this.#searchesMap = false
         for (const node of event.homes) this.#name(node)
@@ -215,29 +225,36 @@ export class Locator {
     return { kind: 'ask', node }
   }
 
+  /** Everybody who is to be asked has been, and has answered or not. */
   #failure(): LocatorEffect {
+    if (this.#silent.size > 0 || this.#isThere) return this.#fail(this.verdict())
+    return this.#fail({
+      code: 'no-such-region',
+      message: 'no node of the cluster has a region at the address: it was never reserved, or unreserved',
+    })
+  }
+
+  #fail(verdict: LocatorVerdict): LocatorEffect {
     this.#stage = 'over'
-    if (this.#silent.size === 0 && this.#isThere) {
+    return { kind: 'failed', ...verdict }
+  }
+
+  /** What can be said at this moment to somebody who does not wait any longer, where nothing has been found. */
+  verdict(): LocatorVerdict {
+    const silent = [...new Set([...this.#silent, ...this.#open])].sort((a, b) => a - b)
+    if (silent.length === 0) {
       return {
-        kind: 'failed',
         code: 'unreachable',
-        message: 'the region is between two homes: try again soon',
+        message: this.#isThere
+          ? 'the region is between two homes: try again soon'
+          : 'the search for the region was not over in this time',
       }
     }
-    if (this.#silent.size === 0) {
-      return {
-        kind: 'failed',
-        code: 'no-such-region',
-        message: 'no node of the cluster has a region at the address: it was never reserved, or unreserved',
-      }
-    }
-    const silent = [...this.#silent].sort((a, b) => a - b)
     const suspects = silent.filter((node) => this.#suspects.has(node))
     const named = (suspects.length > 0 ? suspects : silent).slice(0, shownMax)
     const more = silent.length > named.length && suspects.length === 0 ? ' and others' : ''
     const those = named.length === 1 ? `node ${named.join()}` : `nodes ${named.join(', ')}${more}`
     return {
-      kind: 'failed',
       code: 'unreachable',
       message:
         suspects.length > 0

@@ -12,16 +12,18 @@ const attemptMsMax = 3000
 
 /**
  * Resolves when somebody accepts connections at the endpoint. Says so, once, where that takes more than one attempt. Throws
- * `unreachable` where nobody has in `contactMsMax`, and `invalid-argument`.
+ * `unreachable` where nobody has in `contactMsMax`, `aborted`, and `invalid-argument`.
  */
 export async function whenAnyoneListens(
   { clock, network, random, logger }: World,
   endpoint: Endpoint,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const where = formatEndpoint(endpoint)
   const until = clock.now() + contactMsMax
-  const { signal } = new AbortController()
   for (let attempt = 1; ; attempt++) {
+    if (signal.aborted)
+      throw new KhazanaError('aborted', 'joining: given up by the caller', { cause: signal.reason })
     const leftMs = Math.max(1, until - clock.now())
     try {
       const connection = await network.connect(endpoint, { timeoutMs: Math.min(attemptMsMax, leftMs) })

@@ -7,6 +7,7 @@ import type { Member } from '../wire/message.js'
 import { membersPerMessageMax } from './cluster/membership.js'
 import { whenAnyoneListens } from './contact.js'
 import { defaultTimeoutMs, within, withResolvers } from '../io/deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
 import type { NodeOptions } from './node-options.js'
 import type { NodeIdentity } from './node-record.js'
@@ -27,21 +28,22 @@ const listedMs = 2000
 /**
  * Asks a node of a cluster for an id, and who else is in the cluster. The sessions in which this happens are only for that: the node
  * comes back with its id. Throws `unreachable` where nobody listens there for `contactMsMax`, or nobody lets this node in and tells
- * it of the others for `defaultTimeoutMs` after that, and what the node refuses with.
+ * it of the others for `defaultTimeoutMs` after that, `aborted`, and what the node refuses with.
  *
  * The id is in the list of members for good. So whatever can keep this node from serving is to be found out before. And a node that
  * knew only the one which let it in would be alone for ever if that one left.
  */
 export async function joinCluster(options: NodeOptions, endpoint: Endpoint): Promise<Joined> {
   const { world } = options
-  await whenAnyoneListens(world, endpoint)
+  const { signal } = options
+  await whenAnyoneListens(world, endpoint, signal)
   const until = world.clock.now() + defaultTimeoutMs
   let before: Session | undefined
   do {
     const attempt = new Attempt(options, endpoint, before)
     try {
       const leftMs = Math.max(1, until - world.clock.now())
-      const session = await attempt.admitted(leftMs)
+      const session = await attempt.admitted({ timeoutMs: leftMs, ...(signal && { signal }) })
       const members = await attempt.whenTold(Math.min(listedMs, leftMs))
       if (members !== undefined) return joinedBy(session, before, options.name, members)
       before ??= session
@@ -111,9 +113,9 @@ class Attempt {
   }
 
   /** Throws `unreachable`, and what the node refuses with. */
-  async admitted(timeoutMs: number): Promise<Session> {
+  async admitted(wait: WaitOptions): Promise<Session> {
     try {
-      return await within(this.#clock, 'joining', { timeoutMs }, this.#admitted.promise)
+      return await within(this.#clock, 'joining', wait, this.#admitted.promise)
     } catch (reason) {
       const error = KhazanaError.from(reason)
       if (error.code !== 'timeout') throw error

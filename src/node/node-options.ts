@@ -17,6 +17,8 @@ export interface NodeOptions extends PluginOptions {
   readonly listen?: Endpoint
   /** Where to accept clients of this machine; nowhere unless told. */
   readonly socketPath?: string
+  /** Gives the start up with `aborted`, where it still waits for a node to join. */
+  readonly signal?: AbortSignal
   /** Any node of the cluster to join; a new directory founds a cluster unless told. */
   readonly join?: Endpoint
   /** Bytes of RAM for page frames; 256 MiB unless told. */

@@ -31,6 +31,12 @@ export function checkOptions({
 
 function checkNodeName(name: string): void {
   checkText(name, 'name')
+  if (/^[0-9]+$/.test(name)) {
+    throw new KhazanaError(
+      'invalid-argument',
+      `a node is not called ${name}: a number alone is that of a node, and no name`,
+    )
+  }
   const bytes = new TextEncoder().encode(name).length
   if (bytes <= nameBytesMax) return
   throw new KhazanaError(

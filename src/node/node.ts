@@ -99,14 +99,15 @@ export class Node implements SiteAccess {
    * Starts a node on a directory: serves when the promise resolves. What can go wrong here alone does so before the node is a
    * member of a cluster, where it would be listed for good; nothing is made on the disk before somebody listens where it is to join.
    * Throws `directory-in-use`, `bad-format`, `damaged`, `wrong-cluster`, `address-in-use`, `insecure`, `unreachable` where the cluster
-   * to join cannot be reached, and `invalid-argument`.
+   * to join cannot be reached, `aborted`, and `invalid-argument`.
    */
   static async start(options: NodeOptions): Promise<Node> {
     checkOptions(options)
     const plugins = Plugins.of(options, 'node')
     const { world, join } = options
     const log = `${options.directory}/log`
-    if (join !== undefined && !(await world.hasDirectory(log))) await whenAnyoneListens(world, join)
+    if (join !== undefined && !(await world.hasDirectory(log)))
+      await whenAnyoneListens(world, join, options.signal)
     const directory = await world.openDirectory(options.directory)
     const lock = await directory.lock()
     try {

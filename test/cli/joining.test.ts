@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'node:test'
-import { khazana, output } from './command.js'
+import { contactMsMax } from '../../src/node/contact.js'
+import { bin, khazana, output } from './command.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
 import { nodesAt } from './status-of.js'
 
@@ -26,6 +28,21 @@ test('a node waits for the founding node that it is to join', async () => {
   assert.equal(member.ready.node, 2)
   const nodes = await output(['nodes', '--at', member.at])
   assert.match(nodes, /node-1/)
+})
+
+test('a node that waits for one to join stops when it is told to, and leaves nothing behind', async () => {
+  await using folder = await TemporaryFolder.make()
+  const port = String(await freePort())
+  const begun = performance.now()
+  const joining = spawn(process.execPath, [
+    ...[bin, 'node', '--dir', folder.in('1'), '--join', `127.0.0.1:${port}`],
+  ])
+  const ended = once(joining, 'close')
+  await once(joining.stderr, 'data')
+  joining.kill('SIGTERM')
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(performance.now() - begun < contactMsMax, 'it does not wait for the end of its patience')
+  assert.equal(existsSync(folder.in('1')), false)
 })
 
 test('nodes that are all started at once find together', async () => {

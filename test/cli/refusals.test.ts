@@ -76,6 +76,7 @@ describe('a node that cannot start says why', () => {
     [['--dir', 'x', '--join', 'some/path'], /HOST:PORT/],
     [['--dir', 'x', '--lease', '5'], /100 to 600000/],
     [['--dir', 'x', '--name', 'two words'], /letters/],
+    [['--dir', 'x', '--name', '12'], /no name/],
     [['--dir', 'x', '--coordinator', 'zookeeper'], /embedded/],
     [[], /--dir/],
   ] as const) {

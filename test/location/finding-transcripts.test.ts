@@ -85,6 +85,7 @@ class Search {
         this.log.push(`9: the map says ${event.homes.length === 0 ? 'nothing' : event.homes.join(', ')}`)
         break
       case 'members':
+      case 'time':
         break
       default:
         unreachable(event)

@@ -4,7 +4,7 @@ import { addressFrom } from '../../src/address/address.js'
 import { defaultAttributes } from '../../src/address/attributes.js'
 import type { RegionDescriptor } from '../../src/address/descriptor.js'
 import { nodeId } from '../../src/address/identity.js'
-import { Locator, openMax, walkWidthMax } from '../../src/location/locator.js'
+import { Locator, namedMax, openMax, walkWidthMax } from '../../src/location/locator.js'
 import type { LocatorEffect, LocatorEvent } from '../../src/location/locator.js'
 import { Prng } from '../../src/stdx/prng.js'
 import type { Whereabouts } from '../../src/wire/message.js'
@@ -126,6 +126,36 @@ describe('The search for a home', () => {
     assert.deepEqual(search(...walk).at(-1), '')
     assert.deepEqual(search(...walk, answer(1, unknown)).at(-1), 'no-such-region')
     assert.deepEqual(search(...walk, silence(1)).at(-1), 'unreachable')
+  })
+
+  it('says who has not answered when there is no more time, and is over', () => {
+    const time: LocatorEvent = { kind: 'time' }
+    assert.deepEqual(search(start(), time, answer(1, homeAt(1))), ['ask 1', 'unreachable', ''])
+    const locator = new Locator(self)
+    for (const event of [start(), answer(1, elsewhere(4)), slow(4), mapSays()]) locator.step(event)
+    locator.step(members(1, 4, 5))
+    assert.deepEqual(locator.verdict(), {
+      code: 'unreachable',
+      message: 'the home of the region cannot be reached: node 4 should have it, or know of it',
+    })
+    assert.equal(new Locator(self).verdict().message, 'the search for the region was not over in this time')
+  })
+
+  it('takes the word of a node that was silent, and then is not', () => {
+    const walk = [start(), answer(1, elsewhere(4)), silence(4), mapSays(4)]
+    assert.deepEqual(search(...walk, answer(4, unknown), members(1, 4, 9)).at(-1), 'no-such-region')
+    assert.deepEqual(search(...walk, silence(4), members(1, 4, 9)).at(-1), 'unreachable')
+  })
+
+  it('follows a chain of hints so far, and no farther', () => {
+    const locator = new Locator(self)
+    let effects = locator.step(start())
+    let asked = 0
+    for (let next = 20; effects[0]?.kind === 'ask'; next++) {
+      asked += 1
+      effects = locator.step(answer(effects[0].node, elsewhere(next)))
+    }
+    assert.deepEqual([asked, effects.map(wordsOf)], [1 + namedMax, ['search-map']])
   })
 
   it('asks more nodes at a time where many are slow, but not all', () => {

@@ -8,6 +8,7 @@ import type { Logger, LogLevel } from '../../io/logger.js'
 import { contactMsMax } from '../../node/contact.js'
 import { parseEndpoint, unixEndpoint } from '../../node/endpoint-text.js'
 import { Node } from '../../node/node.js'
+import type { NodeOptions } from '../../node/node-options.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sizeArgument, wholeNumber } from '../arguments.js'
 import { hostAndPortArgument } from '../endpoint-argument.js'
@@ -108,7 +109,7 @@ async function serve(options: Options): Promise<void> {
   using stop = StopRequest.listen()
   const { socketPath, socket } = socketOf(options.dir)
   const { name, join: peer, memory, disk, lease, insecure, acceptDamage } = options
-  const node = await Node.start({
+  const node = await startedNode(stop, {
     world: nodeWorld(logger),
     directory: options.dir,
     ...plugins,
@@ -130,6 +131,10 @@ async function serve(options: Options): Promise<void> {
       stop.make('the disk has failed')
     },
   })
+  if (node === undefined) {
+    logger.log('info', 'stopped before it served')
+    return
+  }
   const ready = { node: node.identity.node, name: node.name, listen: node.listen, socket, pid: process.pid }
   logger.log('info', 'serving', ready)
   await announce(formatReady(ready), logger)
@@ -138,6 +143,20 @@ async function serve(options: Options): Promise<void> {
   if (options.drain === true && reason === 'SIGTERM') await drain(node, logger)
   await node.close()
   logger.log('info', 'stopped')
+}
+
+/** Undefined where it was asked to stop while it waited for a node to join. */
+async function startedNode(stop: StopRequest, options: NodeOptions): Promise<Node | undefined> {
+  const starting = new AbortController()
+  void stop.requested.then((why) => {
+    starting.abort(why)
+  })
+  try {
+    return await Node.start({ ...options, signal: starting.signal })
+  } catch (reason) {
+    if (stop.isMade && KhazanaError.from(reason).code === 'aborted') return undefined
+    throw reason
+  }
 }
 
 /** Where it cannot be done the node stops all the same, with what it has, and can be started again. */
@@ -185,6 +204,7 @@ function coordinatorArgument(text: string): string {
 }
 
 function nameArgument(text: string): string {
+  if (/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a number alone is that of a node, and no name.')
   if (/^[A-Za-z0-9._-]+$/.test(text) && text.length <= nameCharsMax) return text
   throw new InvalidArgumentError(`1 to ${nameCharsMax} letters, digits, ".", "_" and "-".`)
 }

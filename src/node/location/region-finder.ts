@@ -4,12 +4,12 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Clock } from '../../io/clock.js'
 import { Locator } from '../../location/locator.js'
-import type { LocatorEffect, LocatorEvent } from '../../location/locator.js'
+import type { LocatorEffect, LocatorEvent, LocatorVerdict } from '../../location/locator.js'
 import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Found, Member, Whereabouts } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import { timeoutOf, within, withResolvers } from '../../io/deadline.js'
+import { Expired, timeoutOf, within, withResolvers } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { Peers } from '../peers.js'
 
@@ -54,7 +54,14 @@ export interface FoundRegion {
   readonly found: Found
 }
 
-type Searches = Map<Address, Promise<FoundRegion>>
+/** A search that is under way. */
+interface UnderWay {
+  readonly outcome: Promise<FoundRegion>
+  /** What can be said to whoever does not wait any longer. */
+  readonly verdict: () => KhazanaError | undefined
+}
+
+type Searches = Map<Address, UnderWay>
 
 /** Finds homes of regions: performs what `Locator` decides. Each address is searched for once at a time. */
 export class RegionFinder {
@@ -83,40 +90,62 @@ export class RegionFinder {
    * within attempts would multiply. `likely`: who should have it, asked first. Throws as `find`.
    */
   findOnce(address: Address, wait: WaitOptions, likely: readonly NodeId[] = []): Promise<FoundRegion> {
-    return this.#join(this.#quick, address, wait, () => this.#attempt(address, timeoutOf(wait), likely))
+    return this.#join(this.#quick, address, wait, () => {
+      const search = this.#attempt(address, timeoutOf(wait))
+      return { outcome: search.run(likely), verdict: () => search.verdict() }
+    })
   }
 
+  /** Whoever has less time than the one who began the search hears at its end what is known by then. */
   async #join(
     searches: Searches,
     address: Address,
     wait: WaitOptions,
-    begin: () => Promise<FoundRegion>,
+    begin: () => UnderWay,
   ): Promise<FoundRegion> {
     let search = searches.get(address)
     if (search === undefined) {
-      search = begin().finally(() => {
-        searches.delete(address)
-      })
+      search = begin()
       searches.set(address, search)
+      const over = (): void => void searches.delete(address)
+      search.outcome.then(over, over)
     }
-    // Whoever has less time than the one who began it does not wait longer than that.
-    return within(this.#options.clock, 'finding the home of the region', wait, search)
+    try {
+      return await within(this.#options.clock, 'finding the home of the region', wait, search.outcome)
+    } catch (reason) {
+      throw reason instanceof Expired ? (search.verdict() ?? reason) : reason
+    }
   }
 
-  #attempt(address: Address, timeoutMs: number, likely: readonly NodeId[] = []): Promise<FoundRegion> {
-    return new Search(this.#options, this.#silence, address, timeoutMs).run(likely)
+  #attempt(address: Address, timeoutMs: number): Search {
+    return new Search(this.#options, this.#silence, address, timeoutMs)
+  }
+
+  #search(address: Address, timeoutMs: number): UnderWay {
+    const latest: { verdict: () => KhazanaError | undefined } = { verdict: () => undefined }
+    const outcome = this.#again(address, timeoutMs, (verdict) => {
+      latest.verdict = verdict
+    })
+    return { outcome, verdict: () => latest.verdict() }
   }
 
   /** Again and again while only silence is in the way (paper 3.5). */
-  async #search(address: Address, timeoutMs: number): Promise<FoundRegion> {
+  async #again(
+    address: Address,
+    timeoutMs: number,
+    note: (verdict: () => KhazanaError) => void,
+  ): Promise<FoundRegion> {
     const { clock, members } = this.#options
     const until = clock.now() + Math.min(patienceMsMax, timeoutMs * patienceShare)
     for (let retryMs = retryMsMin; ; retryMs = Math.min(retryMsMax, retryMs * 2)) {
       const { leftCount } = members
+      const search = this.#attempt(address, Math.max(1, until - clock.now()))
+      note(() => search.verdict())
       try {
-        return await this.#attempt(address, timeoutMs)
+        return await search.run([])
       } catch (reason) {
         const error = KhazanaError.from(reason)
+        if (error.code === 'unreachable') note(() => error)
         // A node that has left meanwhile may have handed the region to one that had been asked before.
         const mayHaveMoved = error.code === 'no-such-region' && members.leftCount !== leftCount
         if (!(error.code === 'unreachable' || mayHaveMoved) || clock.now() + retryMs >= until) throw error
@@ -166,15 +195,31 @@ class Search {
   }
 
   /** `likely`: who may have it, whatever this node knows. */
-  run(likely: readonly NodeId[]): Promise<FoundRegion> {
-    const { whereabouts, members } = this.#options
+  async run(likely: readonly NodeId[]): Promise<FoundRegion> {
+    const { clock, whereabouts, members } = this.#options
     const known = whereabouts(this.#address)
     const own: Whereabouts =
       known.kind === 'unknown' && likely.length > 0
         ? { kind: 'elsewhere', nodes: likely, isSure: false }
         : known
+    const timer = clock.after(this.#timeoutMs, () => {
+      this.#step({ kind: 'time' })
+    })
     this.#step({ kind: 'start', own, manager: members.manager })
-    return this.#outcome.promise
+    try {
+      return await this.#outcome.promise
+    } finally {
+      timer.cancel()
+    }
+  }
+
+  /** What can be said now to somebody who does not wait any longer. */
+  verdict(): KhazanaError {
+    return this.#errorOf(this.#locator.verdict())
+  }
+
+  #errorOf({ code, message }: LocatorVerdict): KhazanaError {
+    return new KhazanaError(code, `address ${formatAddress(this.#address)}, ${message}`)
   }
 
   #step(event: LocatorEvent): void {
@@ -202,9 +247,7 @@ class Search {
       case 'found':
         return this.#found(effect)
       case 'failed':
-        this.#outcome.reject(
-          new KhazanaError(effect.code, `address ${formatAddress(this.#address)}, ${effect.message}`),
-        )
+        this.#outcome.reject(this.#errorOf(effect))
         return
       default:
         unreachable(effect)
