@@ -8,7 +8,7 @@ export default {
     'bin/khazana',
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',
-    'test/**/*.test.ts',
+    'test/{**/*.test,coordinator/embedded-child}.ts',
     'examples/*/*.ts',
   ],
   project: [

@@ -2,6 +2,7 @@
 // failed. `--long` gives the simulations more seeds (KHAZANA_SIM_SEEDS, a count for every simulated scenario) and time.
 import { join } from 'node:path'
 import { build } from './build.mjs'
+import { provideEtcd } from './etcd.mjs'
 import { root, run, say } from './run.mjs'
 import { setup } from './setup.mjs'
 
@@ -52,6 +53,7 @@ async function tests() {
 
 await step('setup', async () => {
   await setup()
+  await provideEtcd()
   return { code: 0 }
 })
 const isBuilt = await step('build', async () => ({ code: await build() }))

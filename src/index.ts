@@ -78,7 +78,7 @@ export type {
 export { jsonCodec } from './consistency/json-codec.js'
 export type { PluginOptions } from './consistency/plugins.js'
 export type { Logger, LogLevel } from './io/logger.js'
-export type { WaitOptions } from './node/deadline.js'
+export type { WaitOptions } from './io/deadline.js'
 export type { LockContext } from './node/replica/lock-context.js'
 export type { Change, Dropped, Watch, WatchEvent, WatchOptions, Writer } from './node/watch/watch.js'
 export { errorCodes, isErrorCode, KhazanaError } from './stdx/errors.js'

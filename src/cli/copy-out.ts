@@ -1,6 +1,6 @@
 import type { ByteRange } from '../address/range.js'
 import type { Region } from '../client/region.js'
-import type { WaitOptions } from '../node/deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import { Progress } from './progress.js'
 import { writeOut } from './standard-output.js'
 import { readAll } from './transfer.js'

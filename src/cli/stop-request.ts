@@ -1,4 +1,4 @@
-import { withResolvers } from '../node/deadline.js'
+import { withResolvers } from '../io/deadline.js'
 
 const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 

@@ -1,7 +1,7 @@
 import { formatAddress } from '../address/address.js'
 import type { ByteRange } from '../address/range.js'
 import type { Region } from '../client/region.js'
-import type { WaitOptions } from '../node/deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { ErrorCode } from '../stdx/errors.js'
 import { regroup } from './chunks.js'

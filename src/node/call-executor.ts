@@ -16,9 +16,10 @@ import type {
   Resources,
   Result,
 } from '../wire/message.js'
+import type { CoordinatorAnswer, CoordinatorQuestion } from '../wire/coordinator-message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutOf, within } from './deadline.js'
-import type { WaitOptions } from './deadline.js'
+import { timeoutOf, within } from '../io/deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
 import type { Home } from './home/home.js'
@@ -52,6 +53,8 @@ export interface CallExecutorOptions {
   readonly hasLeft: () => boolean
   /** Changes the limits that are told, and answers with all. */
   readonly resources: (limits: ResourceLimits) => Resources
+  /** Asks the coordinator that this node keeps. */
+  readonly coordinate: (question: CoordinatorQuestion, wait: WaitOptions) => Promise<CoordinatorAnswer>
   readonly members: Membership
   readonly duties: ManagerDuties
   readonly status: () => NodeStatus
@@ -142,6 +145,9 @@ export class CallExecutor {
         if (caller.kind !== 'client')
           throw new KhazanaError('unsupported', 'only its clients can change the limits of a node')
         return { op: call.op, resources: this.#options.resources(call.limits) }
+      case 'coordinate':
+        if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
+        return { op: call.op, answer: await this.#options.coordinate(call.question, options) }
       case 'take-pool':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
         await this.#takePool(call)

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../io/clock.js'
-import { withResolvers } from './deadline.js'
+import { withResolvers } from '../io/deadline.js'
 import { clockDriftMax } from '../membership/link-lease.js'
 
 /**

@@ -3,6 +3,7 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
+import type { Coordinator } from '../coordinator/coordinator.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
@@ -10,11 +11,12 @@ import type { Store } from '../store/store.js'
 import type { Call, Hello, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
+import type { CoordinatorDesk } from './coordinator/coordinator-desk.js'
 import { ClusterPart } from './cluster/cluster-part.js'
 import type { Membership } from './cluster/membership.js'
 import { whenAnyoneListens } from './contact.js'
-import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from './deadline.js'
-import type { WaitOptions } from './deadline.js'
+import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from '../io/deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
 import { UseMoves } from './home/use-moves.js'
@@ -255,7 +257,7 @@ export class Node implements SiteAccess {
       returns: this.#returns,
     })
     const part = new ClusterPart({
-      ...{ options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
+      ...{ store, options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
       ...{ replicas: this.replicas, peers: this.#peers },
       dialers: () => this.#dialers,
       replica: (descriptor) => this.replica(descriptor),
@@ -279,6 +281,7 @@ export class Node implements SiteAccess {
       location: this.location,
       pools: this.pools,
       maps: this.#part.maps,
+      coordinate: (question, wait) => this.#part.desk.serve(question, wait),
       leave: (wait) => this.leave(wait),
       hasLeft: () => this.members.hasLeft,
       resources: (limits) => this.#resources.limit(limits),
@@ -403,6 +406,16 @@ export class Node implements SiteAccess {
   /** Where regions are. */
   get location(): Location {
     return this.#part.location
+  }
+
+  /** Who lives, and who leads (DESIGN 7). */
+  get coordinator(): Coordinator {
+    return this.#part.coordinator
+  }
+
+  /** The way to the coordinator that the founder keeps. */
+  get coordinatorDesk(): CoordinatorDesk {
+    return this.#part.desk
   }
 
   get name(): string {

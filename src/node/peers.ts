@@ -4,8 +4,8 @@ import type { Clock } from '../io/clock.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Request, Result } from '../wire/message.js'
 import { CallTable } from './calls/call-table.js'
-import { Deadline, withResolvers } from './deadline.js'
-import type { Resolvers, WaitOptions } from './deadline.js'
+import { Deadline, withResolvers } from '../io/deadline.js'
+import type { Resolvers, WaitOptions } from '../io/deadline.js'
 import type { Session, SessionLoss } from './session/session.js'
 
 /** Requests of one peer that are being carried out; more are refused as `busy`. */

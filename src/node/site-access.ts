@@ -1,7 +1,7 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
 import type { Call, Result } from '../wire/message.js'
-import type { WaitOptions } from './deadline.js'
+import type { WaitOptions } from '../io/deadline.js'
 import type { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import type { Watched } from './watch/own-watches.js'

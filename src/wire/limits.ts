@@ -55,6 +55,13 @@ export const allocatedRangesMax = 1024
 /** Numbers of sessions grow by what one peer tells the other: one more than the highest must still be a number. */
 export const sessionNumberMax = 2 ** 48
 
+/** Of the embedded coordinator, as `src/coordinator/limits.ts` says it to those who ask. */
+export const coordinatorKeyBytesMax = 256
+export const coordinatorValueBytesMax = 4 * 1024
+export const coordinatorLeaseBytesMax = 19
+export const coordinatorKeysPerTransactionMax = 64
+export const coordinatorEntriesMax = 10_000
+
 export const minReplicasMax = 64
 export const leaseMsMin = 10
 export const leaseMsMax = 3_600_000

@@ -4,6 +4,7 @@ import { clusterId, nodeIdMax, siteIdMax, type SiteId } from '../address/identit
 import type { Staleness } from '../address/lock-terms.js'
 import { pageBytesMax, pageBytesMin } from '../address/page.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { coordinatorAnswer, coordinatorQuestion } from './coordinator-layout.js'
 import { crewMessage, errorCode, errorMessage, nodeId, pageIndex, pageRange, version } from './crew-layout.js'
 import * as limits from './limits.js'
 import {
@@ -236,6 +237,7 @@ const call = union<words.Call, 'op'>('op', {
   report: [36, { report: spaceReport }],
   'return-space': [37, { address, generation: count }],
   resources: [38, { limits: resourceLimits }],
+  coordinate: [39, { question: coordinatorQuestion }],
   leave: [50, {}],
   'take-pool': [
     51,
@@ -291,6 +293,7 @@ const result = union<words.Result, 'op'>('op', {
   report: [36, empty],
   'return-space': [37, empty],
   resources: [38, { resources }],
+  coordinate: [39, { answer: coordinatorAnswer }],
   leave: [50, empty],
   'take-pool': [51, empty],
   'take-ids': [52, empty],

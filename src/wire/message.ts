@@ -3,6 +3,7 @@ import type { ConsistencyVector } from '../address/consistency-vector.js'
 import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.js'
 import type { ClusterId, NodeId, SiteId } from '../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
+import type { CoordinatorAnswer, CoordinatorQuestion } from './coordinator-message.js'
 import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
@@ -341,6 +342,8 @@ export type Call =
     }
   /** Gives moves of the region to that node up that can still be given up. */
   | { readonly op: 'stay'; readonly address: Address; readonly generation: number; readonly to: string }
+  /** To the node that keeps the cluster's coordinator. */
+  | { readonly op: 'coordinate'; readonly question: CoordinatorQuestion }
   | TransferCall
 
 export type Result =
@@ -372,6 +375,7 @@ export type Result =
   | { readonly op: 'grant-ids'; readonly ids: NodeIdRange }
   | { readonly op: 'admit'; readonly node: NodeId }
   | { readonly op: 'whereis'; readonly whereabouts: Whereabouts }
+  | { readonly op: 'coordinate'; readonly answer: CoordinatorAnswer }
 
 export interface AttributeChanges {
   readonly protocol: string | undefined

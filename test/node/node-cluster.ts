@@ -3,7 +3,7 @@ import type { ReserveOptions } from '../../src/client/khazana.js'
 import type { Region } from '../../src/client/region.js'
 import type { Endpoint } from '../../src/io/network.js'
 import { ConnectedSite } from '../../src/node/connected-site.js'
-import type { WaitOptions } from '../../src/node/deadline.js'
+import type { WaitOptions } from '../../src/io/deadline.js'
 import { Node } from '../../src/node/node.js'
 import type { NodeOptions } from '../../src/node/node-options.js'
 import type { Session } from '../../src/node/session/session.js'
@@ -113,6 +113,15 @@ export class NodeCluster {
 
   crash(number: number): void {
     this.#member(number).service.kill()
+  }
+
+  /** The node's process stands still, as after SIGSTOP, until what this answers is called. */
+  freeze(number: number): () => void {
+    const { process } = this.#member(number).service
+    process?.pause()
+    return () => {
+      process?.resume()
+    }
   }
 
   /** What was not synced is lost. The machine has power again at once. */

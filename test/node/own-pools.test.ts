@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { addressFrom } from '../../src/address/address.js'
 import { nodeId } from '../../src/address/identity.js'
-import { withResolvers } from '../../src/node/deadline.js'
+import { withResolvers } from '../../src/io/deadline.js'
 import { OwnPools } from '../../src/node/pools/own-pools.js'
 
 const MiB = 1024 * 1024

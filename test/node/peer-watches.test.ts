@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Address } from '../../src/address/address.js'
-import { withResolvers } from '../../src/node/deadline.js'
+import { withResolvers } from '../../src/io/deadline.js'
 import { PeerWatch } from '../../src/node/watch/peer-watch.js'
 import { PeerWatches, clientWatchesMax } from '../../src/node/watch/peer-watches.js'
 import type { WatchSink } from '../../src/node/watch/watch-sink.js'

@@ -18,7 +18,7 @@ import type {
   PageView,
   ParcelId,
 } from '../../src/consistency/contract.js'
-import { withResolvers } from '../../src/node/deadline.js'
+import { withResolvers } from '../../src/io/deadline.js'
 import { PageMemory } from '../../src/node/page-memory.js'
 import type { HomeBacking, HomeWrite } from '../../src/node/replica/home-backing.js'
 import { LockMemory } from '../../src/node/replica/site-environment.js'

@@ -26,6 +26,7 @@ import {
   type Whereabouts,
   type WireParcel,
 } from '../../src/wire/message.js'
+import { coordinatorAnswer, coordinatorQuestion } from './arbitrary-coordinator.js'
 
 /** Every kind of message, with values from all of their ranges, the edges more often than not. */
 
@@ -224,6 +225,7 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'grant-ids', {}),
   tagged('op', 'admit', { name: short, listen: short }),
   tagged('op', 'whereis', { address }),
+  tagged('op', 'coordinate', { question: coordinatorQuestion }),
   tagged('op', 'hint', { descriptor }),
   tagged('op', 'report', { report }),
   tagged('op', 'return-space', { address, generation: count }),
@@ -271,6 +273,7 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'grant-ids', { ids: idRange }),
   tagged('op', 'admit', { node }),
   tagged('op', 'whereis', { whereabouts }),
+  tagged('op', 'coordinate', { answer: coordinatorAnswer }),
   tagged('op', 'hint', {}),
   tagged('op', 'report', {}),
   tagged('op', 'return-space', {}),

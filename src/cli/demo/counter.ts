@@ -1,5 +1,5 @@
 import type { Region } from '../../client/region.js'
-import type { WaitOptions } from '../../node/deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 
 /** A 64-bit number at the start of a region. */
 export const counterRange = { offset: 0, length: 8 }

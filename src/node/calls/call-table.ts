@@ -1,8 +1,8 @@
 import type { Clock } from '../../io/clock.js'
 import { isErrorCode, KhazanaError } from '../../stdx/errors.js'
 import type { Call, Failure, Response, Result } from '../../wire/message.js'
-import { peerMs, within, withResolvers } from '../deadline.js'
-import type { Resolvers, WaitOptions } from '../deadline.js'
+import { peerMs, within, withResolvers } from '../../io/deadline.js'
+import type { Resolvers, WaitOptions } from '../../io/deadline.js'
 import type { Session } from '../session/session.js'
 
 /** Requests that one peer has not answered yet; more are refused as `busy`. */

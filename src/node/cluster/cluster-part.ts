@@ -1,11 +1,16 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import { founder, isNode } from '../../address/identity.js'
 import type { NodeId } from '../../address/identity.js'
+import type { Coordinator } from '../../coordinator/coordinator.js'
+import { ServedAccess } from '../../coordinator/served-access.js'
+import { StoreCoordinator } from '../../coordinator/store-coordinator.js'
 import { mapPageBytes } from '../../location/address-map/map-layout.js'
 import { PoolGrants } from '../../location/pool-grants.js'
 import { PoolHints } from '../../location/pool-hints.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import type { Store } from '../../store/store.js'
+import { CoordinatorDesk } from '../coordinator/coordinator-desk.js'
 import type { Home } from '../home/home.js'
 import { MoveReview } from '../home/move-review.js'
 import { Location } from '../location/location.js'
@@ -42,6 +47,7 @@ const mapWait = { timeoutMs: 5000 }
 
 export interface ClusterPartOptions {
   readonly options: NodeOptions
+  readonly store: Pick<Store, 'list' | 'commit'>
   readonly record: NodeRecord
   readonly identity: NodeIdentity
   readonly pools: OwnPools
@@ -64,6 +70,9 @@ export class ClusterPart {
   readonly relocator: Relocator
   readonly maps: MapKeeper
   readonly leave: Leave
+  /** Who lives, and who leads. */
+  readonly coordinator: Coordinator
+  readonly desk: CoordinatorDesk
   readonly #review: MoveReview
   readonly #options: ClusterPartOptions
   readonly #rootMap: RootMap
@@ -72,6 +81,17 @@ export class ClusterPart {
     this.#options = parts
     const { options, record, identity, pools, returns, home, replicas, peers, dialers, replica } = parts
     const { world, leaseMs = leaseMsDefault } = options
+    this.desk = new CoordinatorDesk({
+      self: identity.node,
+      host: founder,
+      clock: world.clock,
+      store: parts.store,
+      peers,
+    })
+    this.coordinator = new StoreCoordinator({
+      clock: world.clock,
+      access: options.coordinator ?? new ServedAccess((request, wait) => this.desk.ask(request, wait)),
+    })
     this.maps = new MapKeeper({
       clock: world.clock,
       logger: world.logger,
@@ -204,6 +224,8 @@ export class ClusterPart {
   }
 
   stop(error: KhazanaError): void {
+    this.coordinator.close()
+    this.desk.close()
     this.members.stop()
     this.manager.stop()
     this.maps.stop()

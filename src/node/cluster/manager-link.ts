@@ -5,7 +5,7 @@ import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Call, NodeIdRange, PoolEntry, Result, SpaceReport } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import type { ManagerDuties } from './manager-duties.js'
 
 /** How long the manager has to answer before it is asked who the manager is now, and that one is asked. */

@@ -10,12 +10,12 @@ import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { CommitGroup, MetadataPut } from '../../store/commit-group.js'
+import type { MetadataPut } from '../../store/commit-group.js'
 import { spaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
@@ -28,7 +28,9 @@ import { HomedRegion } from './homed-region.js'
 import type { ArrivalRecord } from './arrival-record.js'
 import { HomeMoves } from './home-moves.js'
 import type { MoveEnvironment } from './home-moves.js'
-import { decodeRegion, encodeRegion, regionKey, regionKeyPrefix } from './region-record.js'
+import { LocalLog } from './region-log.js'
+import type { RegionChange, RegionLog } from './region-log.js'
+import { decodeRegion, regionKeyPrefix } from './region-record.js'
 import type { RegionRecord } from './region-record.js'
 
 /** Pages whose storage is taken away at a time. */
@@ -71,6 +73,7 @@ export class Home {
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
   readonly moves: HomeMoves
+  readonly #log: RegionLog
   #generation = 0
   #allocatedBytes = 0
   /** Why nothing is to be homed here any more. */
@@ -81,6 +84,7 @@ export class Home {
   constructor(options: HomeOptions) {
     this.#options = options
     const { node, store, replicas } = options
+    this.#log = new LocalLog(store)
     this.moves = new HomeMoves(
       {
         node,
@@ -120,7 +124,7 @@ export class Home {
       this.#allocatedBytes += kept?.bytes ?? 0
     }
     for (const [key, value] of store.list(regionKeyPrefix)) {
-      const region = new HomedRegion(store, decodeRegion(key, value, node), this.#options.storageFailed)
+      const region = this.#regionOf(decodeRegion(key, value, node))
       const { address, size } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
@@ -291,15 +295,14 @@ export class Home {
       attributes: checked,
     }
     const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
+    const region = this.#regionOf(record)
     try {
-      await this.#options.store.commit({
-        puts: [{ key: regionKey(address), value: encodeRegion(record) }, this.#generationPut()],
-      })
+      await region.commit({ record, puts: [this.#generationPut()] })
     } catch (error) {
       this.#options.pools.give(address, rounded)
       throw error
     }
-    this.#regions.set(address, new HomedRegion(this.#options.store, record, this.#options.storageFailed))
+    this.#regions.set(address, region)
     this.#directory.add(descriptor)
     this.#options.changed.reserved(descriptor)
     return descriptor
@@ -365,7 +368,7 @@ export class Home {
         }
         region.allocated.remove(held.first, held.count)
         try {
-          await this.#save(region, { frees: [{ space: region.space, range: held }] })
+          await this.#save(region, { frees: [held] })
         } catch (error) {
           region.allocated.add(held.first, held.count)
           throw error
@@ -389,10 +392,10 @@ export class Home {
         { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
         options,
       )
-      const { store, pools, returns } = this.#options
+      const { pools, returns } = this.#options
       const { address, generation } = descriptor
       const puts = pools.find(address) === undefined ? [returns.intent(address, generation)] : []
-      await store.commit({ drops: [region.space], deletes: [regionKey(address)], puts })
+      await region.commit({ record: 'ended', puts })
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
       const replica = this.#options.replicas.get(descriptor.address)
@@ -445,9 +448,9 @@ export class Home {
 
   /** Nothing waits between what is durable and this. */
   #insert({ region: record, from }: ArrivalRecord): void {
-    const { node, store, replicas, storageFailed, inGrace } = this.#options
+    const { node, replicas, inGrace } = this.#options
     const { descriptor } = record
-    const region = new HomedRegion(store, record, storageFailed)
+    const region = this.#regionOf(record)
     this.#regions.set(descriptor.address, region)
     this.#directory.add(descriptor)
     this.#allocatedBytes += storageBytes(region)
@@ -539,9 +542,17 @@ export class Home {
     }
   }
 
-  async #save(region: HomedRegion, group: CommitGroup, descriptor = region.descriptor): Promise<void> {
-    const value = encodeRegion({ ...region.record, descriptor })
-    await this.#options.store.commit({ ...group, puts: [{ key: regionKey(descriptor.address), value }] })
+  #save(
+    region: HomedRegion,
+    change: Pick<RegionChange, 'frees'>,
+    descriptor = region.descriptor,
+  ): Promise<void> {
+    return region.commit({ ...change, record: { ...region.record, descriptor } })
+  }
+
+  #regionOf(record: RegionRecord): HomedRegion {
+    const { store, storageFailed } = this.#options
+    return new HomedRegion(store, this.#log, record, storageFailed)
   }
 
   #checkRoom(bytes: number): void {

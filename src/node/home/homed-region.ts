@@ -4,9 +4,10 @@ import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
-import { withResolvers } from '../deadline.js'
+import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
+import type { RegionChange, RegionLog, RegionPlace } from './region-log.js'
 import type { RegionRecord } from './region-record.js'
 
 /** Share of the store's bound on undurable bytes at which writers begin to wait. */
@@ -32,10 +33,17 @@ export class HomedRegion implements HomeBacking {
   /** Groups that the store has no room for in its queue yet, in order. */
   readonly #deferred: Deferred[] = []
   readonly #store: Store
+  readonly #log: RegionLog
   readonly #storageFailed: (error: KhazanaError) => void
 
-  constructor(store: Store, record: RegionRecord, storageFailed: (error: KhazanaError) => void) {
+  constructor(
+    store: Store,
+    log: RegionLog,
+    record: RegionRecord,
+    storageFailed: (error: KhazanaError) => void,
+  ) {
     this.#store = store
+    this.#log = log
     this.#storageFailed = storageFailed
     this.descriptor = record.descriptor
     this.allocated = record.allocated
@@ -47,6 +55,16 @@ export class HomedRegion implements HomeBacking {
   get record(): RegionRecord {
     const { descriptor, allocated, floor, space } = this
     return { descriptor, allocated, floor, space }
+  }
+
+  get place(): RegionPlace {
+    const { address, generation } = this.descriptor
+    return { address, generation, space: this.space }
+  }
+
+  /** Makes the change durable, behind all before it. Throws as `RegionLog.commit`. */
+  commit(change: RegionChange): Promise<void> {
+    return this.#log.commit(this.place, change)
   }
 
   isAllocated(range: PageRange): boolean {
@@ -78,8 +96,7 @@ export class HomedRegion implements HomeBacking {
     if (pendingBytes > pendingBytesMax * deferShare) return
     for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
       const { pages, done } = next
-      const writes = pages.map(({ page, version, bytes }) => ({ space: this.space, page, version, bytes }))
-      this.#store.submit({ pages: writes }, (failure) => {
+      this.#log.submit(this.place, { pages }, (failure) => {
         done(failure)
         if (failure === undefined) {
           this.watchers.committed(pages, this.descriptor.home)

@@ -3,7 +3,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { Clock, Timer } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 
 /** Between two looks. */
 const lookEveryMs = 60_000

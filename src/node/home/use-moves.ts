@@ -8,7 +8,7 @@ import type { Logger } from '../../io/logger.js'
 import { MovePolicy } from '../../location/move-policy.js'
 import type { MoveAdvice } from '../../location/move-policy.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import { isSystemRegion } from '../map/system-regions.js'
 
 /** How often it is looked which regions would better be homed elsewhere. */

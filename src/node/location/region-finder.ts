@@ -9,8 +9,8 @@ import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Found, Member, Whereabouts } from '../../wire/message.js'
 import { expectResult } from '../calls/result.js'
-import { Expired, timeoutOf, within, withResolvers } from '../deadline.js'
-import type { WaitOptions } from '../deadline.js'
+import { Expired, timeoutOf, within, withResolvers } from '../../io/deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import type { Peers } from '../peers.js'
 
 /** How long one node has to answer, at most: those that are asked after it must have their turn. */

@@ -2,7 +2,7 @@ import type { ByteRange } from '../../address/range.js'
 import type { PageWrite, Reading } from '../../location/address-map/page-access.js'
 import { mapPageBytes } from '../../location/address-map/map-layout.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import type { LockContext } from '../replica/lock-context.js'
 import type { Replica } from '../replica/replica.js'
 

@@ -1,7 +1,7 @@
 import type { CommitId } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import { withResolvers } from '../deadline.js'
-import type { Resolvers } from '../deadline.js'
+import { withResolvers } from '../../io/deadline.js'
+import type { Resolvers } from '../../io/deadline.js'
 import type { CommitBook, CommitFailure } from './commit-book.js'
 
 interface Witness {

@@ -1,7 +1,7 @@
 import type { Clock } from '../../io/clock.js'
 import type { KhazanaError } from '../../stdx/errors.js'
-import { Deadline, withResolvers } from '../deadline.js'
-import type { WaitOptions } from '../deadline.js'
+import { Deadline, withResolvers } from '../../io/deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import type { Engine } from './engine.js'
 import type { LockDesk } from './lock-desk.js'
 

@@ -1,7 +1,7 @@
 import type { CommitId } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import { withResolvers } from '../deadline.js'
-import type { Resolvers } from '../deadline.js'
+import { withResolvers } from '../../io/deadline.js'
+import type { Resolvers } from '../../io/deadline.js'
 import type { CommitFailure, CommitBook } from './commit-book.js'
 
 /** Who waits for what, where sections end each by itself: in all protocols whose frames hold nothing but what is accepted. */

@@ -3,7 +3,7 @@ import type { LockTerms } from '../../address/lock-terms.js'
 import type { ByteRange } from '../../address/range.js'
 import type { PageRange } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
-import type { Deadline, Resolvers } from '../deadline.js'
+import type { Deadline, Resolvers } from '../../io/deadline.js'
 import type { LockContext } from './lock-context.js'
 
 /** A lock request on its way, from the miss until the caller has its context or its error. */

@@ -1,6 +1,6 @@
 import type { Address } from '../../address/address.js'
 import type { NodeId } from '../../address/identity.js'
-import type { WaitOptions } from '../deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 
 /** `timeoutMs` is for the beginning alone; `signal` ends the watch at any time, which then throws `aborted`. */
 export interface WatchOptions extends WaitOptions {

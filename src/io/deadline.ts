@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../io/clock.js'
+import type { Clock, Timer } from './clock.js'
 import { checkObject, checkSignal } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
 

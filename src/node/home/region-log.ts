@@ -1,0 +1,64 @@
+import type { Address } from '../../address/address.js'
+import type { PageRange } from '../../address/page.js'
+import type { SpaceId } from '../../store/space.js'
+import type { CommitDone, CommitGroup, MetadataPut, Store } from '../../store/store.js'
+import type { HomeWrite } from '../replica/home-backing.js'
+import { encodeRegion, regionKey } from './region-record.js'
+import type { RegionRecord } from './region-record.js'
+
+/** Which region, and where this node's store has its pages. */
+export interface RegionPlace {
+  readonly address: Address
+  readonly generation: number
+  readonly space: SpaceId
+}
+
+/** What becomes durable of a region at once, all or nothing. */
+export interface RegionChange {
+  readonly pages?: readonly HomeWrite[]
+  /** Ranges whose storage is taken away. */
+  readonly frees?: readonly PageRange[]
+  /** What is kept of the region besides its pages, from then on; `ended`: nothing, nor its pages. */
+  readonly record?: RegionRecord | 'ended'
+  /** Records of this node alone, durable together with it. */
+  readonly puts?: readonly MetadataPut[]
+}
+
+/**
+ * Where all goes that becomes durable of the regions homed at a node. Changes of one region become durable in the order in which they are handed in.
+ * Where one fails, so do those behind it, in the same turn.
+ */
+export interface RegionLog {
+  /** Calls `done` when it is durable, or with the error. */
+  submit(place: RegionPlace, change: RegionChange, done: CommitDone): void
+  /** The same, as a promise. Throws `no-space`, `busy`, `storage-failed`. */
+  commit(place: RegionPlace, change: RegionChange): Promise<void>
+}
+
+/** The log of regions that are on the disk of their home alone. */
+export class LocalLog implements RegionLog {
+  readonly #store: Pick<Store, 'commit' | 'submit'>
+
+  constructor(store: Pick<Store, 'commit' | 'submit'>) {
+    this.#store = store
+  }
+
+  submit(place: RegionPlace, change: RegionChange, done: CommitDone): void {
+    this.#store.submit(groupOf(place, change), done)
+  }
+
+  commit(place: RegionPlace, change: RegionChange): Promise<void> {
+    return this.#store.commit(groupOf(place, change))
+  }
+}
+
+function groupOf({ address, space }: RegionPlace, change: RegionChange): CommitGroup {
+  const { pages = [], frees = [], record, puts = [] } = change
+  const isKept = record !== undefined && record !== 'ended'
+  return {
+    pages: pages.map(({ page, version, bytes }) => ({ space, page, version, bytes })),
+    frees: frees.map((range) => ({ space, range })),
+    puts: isKept ? [{ key: regionKey(address), value: encodeRegion(record) }, ...puts] : puts,
+    ...(record === 'ended' && { deletes: [regionKey(address)], drops: [space] }),
+  }
+}
