@@ -55,6 +55,10 @@ export const allocatedRangesMax = 1024
 /** Numbers of sessions grow by what one peer tells the other: one more than the highest must still be a number. */
 export const sessionNumberMax = 2 ** 48
 
+/** The name of a home group. */
+export const groupNameBytesMax = 64
+/** Regions of which a backup tells at once what it has. */
+export const groupRegionsMax = 64
 /** Of the embedded coordinator, as `src/coordinator/limits.ts` says it to those who ask. */
 export const coordinatorKeyBytesMax = 256
 export const coordinatorValueBytesMax = 4 * 1024

@@ -6,6 +6,7 @@ import { pageBytesMax, pageBytesMin } from '../address/page.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { coordinatorAnswer, coordinatorQuestion } from './coordinator-layout.js'
 import { crewMessage, errorCode, errorMessage, nodeId, pageIndex, pageRange, version } from './crew-layout.js'
+import { groupMessageWith } from './group-layout.js'
 import * as limits from './limits.js'
 import {
   address,
@@ -78,6 +79,8 @@ const descriptor = checked(
   }),
   (region) => (region.size % region.pageSize === 0 ? undefined : 'a region is not a whole number of pages'),
 )
+
+const groupMessage = groupMessageWith(descriptor)
 
 const poolEntry = record<words.PoolEntry>({ start: address, size: extent, node: nodeId })
 
@@ -391,6 +394,7 @@ export const message = union<words.Message, 'kind'>('kind', {
     20,
     { members: list(member, limits.membersMax), known: optional(list(memberStamp, limits.membersMax)) },
   ],
+  group: [23, { group: text(limits.groupNameBytesMax), body: groupMessage }],
   part: [28, empty],
   stay: [29, empty],
 })

@@ -4,6 +4,7 @@ import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.j
 import type { ClusterId, NodeId, SiteId } from '../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { CoordinatorAnswer, CoordinatorQuestion } from './coordinator-message.js'
+import type { GroupMessage } from './group-message.js'
 import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
@@ -23,6 +24,7 @@ export type SequencedMessage =
   | Response
   | Failure
   | Members
+  | GroupEnvelope
   | Part
   | Stay
 
@@ -218,6 +220,14 @@ export interface PageChange {
 }
 
 // ---- requests ---------------------------------------------------------------------------------------------------
+
+/** Between members of a home group, and those that are to be. */
+export interface GroupEnvelope {
+  readonly kind: 'group'
+  /** The name of the group at the coordinator. */
+  readonly group: string
+  readonly body: GroupMessage
+}
 
 export interface Request {
   readonly kind: 'request'

@@ -1,5 +1,6 @@
 import { unreachable } from '../stdx/assert.js'
 import type { CrewMessage, PageStamp } from './crew-message.js'
+import type { GroupMessage } from './group-message.js'
 import type { Message, SequencedMessage } from './message.js'
 
 /** Whether the message belongs to the numbered stream of a session. */
@@ -13,6 +14,7 @@ export function isSequenced(message: Message): message is SequencedMessage {
     case 'response':
     case 'failure':
     case 'members':
+    case 'group':
     case 'part':
     case 'stay':
       return true
@@ -33,8 +35,13 @@ export function isSequenced(message: Message): message is SequencedMessage {
 export function payloadCount(message: Message): number {
   if (message.kind === 'cm') return crewPayloadCount(message.body)
   if (message.kind === 'request') return message.call.op === 'adopt-pages' ? message.call.pages.length : 0
+  if (message.kind === 'group') return groupPayloadCount(message.body)
   if (message.kind !== 'cm-plain') return 0
   return message.parcels.reduce((total, parcel) => total + (parcel.kind === 'patch' ? 0 : 1), 0)
+}
+
+function groupPayloadCount(message: GroupMessage): number {
+  return message.kind === 'entry' || message.kind === 'difference' ? message.change.pages.length : 0
 }
 
 function crewPayloadCount(message: CrewMessage): number {

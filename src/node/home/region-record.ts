@@ -56,10 +56,15 @@ interface StoredRecord extends StoredDescriptor {
 }
 
 /** Throws `bad-format`. */
-export function decodeRegion(key: string, value: Uint8Array, home: NodeId): RegionRecord {
+export function decodeRegion(
+  key: string,
+  value: Uint8Array,
+  home: NodeId,
+  prefix = regionKeyPrefix,
+): RegionRecord {
   const record = decodeRecord(key, value, recordFormat) as StoredRecord
   return {
-    descriptor: descriptorFrom(addressOf(regionKeyPrefix, key), home, record),
+    descriptor: descriptorFrom(addressOf(prefix, key), home, record),
     allocated: rangesFrom(record.allocated),
     floor: record.floor,
     space: spaceId(record.space ?? record.generation),

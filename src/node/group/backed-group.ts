@@ -1,0 +1,233 @@
+import type { NodeId } from '../../address/identity.js'
+import type { Clock, Timer } from '../../io/clock.js'
+import type { Logger } from '../../io/logger.js'
+import { Backup } from '../../membership/home-group/backup.js'
+import type { BackupEffect, BackupEvent } from '../../membership/home-group/backup-terms.js'
+import type { GroupChange } from '../../membership/home-group/group-change.js'
+import { groupTakeoverPauseMs } from '../../membership/home-group/group-limits.js'
+import type { SeenRecord } from '../../membership/home-group/group-record.js'
+import type { LinkName } from '../../membership/home-group/link-name.js'
+import type { ChangeOutcome } from '../../membership/home-group/primary-terms.js'
+import { TouchedPages } from '../../membership/home-group/touched-pages.js'
+import { unreachable } from '../../stdx/assert.js'
+import type { KhazanaError } from '../../stdx/errors.js'
+import type { Store } from '../../store/store.js'
+import type { GroupMessage, GroupRegionStamps } from '../../wire/group-message.js'
+import { groupRegionsMax } from '../../wire/limits.js'
+import type { GroupCopies } from './group-copies.js'
+import { stepOf } from './group-step.js'
+import type { GroupStep } from './group-step.js'
+import { HeldChanges } from './held-changes.js'
+
+export interface BackedGroupOptions {
+  readonly self: NodeId
+  readonly group: string
+  /** Read since this node was started. */
+  readonly seen: SeenRecord
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly store: Pick<Store, 'submit' | 'pagesOf'>
+  readonly copies: GroupCopies
+  /** Nothing is sent where there is no session. */
+  readonly send: (node: NodeId, body: GroupMessage) => void
+  readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
+  /** Again and again until it succeeds. Never rejects. */
+  readonly readRecord: () => Promise<SeenRecord>
+  /** This node is the primary now, in a reign of its own. */
+  readonly becamePrimary: (seen: SeenRecord) => void
+  /** The copy here is needed by nobody. */
+  readonly discard: () => void
+  readonly storageFailed: (error: KhazanaError) => void
+}
+
+/** What came last, for the effects that mean it. */
+interface Arrived {
+  readonly step: GroupStep
+  readonly kind: 'entry' | 'difference'
+}
+
+/** A home group at a node that is not its primary: performs what `Backup` decides. */
+export class BackedGroup {
+  readonly #options: BackedGroupOptions
+  readonly #backup: Backup
+  readonly #effects: BackupEffect[] = []
+  #isPerforming = false
+  #touched = new TouchedPages<string>()
+  #held = new HeldChanges()
+  #arrived: Arrived | undefined
+  #alarm: Timer | undefined
+  #isOver = false
+
+  constructor(options: BackedGroupOptions) {
+    this.#options = options
+    this.#backup = new Backup(options.self, options.seen)
+  }
+
+  get seen(): SeenRecord {
+    return this.#backup.seen
+  }
+
+  tell(event: Extract<BackupEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-lost' | 'record' | 'gone' }>): void {
+    this.#step(event)
+  }
+
+  close(): void {
+    this.#isOver = true
+    this.#alarm?.cancel()
+  }
+
+  /** Throws `protocol-error`. */
+  onMessage(from: NodeId, message: GroupMessage, payloads: readonly Uint8Array[]): void {
+    switch (message.kind) {
+      case 'begin':
+        return this.#step({ kind: 'begin', name: { from, ...message.name }, how: message.how })
+      case 'difference':
+        this.#arrived = { step: stepOf(message.change, payloads), kind: 'difference' }
+        return this.#step({ kind: 'difference', name: { from, ...message.name } })
+      case 'entry':
+        this.#arrived = { step: stepOf(message.change, payloads), kind: 'entry' }
+        return this.#step({ kind: 'entry', name: { from, ...message.name }, index: message.index })
+      case 'whole':
+        return this.#step({ kind: 'whole', name: { from, ...message.name }, index: message.index })
+      case 'dismissed':
+        return this.#step({ kind: 'dismissed', reign: message.reign, epoch: message.epoch })
+      // What only backups say.
+      case 'have':
+      case 'stored':
+      case 'refused':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #step(event: BackupEvent): void {
+    if (this.#isOver) return
+    this.#effects.push(...this.#backup.step(event))
+    if (this.#isPerforming) return
+    this.#isPerforming = true
+    try {
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#perform(next)
+    } finally {
+      this.#isPerforming = false
+    }
+  }
+
+  #perform(effect: BackupEffect): void {
+    const { send, becamePrimary, discard, clock } = this.#options
+    switch (effect.kind) {
+      case 'open':
+        this.#touched = new TouchedPages()
+        this.#held = new HeldChanges()
+        return this.#tellWhatIsHere(effect.name)
+      case 'store':
+        return this.#store(this.#takeArrived())
+      case 'hold':
+        for (const step of this.#takeArrived()) this.#held.add(step)
+        return
+      case 'store-held':
+        this.#store([...this.#held.all()], effect)
+        this.#held = new HeldChanges()
+        return
+      case 'flush':
+        return this.#store([], effect)
+      case 'drop-held':
+        this.#held = new HeldChanges()
+        return
+      case 'acknowledge':
+        return send(effect.name.from, { kind: 'stored', name: effect.name, index: effect.index })
+      case 'refuse':
+        return send(effect.to, { kind: 'refused', revision: effect.revision })
+      case 'propose':
+        return void this.#propose(effect.change, effect.what)
+      case 'read-record':
+        return void this.#read()
+      case 'set-alarm':
+        this.#alarm?.cancel()
+        this.#alarm = clock.after(effect.pauses * groupTakeoverPauseMs, () => {
+          this.#step({ kind: 'alarm' })
+        })
+        return
+      case 'clear-alarm':
+        this.#alarm?.cancel()
+        return
+      case 'become-primary':
+        this.close()
+        return becamePrimary(effect.seen)
+      case 'discard':
+        this.close()
+        return discard()
+      default:
+        unreachable(effect)
+    }
+  }
+
+  #tellWhatIsHere(name: LinkName): void {
+    const { copies, send } = this.#options
+    let regions: GroupRegionStamps[] = []
+    for (const stamps of copies.stamps()) {
+      regions.push(stamps)
+      const isFull = regions.length >= groupRegionsMax || stamps.pages.length > 0
+      if (!isFull) continue
+      send(name.from, { kind: 'have', name, regions, isLast: false })
+      regions = []
+    }
+    send(name.from, { kind: 'have', name, regions, isLast: true })
+  }
+
+  /** What just came, without what a commit has touched since the comparison began. */
+  #takeArrived(): readonly GroupStep[] {
+    const arrived = this.#arrived
+    this.#arrived = undefined
+    if (arrived === undefined) return []
+    const { step, kind } = arrived
+    if (kind === 'difference') return this.#untouched(step)
+    const { address, region, isEnd, frees, pages } = step
+    if (region !== undefined || isEnd) this.#touched.touch(`${address}`)
+    for (const { first, count } of frees) {
+      for (let page = first; page < first + count; page++) this.#touched.touch(`${address}/${page}`)
+    }
+    for (const { page } of pages) this.#touched.touch(`${address}/${page}`)
+    return [step]
+  }
+
+  #untouched({ address, region, isEnd, frees, pages }: GroupStep): readonly GroupStep[] {
+    const takes = (page: number): boolean => this.#touched.takes(`${address}/${page}`)
+    if (this.#touched.takes(`${address}`)) {
+      const step = { address, region, isEnd, frees: frees.filter(({ first }) => takes(first)) }
+      return [{ ...step, pages: pages.filter(({ page }) => takes(page)) }]
+    }
+    // It began, or ended, or changed meanwhile. What there is of its pages holds all the same.
+    if (isEnd) return []
+    const left = pages.filter(({ page }) => takes(page))
+    return [{ address, region: undefined, isEnd: false, frees: frees.filter(({ first }) => takes(first)), pages: left }]
+  }
+
+  #store(steps: readonly GroupStep[], then?: { readonly name: LinkName; readonly index: number }): void {
+    const { store, copies, storageFailed } = this.#options
+    store.submit(copies.commitOf(steps), (failure) => {
+      // What a full disk refuses leaves this copy behind: nothing is acknowledged any more, and the primary does without it.
+      if (failure !== undefined) {
+        if (failure.code === 'storage-failed') storageFailed(failure)
+        this.#fail(failure)
+      } else if (then !== undefined) this.#step({ kind: 'durable', name: then.name, index: then.index })
+    })
+  }
+
+  #fail(failure: KhazanaError): void {
+    const { logger, group } = this.#options
+    logger.log('warn', 'a copy of a home group cannot be kept up to date', { group, reason: failure.message })
+    this.close()
+  }
+
+  /** Never rejects. */
+  async #propose(change: number, what: GroupChange): Promise<void> {
+    const outcome = await this.#options.propose(what)
+    this.#step({ kind: 'outcome', change, outcome })
+  }
+
+  /** Never rejects. */
+  async #read(): Promise<void> {
+    this.#step({ kind: 'record', seen: await this.#options.readRecord() })
+  }
+}

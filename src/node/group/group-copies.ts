@@ -1,0 +1,133 @@
+import type { Address } from '../../address/address.js'
+import type { NodeId } from '../../address/identity.js'
+import { RangeSet } from '../../address/range-set.js'
+import type { CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
+import type { SpaceId } from '../../store/space.js'
+import type { Store } from '../../store/store.js'
+import { pageStampsMax } from '../../wire/limits.js'
+import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
+import { decodeRegion, encodeRegion } from '../home/region-record.js'
+import type { RegionRecord } from '../home/region-record.js'
+import { addressKey } from '../home/stored-descriptor.js'
+import type { GroupStep } from './group-step.js'
+
+const keyPrefix = 'group/'
+
+/** Records of the regions of one group: the same at all its members. */
+export function groupKeyPrefix(group: string): string {
+  return `${keyPrefix}${group}/`
+}
+
+/** Names of all groups of which the store has regions. */
+export function storedGroups(store: Pick<Store, 'list'>): string[] {
+  const names = new Set<string>()
+  for (const [key] of store.list(keyPrefix)) names.add(key.slice(keyPrefix.length, key.lastIndexOf('/')))
+  return [...names]
+}
+
+export interface GroupCopiesOptions {
+  readonly group: string
+  /** Whose store it is: descriptors name it as the home, whoever that is. */
+  readonly self: NodeId
+  readonly store: Pick<Store, 'list' | 'pagesOf'>
+  /** A place in the store for the pages of a region, and the record that says that it is taken. */
+  readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
+}
+
+/**
+ * What a member of a home group has of its regions in its store. Pages are in spaces of each member's own. It is kept as it will be when all that
+ * was handed to the disk is durable.
+ */
+export class GroupCopies {
+  readonly #options: GroupCopiesOptions
+  readonly #prefix: string
+  readonly #regions = new Map<Address, RegionRecord>()
+
+  /** Reads what is there. Throws `bad-format`. */
+  constructor(options: GroupCopiesOptions) {
+    this.#options = options
+    this.#prefix = groupKeyPrefix(options.group)
+    for (const [key, value] of options.store.list(this.#prefix)) {
+      const record = decodeRegion(key, value, options.self, this.#prefix)
+      this.#regions.set(record.descriptor.address, record)
+    }
+  }
+
+  get(address: Address): RegionRecord | undefined {
+    return this.#regions.get(address)
+  }
+
+  all(): Iterable<RegionRecord> {
+    return this.#regions.values()
+  }
+
+  /** What a commit of the steps is for the own disk. From now on they count as made: a commit that fails ends the group here. */
+  commitOf(steps: Iterable<GroupStep>): CommitGroup {
+    const group = {
+      pages: [] as PageWrite[],
+      frees: [] as RangeFree[],
+      puts: [] as MetadataPut[],
+      deletes: [] as string[],
+      drops: [] as SpaceId[],
+    }
+    for (const step of steps) {
+      const before = this.#regions.get(step.address)
+      const isNew = step.isEnd || before?.descriptor.generation !== generationOf(step, before)
+      if (isNew && before !== undefined) {
+        group.drops.push(before.space)
+        group.deletes.push(this.#keyOf(step.address))
+        this.#regions.delete(step.address)
+      }
+      const record = this.#recordOf(step, isNew ? undefined : before, group.puts)
+      if (record === undefined) continue
+      const { space } = record
+      for (const range of step.frees) group.frees.push({ space, range })
+      for (const { page, version, bytes } of step.pages) group.pages.push({ space, page, version, bytes })
+    }
+    return group
+  }
+
+  /** The region as it is after the step; undefined where it is no more, or never was. */
+  #recordOf(
+    { address, region }: GroupStep,
+    before: RegionRecord | undefined,
+    puts: MetadataPut[],
+  ): RegionRecord | undefined {
+    if (region === undefined) return before
+    let space = before?.space
+    if (space === undefined) {
+      const taken = this.#options.takeSpace()
+      space = taken.space
+      puts.push(...taken.puts)
+    }
+    const record = recordOf(region, this.#options.self, space)
+    this.#regions.set(address, record)
+    puts.push({ key: this.#keyOf(address), value: encodeRegion(record) })
+    return record
+  }
+
+  #keyOf(address: Address): string {
+    return addressKey(this.#prefix, address)
+  }
+
+  /** What is here, for the primary to compare: in parts of at most `pageStampsMax` pages, of each region one at least. */
+  *stamps(): Generator<GroupRegionStamps> {
+    for (const { descriptor, space } of this.#regions.values()) {
+      const { address, generation, revision, era } = descriptor
+      const pages = Array.from(this.#options.store.pagesOf(space), ({ page, version }) => ({ page, version }))
+      for (let at = 0; at === 0 || at < pages.length; at += pageStampsMax) {
+        yield { address, generation, revision, era, pages: pages.slice(at, at + pageStampsMax) }
+      }
+    }
+  }
+}
+
+function generationOf({ region }: GroupStep, before: RegionRecord | undefined): number | undefined {
+  return region?.descriptor.generation ?? before?.descriptor.generation
+}
+
+function recordOf({ descriptor, allocated, floor }: GroupRegion, home: NodeId, space: SpaceId): RegionRecord {
+  const ranges = new RangeSet()
+  for (const { first, count } of allocated) ranges.add(first, count)
+  return { descriptor: { ...descriptor, home }, allocated: ranges, floor, space }
+}

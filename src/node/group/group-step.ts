@@ -1,0 +1,37 @@
+import type { Address } from '../../address/address.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { GroupRegion, GroupRegionChange } from '../../wire/group-message.js'
+
+export interface PageContent {
+  readonly page: PageIndex
+  readonly version: Version
+  readonly bytes: Uint8Array
+}
+
+/** What becomes durable of one region of a home group at once. Its end comes before all else of it, then frees, then pages. */
+export interface GroupStep {
+  readonly address: Address
+  /** What is kept of it besides its pages; undefined: as it was. */
+  readonly region: GroupRegion | undefined
+  /** What was there before is no more. */
+  readonly isEnd: boolean
+  readonly frees: readonly PageRange[]
+  readonly pages: readonly PageContent[]
+}
+
+/** Throws `protocol-error` where the payloads are not those of the pages. */
+export function stepOf(change: GroupRegionChange, payloads: readonly Uint8Array[]): GroupStep {
+  const { address, region, isEnd, frees } = change
+  const pages = change.pages.map(({ page, version }, index) => {
+    const bytes = payloads[index]
+    if (bytes === undefined) throw new KhazanaError('protocol-error', 'a page of a group came without its bytes')
+    return { page, version, bytes }
+  })
+  return { address, region, isEnd, frees, pages }
+}
+
+/** The same for the wire: the bytes go beside it. */
+export function changeOf({ address, region, isEnd, frees, pages }: GroupStep): GroupRegionChange {
+  return { address, region, isEnd, frees, pages: pages.map(({ page, version }) => ({ page, version })) }
+}

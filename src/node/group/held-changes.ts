@@ -1,0 +1,81 @@
+import type { Address } from '../../address/address.js'
+import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import { RangeSet } from '../../address/range-set.js'
+import type { GroupRegion } from '../../wire/group-message.js'
+import type { GroupStep, PageContent } from './group-step.js'
+
+/** All that was held of one region. */
+interface Held {
+  region: GroupRegion | undefined
+  /** What was there before is no more: the record, and all pages. */
+  isEnded: boolean
+  readonly frees: RangeSet
+  readonly pages: Map<PageIndex, PageContent>
+}
+
+/**
+ * Changes that are to be put on the disk as one, with the outcome that they would have had one after the other. What is in there comes
+ * to no more than the last of each page.
+ */
+export class HeldChanges {
+  readonly #regions = new Map<Address, Held>()
+  /** Bytes of pages. */
+  bytes = 0
+
+  add({ address, region, isEnd, frees, pages }: GroupStep): void {
+    const held = this.#heldOf(address)
+    if (isEnd) this.#end(held)
+    for (const range of frees) this.#free(held, range)
+    for (const content of pages) this.#write(held, content)
+    if (region !== undefined) held.region = region
+  }
+
+  /** In the order in which the regions came up. */
+  *all(): Generator<GroupStep> {
+    for (const [address, { region, isEnded, frees, pages }] of this.#regions) {
+      yield {
+        address,
+        region,
+        isEnd: isEnded,
+        frees: [...frees].map(({ first, count }) => ({ first: first as PageIndex, count })),
+        pages: [...pages.values()],
+      }
+    }
+  }
+
+  #heldOf(address: Address): Held {
+    const known = this.#regions.get(address)
+    if (known !== undefined) return known
+    const held: Held = { region: undefined, isEnded: false, frees: new RangeSet(), pages: new Map() }
+    this.#regions.set(address, held)
+    return held
+  }
+
+  #end(held: Held): void {
+    held.isEnded = true
+    held.region = undefined
+    for (const range of [...held.frees]) held.frees.remove(range.first, range.count)
+    for (const { bytes } of held.pages.values()) this.bytes -= bytes.length
+    held.pages.clear()
+  }
+
+  /** Frees go before writes where they are made durable together, so what was written before is taken back here. */
+  #free(held: Held, range: PageRange): void {
+    held.frees.add(range.first, range.count)
+    for (const [page, { bytes }] of [...held.pages]) {
+      if (page < range.first || page >= range.first + range.count) continue
+      held.pages.delete(page)
+      this.bytes -= bytes.length
+    }
+  }
+
+  #write(held: Held, content: PageContent): void {
+    this.bytes += content.bytes.length - (held.pages.get(content.page)?.bytes.length ?? 0)
+    held.pages.set(content.page, content)
+  }
+}
+
+/** For tests, and for whoever builds one: a page with its bytes. */
+export function pageContent(page: number, version: number, bytes: Uint8Array): PageContent {
+  return { page: page as PageIndex, version: version as Version, bytes }
+}

@@ -1,0 +1,294 @@
+import type { NodeId } from '../../address/identity.js'
+import type { Clock, Timer } from '../../io/clock.js'
+import type { Logger } from '../../io/logger.js'
+import { groupSilenceMs } from '../../membership/home-group/group-limits.js'
+import type { GroupChange, LivingNode } from '../../membership/home-group/group-change.js'
+import type { SeenRecord } from '../../membership/home-group/group-record.js'
+import { isSameLink } from '../../membership/home-group/link-name.js'
+import type { LinkName } from '../../membership/home-group/link-name.js'
+import { Primary } from '../../membership/home-group/primary.js'
+import type {
+  ChangeOutcome,
+  PrimaryEffect,
+  PrimaryEvent,
+} from '../../membership/home-group/primary-terms.js'
+import { unreachable } from '../../stdx/assert.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { MetadataPut } from '../../store/commit-group.js'
+import type { CommitDone, Store } from '../../store/store.js'
+import type { GroupMessage } from '../../wire/group-message.js'
+import { differences, MemberStamps } from './comparison.js'
+import type { GroupCopies } from './group-copies.js'
+import { changeOf } from './group-step.js'
+import type { GroupStep } from './group-step.js'
+
+export interface LedGroupOptions {
+  readonly self: NodeId
+  readonly group: string
+  /** By which this node is the primary, in a reign that it has just begun. */
+  readonly seen: SeenRecord
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly store: Pick<Store, 'submit' | 'read' | 'pagesOf'>
+  readonly copies: GroupCopies
+  /** Nothing is sent where there is no session. */
+  readonly send: (node: NodeId, body: GroupMessage, pages?: readonly Uint8Array[]) => void
+  /** Resolves when more can be sent to the node; rejects where there is no session. */
+  readonly whenWritable: (node: NodeId) => Promise<void>
+  readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
+  /** Again and again until it succeeds. Never rejects. */
+  readonly readRecord: () => Promise<SeenRecord>
+  readonly findCandidate: (except: readonly NodeId[]) => Promise<LivingNode | undefined>
+  readonly serving: (isServing: boolean) => void
+  /** This node leads the group no more. */
+  readonly deposed: (seen: SeenRecord) => void
+  readonly storageFailed: (error: KhazanaError) => void
+}
+
+interface Synchronisation {
+  readonly name: LinkName
+  readonly stamps: MemberStamps
+}
+
+/** Between two searches for a node that could be a member. */
+const searchPauseMs = 1000
+
+/** A home group at its primary: performs what `Primary` decides. */
+export class LedGroup {
+  readonly #options: LedGroupOptions
+  readonly #primary: Primary
+  /** What commits are, until they are over everywhere. */
+  readonly #steps = new Map<number, GroupStep>()
+  /** Who waits for commits to be durable at all members. */
+  readonly #waiting = new Map<number, CommitDone>()
+  readonly #synchronisations = new Map<NodeId, Synchronisation>()
+  readonly #alarms = new Map<NodeId, Timer>()
+  readonly #effects: PrimaryEffect[] = []
+  #isPerforming = false
+  #lastCommit = 0
+  #search: object | undefined
+  #isOver = false
+
+  constructor(options: LedGroupOptions) {
+    this.#options = options
+    this.#primary = new Primary(options.self, options.seen)
+  }
+
+  get isServing(): boolean {
+    return this.#primary.isServing && !this.#isOver
+  }
+
+  get seen(): SeenRecord {
+    return this.#primary.seen
+  }
+
+  /** All that was on this disk when the reign began is durable, with its new eras. */
+  begin(): void {
+    this.#step({ kind: 'durable', commit: 0 })
+  }
+
+  tell(event: Extract<PrimaryEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-began' | 'session-lost' | 'record' }>): void {
+    this.#step(event)
+  }
+
+  /** One change of one region, and records of this node alone that go with it. Calls `done` when it is durable at all members. */
+  submit(step: GroupStep, puts: readonly MetadataPut[], done: CommitDone): void {
+    const commit = this.#lastCommit + 1
+    this.#lastCommit = commit
+    this.#steps.set(commit, step)
+    this.#waiting.set(commit, done)
+    this.#step({ kind: 'commit', commit })
+    if (!this.#steps.has(commit)) return
+    const group = this.#options.copies.commitOf([step])
+    this.#options.store.submit({ ...group, puts: [...(group.puts ?? []), ...puts] }, (failure) => {
+      if (failure?.code === 'storage-failed') this.#options.storageFailed(failure)
+      this.#step(failure === undefined ? { kind: 'durable', commit } : { kind: 'not-durable', commit })
+    })
+  }
+
+  /** The group is another's, or this node stops. */
+  close(error: KhazanaError): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    for (const alarm of this.#alarms.values()) alarm.cancel()
+    this.#alarms.clear()
+    this.#search = undefined
+    const doubt = new KhazanaError('outcome-unknown', 'the home group has another primary, or none', { cause: error })
+    for (const commit of [...this.#waiting.keys()]) this.#end(commit, doubt)
+    this.#steps.clear()
+  }
+
+  onMessage(node: NodeId, message: GroupMessage): void {
+    switch (message.kind) {
+      case 'have':
+        return this.#onHave(node, message)
+      case 'stored':
+        return this.#step({ kind: 'stored', node, name: this.#nameOf(message.name), index: message.index })
+      case 'refused':
+        return this.#step({ kind: 'refused', revision: message.revision })
+      // What only primaries say.
+      case 'begin':
+      case 'difference':
+      case 'entry':
+      case 'whole':
+      case 'dismissed':
+        return
+      default:
+        unreachable(message)
+    }
+  }
+
+  #nameOf({ reign, link }: { readonly reign: number; readonly link: number }): LinkName {
+    return { from: this.#options.self, reign, link }
+  }
+
+  #onHave(node: NodeId, { name, regions, isLast }: Extract<GroupMessage, { kind: 'have' }>): void {
+    const known = this.#synchronisations.get(node)
+    const link = this.#nameOf(name)
+    if (known === undefined || !isSameLink(known.name, link)) return
+    known.stamps.add(regions)
+    this.#step({ kind: 'heard', node, name: link })
+    if (isLast) void this.#compare(node, known)
+  }
+
+  /** Never rejects. */
+  async #compare(node: NodeId, synchronisation: Synchronisation): Promise<void> {
+    const { copies, store, send, whenWritable, logger } = this.#options
+    const { name, stamps } = synchronisation
+    const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
+    try {
+      for await (const step of differences(copies, store, stamps)) {
+        if (!isCurrent()) return
+        const pages = step.pages.map(({ bytes }) => bytes)
+        send(node, { kind: 'difference', name, change: changeOf(step) }, pages)
+        await whenWritable(node)
+      }
+      if (isCurrent()) this.#step({ kind: 'compared', node, name })
+    } catch (reason) {
+      // The session is lost, which is told by itself; or a page is damaged here, and the member stays as it is.
+      const { code, message } = KhazanaError.from(reason)
+      if (isCurrent()) logger.log('warn', 'a member of a home group was not brought up to date', { node, code, reason: message })
+    }
+  }
+
+  #step(event: PrimaryEvent): void {
+    if (this.#isOver) return
+    this.#effects.push(...this.#primary.step(event))
+    if (this.#isPerforming) return
+    this.#isPerforming = true
+    try {
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#perform(next)
+    } finally {
+      this.#isPerforming = false
+    }
+  }
+
+  #perform(effect: PrimaryEffect): void {
+    const { send, serving, deposed } = this.#options
+    switch (effect.kind) {
+      case 'serve':
+        return serving(true)
+      case 'stop-serving':
+        return serving(false)
+      case 'deposed':
+        this.close(new KhazanaError('unreachable', 'the home group has another primary'))
+        return deposed(effect.seen)
+      case 'refuse':
+        return this.#refuse(effect.commit, effect.why)
+      case 'acknowledge':
+        return this.#end(effect.commit, undefined)
+      case 'fail':
+        return this.#end(effect.commit, new KhazanaError('no-space', 'the home has no room for it'))
+      case 'forget':
+        for (const commit of [...this.#steps.keys()]) if (commit <= effect.commit) this.#steps.delete(commit)
+        return
+      case 'synchronise':
+        this.#synchronisations.set(effect.node, { name: effect.name, stamps: new MemberStamps() })
+        return send(effect.node, { kind: 'begin', name: effect.name, how: effect.how })
+      case 'send':
+        return this.#send(effect)
+      case 'send-whole':
+        return send(effect.node, { kind: 'whole', name: effect.name, index: effect.index })
+      case 'end-link':
+        this.#synchronisations.delete(effect.node)
+        return
+      case 'propose':
+        return void this.#propose(effect.change, effect.what)
+      case 'read-record':
+        return void this.#read()
+      case 'set-alarm':
+        return this.#setAlarm(effect.node)
+      case 'find-candidate':
+        return void this.#find(effect.except)
+      case 'end-search':
+        this.#search = undefined
+        return
+      case 'dismiss':
+        return send(effect.node, { kind: 'dismissed', reign: this.seen.record.reign, epoch: effect.epoch })
+      default:
+        unreachable(effect)
+    }
+  }
+
+  /** Its number is the next one's. */
+  #refuse(commit: number, why: 'busy' | 'not-serving'): void {
+    this.#steps.delete(commit)
+    this.#lastCommit = commit - 1
+    this.#end(
+      commit,
+      why === 'busy'
+        ? new KhazanaError('busy', 'too many commits of the home group are under way')
+        : new KhazanaError('unreachable', 'the home group does not serve at the moment'),
+    )
+  }
+
+  #end(commit: number, failure: KhazanaError | undefined): void {
+    const done = this.#waiting.get(commit)
+    this.#waiting.delete(commit)
+    done?.(failure)
+  }
+
+  #send({ node, name, index, commit }: Extract<PrimaryEffect, { kind: 'send' }>): void {
+    const step = this.#steps.get(commit)
+    if (step === undefined) return
+    const pages = step.pages.map(({ bytes }) => bytes)
+    this.#options.send(node, { kind: 'entry', name, index, change: changeOf(step) }, pages)
+  }
+
+  /** Never rejects. */
+  async #propose(change: number, what: GroupChange): Promise<void> {
+    const outcome = await this.#options.propose(what)
+    this.#step({ kind: 'outcome', change, outcome })
+  }
+
+  /** Never rejects. */
+  async #read(): Promise<void> {
+    this.#step({ kind: 'record', seen: await this.#options.readRecord() })
+  }
+
+  #setAlarm(node: NodeId): void {
+    this.#alarms.get(node)?.cancel()
+    const alarm = this.#options.clock.after(groupSilenceMs, () => {
+      this.#step({ kind: 'silence', node })
+    })
+    this.#alarms.set(node, alarm)
+  }
+
+  /** Never rejects. */
+  async #find(except: readonly NodeId[]): Promise<void> {
+    const search = {}
+    this.#search = search
+    const { clock, findCandidate } = this.#options
+    const isOn = (): boolean => this.#search === search && !this.#isOver
+    while (isOn()) {
+      const candidate = await findCandidate(except)
+      if (!isOn()) return
+      if (candidate !== undefined) {
+        this.#search = undefined
+        this.#step({ kind: 'candidate', candidate })
+        return
+      }
+      await new Promise<void>((resolve) => clock.after(searchPauseMs, resolve))
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Layout } from './layout.js'
+import { address, choice, count, flag, list, optional, record, union } from './layout.js'
+import { pageIndex, pageRange, version } from './crew-layout.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+import type * as words from './group-message.js'
+import * as limits from './limits.js'
+import type { TransferredPage } from './transfer-message.js'
+
+/** The layout of a descriptor is that of all messages. */
+export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<words.GroupMessage> {
+  const name = record<words.GroupLink>({ reign: count, link: count })
+  const pages = list(record<TransferredPage>({ page: pageIndex, version }), limits.pageStampsMax)
+  const region = record<words.GroupRegion>({
+    descriptor,
+    allocated: list(pageRange, limits.allocatedFragmentsMax),
+    floor: count,
+  })
+  const change = record<words.GroupRegionChange>({
+    address,
+    region: optional(region),
+    isEnd: flag,
+    frees: list(pageRange, limits.allocatedFragmentsMax),
+    pages,
+  })
+  const stamps = record<words.GroupRegionStamps>({
+    address,
+    generation: count,
+    revision: count,
+    era: count,
+    pages,
+  })
+  return union<words.GroupMessage, 'kind'>('kind', {
+    begin: [0, { name, how: choice(['at-once', 'bit-by-bit']) }],
+    have: [1, { name, regions: list(stamps, limits.groupRegionsMax), isLast: flag }],
+    difference: [2, { name, change }],
+    entry: [3, { name, index: count, change }],
+    whole: [4, { name, index: count }],
+    stored: [5, { name, index: count }],
+    refused: [6, { revision: count }],
+    dismissed: [7, { reign: count, epoch: count }],
+  })
+}

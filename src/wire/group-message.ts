@@ -1,0 +1,66 @@
+import type { Address } from '../address/address.js'
+import type { RegionDescriptor } from '../address/descriptor.js'
+import type { PageRange } from '../address/page.js'
+import type { TransferredPage } from './transfer-message.js'
+
+/** One synchronisation of a backup and the entries after it; the primary is one of the two who talk. */
+export interface GroupLink {
+  readonly reign: number
+  readonly link: number
+}
+
+/** What a home keeps of a region besides its pages, and where: on each disk in a space of its own. */
+export interface GroupRegion {
+  readonly descriptor: RegionDescriptor
+  readonly allocated: readonly PageRange[]
+  readonly floor: number
+}
+
+/** What becomes durable of one region at once. The bytes of `pages` go along as payloads. */
+export interface GroupRegionChange {
+  readonly address: Address
+  /** Undefined: as it was. */
+  readonly region: GroupRegion | undefined
+  /** The region is no more. */
+  readonly isEnd: boolean
+  readonly frees: readonly PageRange[]
+  readonly pages: readonly TransferredPage[]
+}
+
+/** What a backup has of a region. A region with many pages comes in several parts. */
+export interface GroupRegionStamps {
+  readonly address: Address
+  readonly generation: number
+  readonly revision: number
+  readonly era: number
+  readonly pages: readonly TransferredPage[]
+}
+
+/** What the members of a home group say to each other (docs/adr/0021-home-groups.md). */
+export type GroupMessage =
+  /** Primary to backup: say what you have. */
+  | { readonly kind: 'begin'; readonly name: GroupLink; readonly how: 'at-once' | 'bit-by-bit' }
+  /** Backup to primary: this, and with `isLast` no more. */
+  | {
+      readonly kind: 'have'
+      readonly name: GroupLink
+      readonly regions: readonly GroupRegionStamps[]
+      readonly isLast: boolean
+    }
+  /** Primary to backup: some of what differs. */
+  | { readonly kind: 'difference'; readonly name: GroupLink; readonly change: GroupRegionChange }
+  /** Primary to backup: a commit. */
+  | {
+      readonly kind: 'entry'
+      readonly name: GroupLink
+      readonly index: number
+      readonly change: GroupRegionChange
+    }
+  /** Primary to backup: all that differs has been sent. */
+  | { readonly kind: 'whole'; readonly name: GroupLink; readonly index: number }
+  /** Backup to primary: durable here, up to this entry. */
+  | { readonly kind: 'stored'; readonly name: GroupLink; readonly index: number }
+  /** Backup to primary: there is a later reign, of that revision of the coordinator. */
+  | { readonly kind: 'refused'; readonly revision: number }
+  /** Primary to backup: no copy is needed there. */
+  | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }
