@@ -1,0 +1,137 @@
+import type { GroupBug } from '../../../src/membership/home-group/group-bug.js'
+import type { Prng } from '../../../src/stdx/prng.js'
+import { GroupViolation } from './group-oracle.js'
+import { GroupWorld } from './group-world.js'
+import { contentsOf } from './model-disk.js'
+
+export interface GroupRun {
+  readonly acknowledged: number
+  readonly reigns: number
+  readonly events: number
+}
+
+const pageNames = ['a', 'b', 'c', 'd', 'e']
+const healMsMax = 120_000
+
+/** One seed: faults for a while, then none. Throws `GroupViolation`, or what the machines assert. */
+export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) => void): GroupRun {
+  const world = new GroupWorld({
+    seed,
+    bug,
+    nodes: 3 + (seed % 3),
+    replicas: 2 + (Math.floor(seed / 3) % 2),
+    delay: (prng) => (prng.chance(0.02) ? prng.between(50, 600) : prng.between(0.3, 6)),
+    ...(say !== undefined && { say: (line: string) => say(`${world.time.now.toFixed(0).padStart(6)} ${line}`) }),
+  })
+  world.start()
+  const { prng, time } = world
+  const faultsUntil = prng.between(10_000, 30_000)
+  const isWriting = { value: true }
+  write(world, isWriting, prng.logarithmic(8, 200))
+  trouble(world, faultsUntil, prng.logarithmic(300, 3_000))
+  time.runUntil(faultsUntil)
+  say?.('--- healed')
+  world.heal()
+  for (let until = time.now + 1_000; !isWhole(world); until += 1_000) {
+    if (until > faultsUntil + healMsMax) throw new GroupViolation(`not whole again: ${stateOf(world)}`)
+    time.runUntil(until)
+  }
+  isWriting.value = false
+  time.runUntil(time.now + 3_000)
+  checkAlike(world)
+  const before = world.oracle.acknowledgedCount
+  if (!world.write(['a'])) throw new GroupViolation(`no write is taken: ${stateOf(world)}`)
+  time.runUntil(time.now + 3_000)
+  if (world.oracle.acknowledgedCount === before) throw new GroupViolation('a write is not acknowledged')
+  checkAlike(world)
+  const { acknowledgedCount, reignCount } = world.oracle
+  return { acknowledged: acknowledgedCount, reigns: reignCount, events: time.count }
+}
+
+function isWhole(world: GroupWorld): boolean {
+  const { members, replicas } = world.coordinator.record
+  return world.serving !== undefined && members.length === Math.min(replicas, world.hosts.length)
+}
+
+function stateOf(world: GroupWorld): string {
+  const hosts = world.hosts.map((host) => `${host.node}${host.isServing ? ' serves' : host.isPrimary ? ' leads' : ''}`)
+  return `${JSON.stringify(world.coordinator.record)}; ${hosts.join(', ')}`
+}
+
+/** All members have the same, in memory and on disk. */
+function checkAlike(world: GroupWorld): void {
+  const { members } = world.coordinator.record
+  const contents = world.hosts
+    .filter(({ node }) => members.includes(node))
+    .flatMap(({ disk }) => [contentsOf(disk.pages), contentsOf(disk.durable)])
+  if (contents.length < 2 * members.length || new Set(contents).size > 1) {
+    throw new GroupViolation(`members have ${contents.join(' | ')}; ${stateOf(world)}`)
+  }
+}
+
+function write(world: GroupWorld, isWriting: { readonly value: boolean }, everyMs: number): void {
+  const { prng, time } = world
+  time.after(prng.exponential(everyMs), () => {
+    if (!isWriting.value) return
+    const pages = prng.shuffle(pageNames).slice(0, prng.int(1, 3))
+    const removed = pages.length > 1 && prng.chance(0.2) ? pages.splice(0, 1) : []
+    world.write(pages, removed)
+    write(world, isWriting, everyMs)
+  })
+}
+
+function trouble(world: GroupWorld, until: number, everyMs: number): void {
+  const { prng, time } = world
+  time.after(prng.exponential(everyMs), () => {
+    if (time.now >= until) return
+    someTrouble(world, prng)
+    trouble(world, until, everyMs)
+  })
+}
+
+function someTrouble(world: GroupWorld, prng: Prng): void {
+  const { network, hosts, time } = world
+  const count = hosts.length
+  const at = prng.below(count)
+  const other = (at + prng.int(1, count - 1)) % count
+  const [a, b] = [hosts[at], hosts[other]]
+  if (a === undefined || b === undefined) return
+  const block = (way: string): void => {
+    network.blocked.add(way)
+    time.after(prng.logarithmic(100, 8_000), () => network.blocked.delete(way))
+  }
+  const die = (slot: number): void => {
+    world.crash(slot)
+    time.after(prng.logarithmic(50, 9_000), () => world.restart(slot))
+  }
+  switch (prng.int(0, 8)) {
+    case 0:
+      die(at)
+      return
+    case 1:
+      for (let slot = 0; slot < count; slot++) if (prng.chance(0.6)) die(slot)
+      return
+    case 2:
+      world.stop(at, prng.logarithmic(50, 12_000))
+      return
+    case 3:
+      block(`${a.node}>${b.node}`)
+      return
+    case 4:
+      block(`${a.node}>${b.node}`)
+      block(`${b.node}>${a.node}`)
+      return
+    case 5:
+      network.cut(a.node, b.node)
+      return
+    case 6:
+      world.cutFromCoordinator(at, prng.logarithmic(200, 9_000))
+      return
+    case 7:
+      if (prng.chance(0.3)) for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 6_000))
+      else a.refuse(prng.int(1, 3))
+      return
+    default:
+      if (world.mayLose(at)) world.replace(at)
+  }
+}
