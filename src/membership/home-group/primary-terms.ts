@@ -22,7 +22,7 @@ export type PrimaryEvent =
   /** All up to this one are durable here. 0: all that was here before the reign began. */
   | { readonly kind: 'durable'; readonly commit: number }
   /**
-   * The own disk has refused it: nothing of it is here, nor of any later one. What is compared from now on is without it. The
+   * The own disk has refused it: nothing of it is here, nor of any later one. Those before it may be on their way still. What is compared from now on is without it. The
    * versions that it used must not be used again in this reign.
    */
   | { readonly kind: 'not-durable'; readonly commit: number }
@@ -83,7 +83,10 @@ export type PrimaryEffect =
   /** Goes off after `groupSilenceMs` as `silence`. Takes the place of an earlier one. */
   | { readonly kind: 'set-alarm'; readonly node: NodeId }
   | { readonly kind: 'clear-alarm'; readonly node: NodeId }
-  /** A member is missing. Answered by `candidate`, as soon as there is one. Those of `except` are none. */
+  /**
+   * A member is missing. Answered once by `candidate`, as soon as there is one, and after a pause where it was asked for shortly before. Those of
+   * `except` are none. Takes the place of an earlier search.
+   */
   | { readonly kind: 'find-candidate'; readonly except: readonly NodeId[] }
   /** The node is not needed, and may throw away its copy: it is told so, with `epoch`. */
   | { readonly kind: 'dismiss'; readonly node: NodeId; readonly epoch: number }

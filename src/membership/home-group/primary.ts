@@ -113,7 +113,7 @@ export class Primary {
         return
       case 'durable':
         assert(event.commit <= this.#lastCommit, 'what is durable was committed')
-        this.#durableTo = Math.max(this.#durableTo, event.commit)
+        this.#onDurable(event.commit)
         return
       case 'not-durable':
         this.#onNotDurable(event.commit)
@@ -184,9 +184,9 @@ export class Primary {
     this.#want(outcome.revision)
     if (record === undefined) return
     // If the record is as it was, then a key is not: that of the candidate, or else the own one.
-    const isAddition = this.#candidate !== undefined && record.members.includes(this.#candidate.node)
-    if (isAddition) this.#endCandidate()
-    else this.#refused = { key: this.#key, modified }
+    const isAddition = record.members.some((node) => !this.seen.record.members.includes(node))
+    if (!isAddition) this.#refused = { key: this.#key, modified }
+    else if (this.#candidate !== undefined && record.members.includes(this.#candidate.node)) this.#endCandidate()
   }
 
   #want(revision: number): void {
@@ -223,11 +223,17 @@ export class Primary {
     }
   }
 
+  /** What was refused is over as soon as all before it is durable. */
+  #onDurable(commit: number): void {
+    this.#durableTo = Math.max(this.#durableTo, commit)
+    while (this.#failed.has(this.#durableTo + 1)) this.#durableTo += 1
+  }
+
   /** The backups have it, perhaps: what differs is taken from them again. */
   #onNotDurable(first: number): void {
     assert(first > this.#durableTo && first <= this.#lastCommit, 'it was committed, and is not durable')
     for (let commit = first; commit <= this.#lastCommit; commit++) this.#failed.add(commit)
-    this.#durableTo = this.#lastCommit
+    this.#onDurable(this.#durableTo)
     for (const peer of this.#peers.values()) {
       peer.hasTo = Math.min(peer.hasTo, first - 1)
       if (peer.link !== undefined) this.#synchronise(peer)
@@ -248,6 +254,7 @@ export class Primary {
 
   #onCandidate(candidate: LivingNode): void {
     const { node } = candidate
+    this.#isSearching = false
     if (node === this.#self || this.#counts(node)) return
     const { record } = this.seen
     if (record.members.length >= record.replicas) {
@@ -257,7 +264,6 @@ export class Primary {
     const peer = this.#peer(node)
     if (this.#candidate !== undefined || !peer.hasSession) return
     this.#candidate = candidate
-    this.#isSearching = false
     peer.isSilent = false
     this.#synchronise(peer)
   }

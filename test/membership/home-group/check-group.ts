@@ -129,7 +129,7 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
       return
     case 7:
       if (prng.chance(0.3)) for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 6_000))
-      else a.refuse(prng.int(1, 3))
+      else world.serving?.refuse(prng.int(1, 3))
       return
     default:
       if (world.mayLose(at)) world.replace(at)

@@ -13,7 +13,7 @@ import { TouchedPages } from '../../../src/membership/home-group/touched-pages.j
 import { clockDriftMax } from '../../../src/membership/link-lease.js'
 import { assert, present, unreachable } from '../../../src/stdx/assert.js'
 import type { Prng } from '../../../src/stdx/prng.js'
-import type { Snapshot } from './model-coordinator.js'
+import type { Granted, Snapshot } from './model-coordinator.js'
 import { eraName } from './model-disk.js'
 import type { Batch, ModelDisk, Page } from './model-disk.js'
 import type { Host, Message } from './model-network.js'
@@ -30,7 +30,8 @@ export interface NodeSurroundings {
   /** Answers, sooner or later; undefined where there was none. */
   snapshot(answer: (snapshot: Snapshot | undefined) => void): void
   transact(change: GroupChange, answer: (outcome: ChangeOutcome) => void): void
-  grant(answer: (granted: { readonly lease: number; readonly key: number } | undefined) => void): void
+  /** Undefined where there was no answer, or the own key was not last put at that revision. */
+  grant(was: number | undefined, answer: (granted: Granted | undefined) => void): void
   keepAlive(lease: number, answer: (isAlive: boolean | undefined) => void): void
   onServe(reign: number): void
   onCommit(commit: number): void
@@ -103,17 +104,24 @@ export class GroupNode implements Host {
   // The lease.
 
   #obtain(): void {
-    const askedAt = this.#world.now()
-    this.#world.grant((granted) => {
-      const validUntil = askedAt + leaseMs * (1 - clockDriftMax)
-      if (granted === undefined || validUntil <= this.#world.now()) {
-        this.#world.after(againMs, () => this.#obtain())
+    const again = (): void => this.#world.after(againMs, () => this.#obtain())
+    this.#world.snapshot((snapshot) => {
+      if (snapshot === undefined) {
+        again()
         return
       }
-      this.#lease = { ...granted, validUntil, isTold: true }
-      this.#tellLease({ kind: 'lease-held', key: granted.key })
-      this.#watchLease()
-      this.#keep()
+      const askedAt = this.#world.now()
+      this.#world.grant(snapshot.living.get(this.node), (granted) => {
+        const validUntil = askedAt + leaseMs * (1 - clockDriftMax)
+        if (granted === undefined || validUntil <= this.#world.now()) {
+          again()
+          return
+        }
+        this.#lease = { ...granted, validUntil, isTold: true }
+        this.#tellLease({ kind: 'lease-held', key: granted.key })
+        this.#watchLease()
+        this.#keep()
+      })
     })
   }
 
@@ -265,8 +273,7 @@ export class GroupNode implements Host {
     if (possible.length > 0) {
       this.#wanted = undefined
       this.#offer(this.#world.prng.pick(possible))
-      // It may not have been taken after all.
-      this.#wanted ??= except
+      return
     }
     this.#world.after(againMs, () => this.#findCandidate())
   }
@@ -307,7 +314,7 @@ export class GroupNode implements Host {
   /** The disk refuses the newest commits, as many as that, where they are on their way to it. */
   refuse(count: number): void {
     const refused = this.#writing.slice(-count)
-    if (this.#primary === undefined || refused.length < count || refused.at(-1) !== this.#lastCommit) return
+    if (!this.isServing || refused.length < count || refused.at(-1) !== this.#lastCommit) return
     this.#writing.splice(-count)
     this.disk.refuse(count)
     const commit = refused[0] as number
@@ -382,8 +389,8 @@ export class GroupNode implements Host {
         return
       case 'find-candidate':
         world.say(`${this.node}: find a candidate`)
+        if (this.#wanted === undefined) world.after(againMs, () => this.#findCandidate())
         this.#wanted = effect.except
-        world.after(againMs, () => this.#findCandidate())
         return
       case 'dismiss':
         this.#send(effect.node, { kind: 'dismiss', reign: this.#reign, epoch: effect.epoch })

@@ -65,7 +65,7 @@ export class GroupWorld {
   }
 
   get serving(): GroupNode | undefined {
-    return this.hosts.find((host) => host.isServing && host.stoppedUntil <= this.time.now)
+    return this.hosts.find((host) => host.isServing && host.stoppedUntil < this.time.now)
   }
 
   start(): void {
@@ -123,7 +123,6 @@ export class GroupWorld {
     this.network.blocked.clear()
     for (const [at, slot] of this.#slots.entries()) {
       slot.cutUntil = 0
-      slot.host.stoppedUntil = Math.min(slot.host.stoppedUntil, this.time.now)
       this.restart(at)
     }
   }
@@ -162,7 +161,7 @@ export class GroupWorld {
   }
 
   #check(): void {
-    const serving = this.hosts.filter((host) => host.isServing && host.stoppedUntil <= this.time.now)
+    const serving = this.hosts.filter((host) => host.isServing && host.stoppedUntil < this.time.now)
     this.oracle.onServing(serving.map(({ node }) => node))
   }
 
@@ -182,7 +181,7 @@ export class GroupWorld {
     const delay = (): number => this.#options.delay(prng)
     const isCut = (): boolean => slot.cutUntil > time.now
     /** Asks the coordinator. Undefined where no answer came in time. */
-    const call = <T>(ask: () => T, answer: (answer: T | undefined) => void, decided?: () => void): void => {
+    const call = <T>(ask: () => T | undefined, answer: (answer: T | undefined) => void, decided?: () => void): void => {
       let isOver = false
       const end = (value: T | undefined): void =>
         at(() => {
@@ -218,11 +217,11 @@ export class GroupWorld {
         const ask = () => this.#changing(() => coordinator.transact(change))
         call(ask, (outcome) => answer(outcome ?? { kind: 'unknown' }), decided)
       },
-      grant: (answer) => {
+      grant: (was, answer) => {
         const ask = () =>
           this.#changing(() => {
-            const granted = coordinator.grant(node, until())
-            this.#endLater(granted.lease)
+            const granted = coordinator.grant(node, was, until())
+            if (granted !== undefined) this.#endLater(granted.lease)
             return granted
           })
         call(ask, answer)

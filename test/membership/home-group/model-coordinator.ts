@@ -15,6 +15,11 @@ export interface Snapshot {
   readonly living: ReadonlyMap<NodeId, number>
 }
 
+export interface Granted {
+  readonly lease: number
+  readonly key: number
+}
+
 /** The least that a coordinator is: one group's record, and keys of nodes under leases. Time is told. */
 export class ModelCoordinator {
   #revision = 1
@@ -38,8 +43,12 @@ export class ModelCoordinator {
     }
   }
 
-  /** A new lease, with the key of the node under it. */
-  grant(node: NodeId, endsAt: number): { readonly lease: number; readonly key: number } {
+  /**
+   * A new lease, with the key of the node under it, where that was last put at that revision. A request that comes late would otherwise put it
+   * under a lease that nobody keeps alive.
+   */
+  grant(node: NodeId, was: number | undefined, endsAt: number): Granted | undefined {
+    if (this.#modified({ node }) !== was) return undefined
     const lease = this.#nextLease++
     this.#leases.set(lease, { node, endsAt })
     this.#revision += 1
