@@ -6,26 +6,20 @@ export const eraVersions = 2 ** 32
 /** The last era: versions are exact numbers. */
 export const eraMax = 2 ** 21 - 1
 
-/** A region's era, and the reign of its group from which on it has counted. Kept with the region, as one. */
-export interface Era {
-  readonly era: number
-  readonly reign: number
+/**
+ * The era of a region under a new primary. One higher than what is known here is enough: a primary writes nothing before
+ * all its members have its eras, as they have all that is of before its reign; so whoever follows it goes on from there.
+ */
+export function nextEra(era: number): number {
+  assert(era < eraMax, 'eras last for two million changes')
+  return era + 1
 }
 
 /**
- * The era of a region under a new primary: it goes on by as much as the reign does. So no two primaries have the same, even where the
- * era of the one in between never reached anybody else, which is why "one higher" is not enough.
+ * The version of what is written over a page of that version, which may be of an earlier era. No version of a page is used twice in an era, also
+ * where a commit of it was refused, or the page was taken away meanwhile: pages of one version must have the same bytes.
  */
-export function eraIn(before: Era, reign: number, bug?: GroupBug): Era {
-  assert(reign >= before.reign, 'reigns only go on')
-  if (bug === 'next-era') return { era: before.era + 1, reign }
-  const era = before.era + reign - before.reign
-  assert(era <= eraMax, 'eras last for two million changes')
-  return { era, reign }
-}
-
-/** The version of what is written over a page of that version, which may be of an earlier era. */
-export function versionAfter(version: number, { era }: Era, bug?: GroupBug): number {
+export function versionAfter(version: number, era: number, bug?: GroupBug): number {
   if (bug === 'no-new-era') return version + 1
   return Math.max(version + 1, era * eraVersions + 1)
 }

@@ -23,10 +23,8 @@ export const groupBugs = Object.freeze([
   'overwrite-touched',
   /** A member takes the pages that differ one by one. */
   'tear-synchronisation',
-  /** The versions of a new reign go on where those of the earlier one ended, as far as this member knows. */
+  /** The versions of a new reign go on where those of the earlier one ended, as far as is known here. */
   'no-new-era',
-  /** The era is one higher than that which this member knows, whatever the epoch. */
-  'next-era',
   /** A primary that was started again goes on in the reign of before. */
   'resume-the-reign',
   /** A new primary serves before its backups have what it has. */

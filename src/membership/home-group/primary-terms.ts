@@ -88,6 +88,7 @@ export type PrimaryEffect =
    * `except` are none. Takes the place of an earlier search.
    */
   | { readonly kind: 'find-candidate'; readonly except: readonly NodeId[] }
+  | { readonly kind: 'end-search' }
   /** The node is not needed, and may throw away its copy: it is told so, with `epoch`. */
   | { readonly kind: 'dismiss'; readonly node: NodeId; readonly epoch: number }
 

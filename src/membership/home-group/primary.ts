@@ -58,7 +58,8 @@ export class Primary {
   readonly #failed = new Set<number>()
   #lastLink = 0
   #candidate: LivingNode | undefined
-  #isSearching = false
+  /** The members beside which another one is being looked for. */
+  #searched: ReadonlySet<NodeId> | undefined
   #effects: PrimaryEffect[] = []
 
   /** `seen`: a record by which this node is the primary, and whose reign was begun by this run of it. */
@@ -186,7 +187,7 @@ export class Primary {
     // If the record is as it was, then a key is not: that of the candidate, or else the own one.
     const isAddition = record.members.some((node) => !this.seen.record.members.includes(node))
     if (!isAddition) this.#refused = { key: this.#key, modified }
-    else if (this.#candidate !== undefined && record.members.includes(this.#candidate.node)) this.#endCandidate()
+    else if (this.#candidate !== undefined && record.members.includes(this.#candidate.node)) this.#candidate = undefined
   }
 
   #want(revision: number): void {
@@ -202,7 +203,7 @@ export class Primary {
   #onLost(peer: Peer): void {
     peer.hasSession = false
     peer.link = undefined
-    if (this.#candidate?.node === peer.node) this.#endCandidate()
+    if (this.#candidate?.node === peer.node) this.#candidate = undefined
   }
 
   #onCommit(commit: number): void {
@@ -254,7 +255,7 @@ export class Primary {
 
   #onCandidate(candidate: LivingNode): void {
     const { node } = candidate
-    this.#isSearching = false
+    this.#searched = undefined
     if (node === this.#self || this.#counts(node)) return
     const { record } = this.seen
     if (record.members.length >= record.replicas) {
@@ -266,11 +267,6 @@ export class Primary {
     this.#candidate = candidate
     peer.isSilent = false
     this.#synchronise(peer)
-  }
-
-  #endCandidate(): void {
-    this.#candidate = undefined
-    this.#isSearching = false
   }
 
   #synchronise(peer: Peer): void {
@@ -299,7 +295,7 @@ export class Primary {
 
   #goOn(): void {
     if (this.#candidate !== undefined && this.seen.record.members.includes(this.#candidate.node)) {
-      this.#endCandidate()
+      this.#candidate = undefined
     }
     this.#change()
     this.#lookAtPeers()
@@ -338,7 +334,7 @@ export class Primary {
     for (const node of this.#standing.members()) if (node !== this.#self) this.#peer(node)
     for (const peer of this.#peers.values()) {
       const { node } = peer
-      if (this.#candidate?.node === node && peer.isSilent) this.#endCandidate()
+      if (this.#candidate?.node === node && peer.isSilent) this.#candidate = undefined
       const isWanted = this.#counts(node) || this.#candidate?.node === node
       if (isWanted && peer.hasSession && peer.link === undefined) this.#synchronise(peer)
       if (!isWanted) this.#letGo(peer)
@@ -402,10 +398,17 @@ export class Primary {
   }
 
   #search(): void {
-    const { members, replicas } = this.seen.record
-    if (!this.#isSure || this.#isSearching || this.#candidate !== undefined) return
-    if (members.length >= replicas) return
-    this.#isSearching = true
-    this.#effects.push({ kind: 'find-candidate', except: [...this.#standing.members()] })
+    const { replicas } = this.seen.record
+    const members = this.#standing.members()
+    const isMissing = this.#isSure && this.#candidate === undefined && members.size < replicas
+    if (!isMissing) {
+      if (this.#searched !== undefined) this.#effects.push({ kind: 'end-search' })
+      this.#searched = undefined
+      return
+    }
+    const { size } = members
+    if (this.#searched?.size === size && [...members].every((node) => this.#searched?.has(node))) return
+    this.#searched = members
+    this.#effects.push({ kind: 'find-candidate', except: [...members] })
   }
 }

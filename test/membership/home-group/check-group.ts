@@ -10,8 +10,8 @@ export interface GroupRun {
   readonly events: number
 }
 
-const pageNames = ['a', 'b', 'c', 'd', 'e']
 const healMsMax = 120_000
+const restMs = 8_000
 
 /** One seed: faults for a while, then none. Throws `GroupViolation`, or what the machines assert. */
 export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) => void): GroupRun {
@@ -25,31 +25,51 @@ export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) =>
   })
   world.start()
   const { prng, time } = world
-  const faultsUntil = prng.between(10_000, 30_000)
-  const isWriting = { value: true }
-  write(world, isWriting, prng.logarithmic(8, 200))
-  trouble(world, faultsUntil, prng.logarithmic(300, 3_000))
-  time.runUntil(faultsUntil)
-  say?.('--- healed')
-  world.heal()
-  for (let until = time.now + 1_000; !isWhole(world); until += 1_000) {
-    if (until > faultsUntil + healMsMax) throw new GroupViolation(`not whole again: ${stateOf(world)}`)
-    time.runUntil(until)
+  const faultsUntil = prng.between(8_000, 25_000)
+  const user: User = {
+    isWriting: true,
+    everyMs: prng.logarithmic(60, 3_000),
+    pages: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].slice(0, prng.int(3, 8)),
   }
-  isWriting.value = false
-  time.runUntil(time.now + 3_000)
+  write(world, user)
+  trouble(world, faultsUntil, prng.logarithmic(200, 3_000))
+  time.runUntil(faultsUntil)
+  say?.('(all is well from here on)')
+  world.heal()
+  untilWhole(world, faultsUntil + healMsMax)
+  user.isWriting = false
+  // Leases that could not be kept alive for a while may lapse still.
+  time.runUntil(time.now + restMs)
+  untilWhole(world, time.now + healMsMax)
+  time.runUntil(time.now + 1_000)
   checkAlike(world)
   const before = world.oracle.acknowledgedCount
   if (!world.write(['a'])) throw new GroupViolation(`no write is taken: ${stateOf(world)}`)
-  time.runUntil(time.now + 3_000)
+  time.runUntil(time.now + 1_000)
   if (world.oracle.acknowledgedCount === before) throw new GroupViolation('a write is not acknowledged')
   checkAlike(world)
   const { acknowledgedCount, reignCount } = world.oracle
   return { acknowledged: acknowledgedCount, reigns: reignCount, events: time.count }
 }
 
+interface User {
+  isWriting: boolean
+  /** Between bursts, on average. */
+  readonly everyMs: number
+  readonly pages: readonly string[]
+}
+
+function untilWhole(world: GroupWorld, end: number): void {
+  while (!isWhole(world)) {
+    if (world.time.now > end) throw new GroupViolation(`not whole again: ${stateOf(world)}`)
+    world.time.runUntil(world.time.now + 500)
+  }
+}
+
 function isWhole(world: GroupWorld): boolean {
   const { members, replicas } = world.coordinator.record
+  const nodes = world.hosts.map(({ node }) => node)
+  if (!members.every((node) => nodes.includes(node))) return false
   return world.serving !== undefined && members.length === Math.min(replicas, world.hosts.length)
 }
 
@@ -69,14 +89,19 @@ function checkAlike(world: GroupWorld): void {
   }
 }
 
-function write(world: GroupWorld, isWriting: { readonly value: boolean }, everyMs: number): void {
+/** In bursts, so that some commits are on their way, and others not followed by any. */
+function write(world: GroupWorld, user: User): void {
   const { prng, time } = world
-  time.after(prng.exponential(everyMs), () => {
-    if (!isWriting.value) return
-    const pages = prng.shuffle(pageNames).slice(0, prng.int(1, 3))
-    const removed = pages.length > 1 && prng.chance(0.2) ? pages.splice(0, 1) : []
-    world.write(pages, removed)
-    write(world, isWriting, everyMs)
+  time.after(prng.exponential(user.everyMs), () => {
+    if (!user.isWriting) return
+    for (let left = prng.int(1, 4); left > 0; left--) {
+      time.after(prng.between(0, 20), () => {
+        const pages = prng.shuffle(user.pages).slice(0, prng.int(1, 3))
+        const removed = pages.length > 1 && prng.chance(0.2) ? pages.splice(0, 1) : []
+        world.write(pages, removed)
+      })
+    }
+    write(world, user)
   })
 }
 
@@ -89,20 +114,22 @@ function trouble(world: GroupWorld, until: number, everyMs: number): void {
   })
 }
 
+/** Half of it happens to the primary. */
 function someTrouble(world: GroupWorld, prng: Prng): void {
   const { network, hosts, time } = world
   const count = hosts.length
-  const at = prng.below(count)
+  const leader = hosts.findIndex((host) => host.isPrimary)
+  const at = leader >= 0 && prng.chance(0.5) ? leader : prng.below(count)
   const other = (at + prng.int(1, count - 1)) % count
   const [a, b] = [hosts[at], hosts[other]]
   if (a === undefined || b === undefined) return
   const block = (way: string): void => {
     network.blocked.add(way)
-    time.after(prng.logarithmic(100, 8_000), () => network.blocked.delete(way))
+    time.after(prng.logarithmic(100, 10_000), () => network.blocked.delete(way))
   }
   const die = (slot: number): void => {
     world.crash(slot)
-    time.after(prng.logarithmic(50, 9_000), () => world.restart(slot))
+    time.after(prng.logarithmic(50, 12_000), () => world.restart(slot))
   }
   switch (prng.int(0, 8)) {
     case 0:
@@ -112,10 +139,10 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
       for (let slot = 0; slot < count; slot++) if (prng.chance(0.6)) die(slot)
       return
     case 2:
-      world.stop(at, prng.logarithmic(50, 12_000))
+      world.stop(at, prng.logarithmic(50, 15_000))
       return
     case 3:
-      block(`${a.node}>${b.node}`)
+      block(prng.chance(0.5) ? `${a.node}>${b.node}` : `${b.node}>${a.node}`)
       return
     case 4:
       block(`${a.node}>${b.node}`)
@@ -125,11 +152,11 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
       network.cut(a.node, b.node)
       return
     case 6:
-      world.cutFromCoordinator(at, prng.logarithmic(200, 9_000))
+      world.cutFromCoordinator(at, prng.logarithmic(500, 15_000))
       return
     case 7:
-      if (prng.chance(0.3)) for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 6_000))
-      else world.serving?.refuse(prng.int(1, 3))
+      if (prng.chance(0.7)) world.serving?.refuse(prng.int(1, 3))
+      else for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 8_000))
       return
     default:
       if (world.mayLose(at)) world.replace(at)

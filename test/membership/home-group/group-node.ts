@@ -1,7 +1,7 @@
 import type { NodeId } from '../../../src/address/identity.js'
 import { Backup } from '../../../src/membership/home-group/backup.js'
 import type { BackupEffect, BackupEvent } from '../../../src/membership/home-group/backup-terms.js'
-import { eraIn, versionAfter } from '../../../src/membership/home-group/era.js'
+import { nextEra, versionAfter } from '../../../src/membership/home-group/era.js'
 import type { GroupBug } from '../../../src/membership/home-group/group-bug.js'
 import type { GroupChange } from '../../../src/membership/home-group/group-change.js'
 import { groupSilenceMs, groupTakeoverPauseMs } from '../../../src/membership/home-group/group-limits.js'
@@ -42,6 +42,7 @@ export interface NodeSurroundings {
 export const leaseMs = 5_000
 const flushMsMax = 12
 const againMs = 300
+const pollMs = 3_000
 
 /** One node, driven by the machines of a home group as a real one would be. */
 export class GroupNode implements Host {
@@ -95,10 +96,6 @@ export class GroupNode implements Host {
 
   get isPrimary(): boolean {
     return this.#primary !== undefined
-  }
-
-  get openCount(): number {
-    return this.#payloads.size
   }
 
   // The lease.
@@ -186,7 +183,7 @@ export class GroupNode implements Host {
   #poll(): void {
     this.#world.snapshot((snapshot) => {
       if (snapshot !== undefined) this.onSnapshot(snapshot)
-      this.#world.after(this.#backup === undefined && this.#primary === undefined ? againMs : 1_000, () => this.#poll())
+      this.#world.after(this.#backup === undefined && this.#primary === undefined ? againMs : pollMs, () => this.#poll())
     })
   }
 
@@ -236,16 +233,15 @@ export class GroupNode implements Host {
     this.#lastVersions.clear()
     this.#links.clear()
     this.#primary = new Primary(this.node, seen, bug)
-    const { era } = eraIn(this.#era, this.#reign, bug)
-    const batch = new Map([[eraName, { version: this.#reign, value: String(era) }]])
+    const version = nextEra(this.#era)
+    const batch = new Map([[eraName, { version, value: '' }]])
     this.#write(batch, () => this.#tellPrimary({ kind: 'durable', commit: 0 }))
     if (this.#lease?.isTold === true) this.#tellPrimary({ kind: 'lease-held', key: this.#lease.key })
     for (const node of [...this.#sessions]) this.#tellPrimary({ kind: 'session-began', node })
   }
 
-  get #era(): { readonly era: number; readonly reign: number } {
-    const page = this.disk.pages.get(eraName)
-    return page === undefined ? { era: 1, reign: 1 } : { era: Number(page.value), reign: page.version }
+  get #era(): number {
+    return this.disk.pages.get(eraName)?.version ?? 1
   }
 
   // Sessions.
@@ -391,6 +387,9 @@ export class GroupNode implements Host {
         world.say(`${this.node}: find a candidate`)
         if (this.#wanted === undefined) world.after(againMs, () => this.#findCandidate())
         this.#wanted = effect.except
+        return
+      case 'end-search':
+        this.#wanted = undefined
         return
       case 'dismiss':
         this.#send(effect.node, { kind: 'dismiss', reign: this.#reign, epoch: effect.epoch })
