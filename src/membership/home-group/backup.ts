@@ -110,13 +110,17 @@ export class Backup {
         this.#hasWaited = true
         return
       case 'dismissed':
-        if (event.reign < this.#reign) return
-        this.#dismissed = event.epoch
-        if (this.seen.record.epoch < event.epoch) this.#want(this.seen.at + 1)
+        this.#onDismissed(event.reign, event.epoch)
         return
       default:
         unreachable(event)
     }
+  }
+
+  #onDismissed(reign: number, epoch: number): void {
+    if (!this.#isCurrent(reign)) return
+    this.#dismissed = epoch
+    if (this.seen.record.epoch < epoch) this.#want(this.seen.at + 1)
   }
 
   #onRecord(seen: SeenRecord): void {
@@ -124,7 +128,7 @@ export class Backup {
     if (this.#standing.isWaiting) this.#effects.push({ kind: 'read-record' })
     if (!isNews) return
     this.#reign = Math.max(this.#reign, seen.record.reign)
-    if (this.#link !== undefined && !this.#isCurrent(this.#link.name)) this.#endLink()
+    if (this.#link !== undefined && !this.#isCurrent(this.#link.name.reign)) this.#endLink()
   }
 
   #onOutcome(change: number, outcome: ChangeOutcome): void {
@@ -140,7 +144,7 @@ export class Backup {
   }
 
   /** Whether no later reign is known. */
-  #isCurrent({ reign }: LinkName): boolean {
+  #isCurrent(reign: number): boolean {
     return reign >= this.#reign || this.#bug === 'ignore-the-reign'
   }
 
@@ -149,7 +153,7 @@ export class Backup {
   }
 
   #onBegin(name: LinkName, how: SyncMode): void {
-    if (!this.#isCurrent(name)) {
+    if (!this.#isCurrent(name.reign)) {
       this.#effects.push({ kind: 'refuse', to: name.from, revision: this.seen.at })
       return
     }
@@ -218,7 +222,9 @@ export class Backup {
 
   /** By the word of a primary of no earlier reign, and by a record that is no older. */
   #mayDiscard(record: GroupRecord): boolean {
-    if (this.#dismissed === undefined || record.epoch < this.#dismissed) return false
+    if (this.#dismissed === undefined) return false
+    if (this.#bug === 'discard-unread') return true
+    if (record.epoch < this.#dismissed) return false
     const isMember = this.#standing.members().has(this.#self)
     this.#dismissed = undefined
     return !isMember

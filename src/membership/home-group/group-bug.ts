@@ -15,6 +15,8 @@ export const groupBugs = Object.freeze([
   'ignore-the-reign',
   /** A new member counts only once its addition is known to be applied. */
   'count-additions-late',
+  /** A new member is added though it has not stored all that was acknowledged meanwhile. */
+  'add-those-behind',
   /** A silent backup counts no more while its removal is being asked for. */
   'count-removals-early',
   /** A change whose outcome is unknown is taken for one that has not happened. */
@@ -25,8 +27,12 @@ export const groupBugs = Object.freeze([
   'tear-synchronisation',
   /** The versions of a new reign go on where those of the earlier one ended, as far as is known here. */
   'no-new-era',
+  /** The version of a commit that the disk refused, or of a page that was taken away, is used again. */
+  'reuse-versions',
   /** A primary that was started again goes on in the reign of before. */
   'resume-the-reign',
+  /** A copy is thrown away by anybody's word, though this node is a member by now. */
+  'discard-unread',
   /** A new primary serves before its backups have what it has. */
   'serve-at-once',
 ] as const)

@@ -187,7 +187,8 @@ export class Primary {
     // If the record is as it was, then a key is not: that of the candidate, or else the own one.
     const isAddition = record.members.some((node) => !this.seen.record.members.includes(node))
     if (!isAddition) this.#refused = { key: this.#key, modified }
-    else if (this.#candidate !== undefined && record.members.includes(this.#candidate.node)) this.#candidate = undefined
+    else if (this.#candidate !== undefined && record.members.includes(this.#candidate.node))
+      this.#candidate = undefined
   }
 
   #want(revision: number): void {
@@ -326,7 +327,7 @@ export class Primary {
     const { record } = this.seen
     const peer = this.#peers.get(node)
     if (peer?.link?.isWhole !== true || record.members.length >= record.replicas) return false
-    return peer.hasTo >= this.#acknowledgedTo
+    return peer.hasTo >= this.#acknowledgedTo || this.#bug === 'add-those-behind'
   }
 
   #lookAtPeers(): void {

@@ -12,6 +12,7 @@ export interface GroupRun {
 
 const healMsMax = 120_000
 const restMs = 8_000
+const settleMs = 5_000
 
 /** One seed: faults for a while, then none. Throws `GroupViolation`, or what the machines assert. */
 export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) => void): GroupRun {
@@ -21,7 +22,9 @@ export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) =>
     nodes: 3 + (seed % 3),
     replicas: 2 + (Math.floor(seed / 3) % 2),
     delay: (prng) => (prng.chance(0.02) ? prng.between(50, 600) : prng.between(0.3, 6)),
-    ...(say !== undefined && { say: (line: string) => say(`${world.time.now.toFixed(0).padStart(6)} ${line}`) }),
+    ...(say !== undefined && {
+      say: (line: string) => say(`${world.time.now.toFixed(0).padStart(6)} ${line}`),
+    }),
   })
   world.start()
   const { prng, time } = world
@@ -41,11 +44,11 @@ export function checkGroup(seed: number, bug?: GroupBug, say?: (line: string) =>
   // Leases that could not be kept alive for a while may lapse still.
   time.runUntil(time.now + restMs)
   untilWhole(world, time.now + healMsMax)
-  time.runUntil(time.now + 1_000)
+  time.runUntil(time.now + settleMs)
   checkAlike(world)
   const before = world.oracle.acknowledgedCount
   if (!world.write(['a'])) throw new GroupViolation(`no write is taken: ${stateOf(world)}`)
-  time.runUntil(time.now + 1_000)
+  time.runUntil(time.now + settleMs)
   if (world.oracle.acknowledgedCount === before) throw new GroupViolation('a write is not acknowledged')
   checkAlike(world)
   const { acknowledgedCount, reignCount } = world.oracle
@@ -74,7 +77,9 @@ function isWhole(world: GroupWorld): boolean {
 }
 
 function stateOf(world: GroupWorld): string {
-  const hosts = world.hosts.map((host) => `${host.node}${host.isServing ? ' serves' : host.isPrimary ? ' leads' : ''}`)
+  const hosts = world.hosts.map(
+    (host) => `${host.node}${host.isServing ? ' serves' : host.isPrimary ? ' leads' : ''}`,
+  )
   return `${JSON.stringify(world.coordinator.record)}; ${hosts.join(', ')}`
 }
 
@@ -156,7 +161,8 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
       return
     case 7:
       if (prng.chance(0.7)) world.serving?.refuse(prng.int(1, 3))
-      else for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 8_000))
+      else
+        for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 8_000))
       return
     default:
       if (world.mayLose(at)) world.replace(at)

@@ -8,7 +8,11 @@ import { groupSilenceMs, groupTakeoverPauseMs } from '../../../src/membership/ho
 import { isSameLink } from '../../../src/membership/home-group/link-name.js'
 import type { LinkName } from '../../../src/membership/home-group/link-name.js'
 import { Primary } from '../../../src/membership/home-group/primary.js'
-import type { ChangeOutcome, PrimaryEffect, PrimaryEvent } from '../../../src/membership/home-group/primary-terms.js'
+import type {
+  ChangeOutcome,
+  PrimaryEffect,
+  PrimaryEvent,
+} from '../../../src/membership/home-group/primary-terms.js'
 import { TouchedPages } from '../../../src/membership/home-group/touched-pages.js'
 import { clockDriftMax } from '../../../src/membership/link-lease.js'
 import { assert, present, unreachable } from '../../../src/stdx/assert.js'
@@ -172,7 +176,9 @@ export class GroupNode implements Host {
     if (wasTold) this.#tellLease({ kind: 'lease-lapsed' })
   }
 
-  #tellLease(event: { readonly kind: 'lease-held'; readonly key: number } | { readonly kind: 'lease-lapsed' }): void {
+  #tellLease(
+    event: { readonly kind: 'lease-held'; readonly key: number } | { readonly kind: 'lease-lapsed' },
+  ): void {
     this.#tellPrimary(event)
     this.#tellBackup(event)
   }
@@ -183,7 +189,9 @@ export class GroupNode implements Host {
   #poll(): void {
     this.#world.snapshot((snapshot) => {
       if (snapshot !== undefined) this.onSnapshot(snapshot)
-      this.#world.after(this.#backup === undefined && this.#primary === undefined ? againMs : pollMs, () => this.#poll())
+      this.#world.after(this.#backup === undefined && this.#primary === undefined ? againMs : pollMs, () =>
+        this.#poll(),
+      )
     })
   }
 
@@ -265,7 +273,9 @@ export class GroupNode implements Host {
   #findCandidate(): void {
     if (this.#wanted === undefined || this.#primary === undefined) return
     const except = this.#wanted
-    const possible = [...this.#sessions].filter((node) => !except.includes(node) && this.#snapshot?.living.has(node) === true)
+    const possible = [...this.#sessions].filter(
+      (node) => !except.includes(node) && this.#snapshot?.living.has(node) === true,
+    )
     if (possible.length > 0) {
       this.#wanted = undefined
       this.#offer(this.#world.prng.pick(possible))
@@ -282,7 +292,8 @@ export class GroupNode implements Host {
     const commit = this.#lastCommit + 1
     const batch = new Map<string, Page | undefined>()
     for (const [name, value] of writes) {
-      const before = Math.max(this.disk.pages.get(name)?.version ?? 0, this.#lastVersions.get(name) ?? 0)
+      const used = this.#world.bug === 'reuse-versions' ? 0 : (this.#lastVersions.get(name) ?? 0)
+      const before = Math.max(this.disk.pages.get(name)?.version ?? 0, used)
       const version = versionAfter(before, this.#era, this.#world.bug)
       this.#lastVersions.set(name, version)
       batch.set(name, value === undefined ? undefined : { version, value })
@@ -348,7 +359,8 @@ export class GroupNode implements Host {
         world.onOver(effect.kind, this.#reign, effect.commit)
         return
       case 'forget':
-        for (const commit of [...this.#payloads.keys()]) if (commit <= effect.commit) this.#payloads.delete(commit)
+        for (const commit of [...this.#payloads.keys()])
+          if (commit <= effect.commit) this.#payloads.delete(commit)
         return
       case 'synchronise':
         this.#links.set(effect.node, effect.name)
@@ -367,7 +379,9 @@ export class GroupNode implements Host {
         this.#links.delete(effect.node)
         return
       case 'propose':
-        this.#propose(effect.what, (outcome) => this.#tellPrimary({ kind: 'outcome', change: effect.change, outcome }))
+        this.#propose(effect.what, (outcome) =>
+          this.#tellPrimary({ kind: 'outcome', change: effect.change, outcome }),
+        )
         return
       case 'read-record':
         this.#read()
@@ -401,7 +415,9 @@ export class GroupNode implements Host {
 
   #propose(what: GroupChange, told: (outcome: ChangeOutcome) => void): void {
     const { epoch, reign, members } = what.record
-    this.#world.say(`${this.node} -> coordinator: epoch ${epoch}, reign ${reign}, members ${members.join(' ')}`)
+    this.#world.say(
+      `${this.node} -> coordinator: epoch ${epoch}, reign ${reign}, members ${members.join(' ')}`,
+    )
     const machine = this.#primary ?? this.#backup
     this.#world.transact(what, (outcome) => {
       this.#world.say(`coordinator -> ${this.node}: ${outcome.kind}`)
@@ -485,13 +501,17 @@ export class GroupNode implements Host {
         this.#send(effect.to, { kind: 'refuse', revision: effect.revision })
         return
       case 'propose':
-        this.#propose(effect.what, (outcome) => this.#tellBackup({ kind: 'outcome', change: effect.change, outcome }))
+        this.#propose(effect.what, (outcome) =>
+          this.#tellBackup({ kind: 'outcome', change: effect.change, outcome }),
+        )
         return
       case 'read-record':
         this.#read()
         return
       case 'set-alarm':
-        this.#alarm('takeover', effect.pauses * groupTakeoverPauseMs, () => this.#tellBackup({ kind: 'alarm' }))
+        this.#alarm('takeover', effect.pauses * groupTakeoverPauseMs, () =>
+          this.#tellBackup({ kind: 'alarm' }),
+        )
         return
       case 'clear-alarm':
         this.#alarms.delete('takeover')
@@ -530,7 +550,8 @@ export class GroupNode implements Host {
     switch (message.kind) {
       case 'begin':
         // Of a later reign than this one.
-        if (this.#primary !== undefined) this.#tellPrimary({ kind: 'refused', revision: this.#primary.seen.at + 1 })
+        if (this.#primary !== undefined)
+          this.#tellPrimary({ kind: 'refused', revision: this.#primary.seen.at + 1 })
         this.#tellBackup(message)
         return
       case 'difference':

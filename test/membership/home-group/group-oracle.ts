@@ -19,10 +19,11 @@ export class GroupOracle {
   reignCount = 0
 
   onServe(node: NodeId, reign: number, pages: ReadonlyMap<string, Page>): void {
-    if (reign < this.#reign) throw new GroupViolation(`node ${node} serves in reign ${reign} after ${this.#reign}`)
+    if (reign < this.#reign)
+      throw new GroupViolation(`node ${node} serves in reign ${reign} after ${this.#reign}`)
     if (reign === this.#reign) return
     const contents = contentsOf(pages)
-    if (contents !== this.#contents && ![...this.#open.values()].includes(contents)) {
+    if (!this.#isPossible(contents)) {
       const wanted = [this.#contents, ...this.#open.values()].join(' | ')
       throw new GroupViolation(`node ${node} begins reign ${reign} with ${contents}, not ${wanted}`)
     }
@@ -38,8 +39,10 @@ export class GroupOracle {
   }
 
   onOver(kind: 'acknowledge' | 'fail', node: NodeId, reign: number, commit: number): void {
-    if (reign !== this.#reign) throw new GroupViolation(`node ${node} answers in reign ${reign}, not ${this.#reign}`)
-    if (commit !== this.#acknowledged + 1) throw new GroupViolation(`commit ${commit} is answered out of order`)
+    if (reign !== this.#reign)
+      throw new GroupViolation(`node ${node} answers in reign ${reign}, not ${this.#reign}`)
+    if (commit !== this.#acknowledged + 1)
+      throw new GroupViolation(`commit ${commit} is answered out of order`)
     this.#acknowledged = commit
     const contents = this.#open.get(commit)
     if (contents === undefined) throw new GroupViolation(`commit ${commit} is answered twice`)
@@ -47,6 +50,18 @@ export class GroupOracle {
     if (kind === 'fail') return
     this.#contents = contents
     this.acknowledgedCount += 1
+  }
+
+  /** The disk of a member of the record that is in force: whoever takes over next must have all that was acknowledged, and nothing by halves. */
+  onMember(node: NodeId, durable: ReadonlyMap<string, Page>): void {
+    const contents = contentsOf(durable)
+    if (this.#isPossible(contents)) return
+    const wanted = [this.#contents, ...this.#open.values()].join(' | ')
+    throw new GroupViolation(`node ${node} is a member, with ${contents}, not ${wanted}`)
+  }
+
+  #isPossible(contents: string): boolean {
+    return contents === this.#contents || [...this.#open.values()].includes(contents)
   }
 
   /** At most one of them, at any time. */

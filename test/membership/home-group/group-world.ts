@@ -32,6 +32,7 @@ interface Slot {
 /** By how much rates may differ from that of true time, so that no two differ by more than `clockDriftMax`. */
 const driftMax = 0.0049
 const callMsMax = 1_500
+const inspectionMs = 50
 
 /** Some nodes, a coordinator, and the network between them. */
 export class GroupWorld {
@@ -71,6 +72,7 @@ export class GroupWorld {
   start(): void {
     for (const { host } of this.#slots) host.start()
     this.#meet()
+    this.#inspect()
   }
 
   /** The same node again, or another one with a new disk. */
@@ -160,6 +162,17 @@ export class GroupWorld {
     this.time.after(200, () => this.#meet())
   }
 
+  #inspect(): void {
+    this.#checkMembers()
+    this.time.after(inspectionMs, () => this.#inspect())
+  }
+
+  #checkMembers(): void {
+    const { members } = this.coordinator.record
+    for (const { node, disk } of this.hosts)
+      if (members.includes(node)) this.oracle.onMember(node, disk.durable)
+  }
+
   #check(): void {
     const serving = this.hosts.filter((host) => host.isServing && host.stoppedUntil < this.time.now)
     this.oracle.onServing(serving.map(({ node }) => node))
@@ -181,7 +194,11 @@ export class GroupWorld {
     const delay = (): number => this.#options.delay(prng)
     const isCut = (): boolean => slot.cutUntil > time.now
     /** Asks the coordinator. Undefined where no answer came in time. */
-    const call = <T>(ask: () => T | undefined, answer: (answer: T | undefined) => void, decided?: () => void): void => {
+    const call = <T>(
+      ask: () => T | undefined,
+      answer: (answer: T | undefined) => void,
+      decided?: () => void,
+    ): void => {
       let isOver = false
       const end = (value: T | undefined): void =>
         at(() => {
@@ -229,7 +246,10 @@ export class GroupWorld {
       keepAlive: (lease, answer) => call(() => coordinator.keepAlive(lease, until()), answer),
       onServe: (reign) => oracle.onServe(node, reign, host.disk.pages),
       onCommit: (commit) => oracle.onCommit(commit, host.disk.pages),
-      onOver: (kind, reign, commit) => oracle.onOver(kind, node, reign, commit),
+      onOver: (kind, reign, commit) => {
+        oracle.onOver(kind, node, reign, commit)
+        this.#checkMembers()
+      },
       say: (line) => this.#say(line),
     }
     const host: GroupNode = new GroupNode(node, disk, world)

@@ -76,7 +76,10 @@ export class ModelCoordinator {
     this.#keys.delete(node)
   }
 
-  transact({ conditions, record }: GroupChange): { readonly kind: 'applied' | 'refused'; readonly revision: number } {
+  transact({ conditions, record }: GroupChange): {
+    readonly kind: 'applied' | 'refused'
+    readonly revision: number
+  } {
     const holds = conditions.every((one) => {
       const modified = this.#modified(one.key)
       return one.kind === 'absent' ? modified === undefined : modified === one.modified

@@ -8,8 +8,19 @@ import type { ModelTime } from './model-time.js'
 export type Message =
   | { readonly kind: 'begin'; readonly name: LinkName; readonly how: SyncMode }
   | { readonly kind: 'list'; readonly name: LinkName; readonly versions: ReadonlyMap<string, number> }
-  | { readonly kind: 'difference'; readonly name: LinkName; readonly page: string; readonly is: Page | undefined }
-  | { readonly kind: 'entry'; readonly name: LinkName; readonly index: number; readonly commit: number; readonly batch: Batch }
+  | {
+      readonly kind: 'difference'
+      readonly name: LinkName
+      readonly page: string
+      readonly is: Page | undefined
+    }
+  | {
+      readonly kind: 'entry'
+      readonly name: LinkName
+      readonly index: number
+      readonly commit: number
+      readonly batch: Batch
+    }
   | { readonly kind: 'whole'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'acknowledge'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'refuse'; readonly revision: number }
