@@ -222,9 +222,7 @@ export class Backup {
 
   /** By the word of a primary of no earlier reign, and by a record that is no older. */
   #mayDiscard(record: GroupRecord): boolean {
-    if (this.#dismissed === undefined) return false
-    if (this.#bug === 'discard-unread') return true
-    if (record.epoch < this.#dismissed) return false
+    if (this.#dismissed === undefined || record.epoch < this.#dismissed) return false
     const isMember = this.#standing.members().has(this.#self)
     this.#dismissed = undefined
     return !isMember

@@ -31,8 +31,6 @@ export const groupBugs = Object.freeze([
   'reuse-versions',
   /** A primary that was started again goes on in the reign of before. */
   'resume-the-reign',
-  /** A copy is thrown away by anybody's word, though this node is a member by now. */
-  'discard-unread',
   /** A new primary serves before its backups have what it has. */
   'serve-at-once',
 ] as const)

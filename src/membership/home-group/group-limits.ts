@@ -5,10 +5,10 @@ export const groupMembersMax = 7
 export const groupCommitsOpenMax = 1_024
 
 /**
- * For how long a backup may owe something and give no sign of life before it is removed, in milliseconds: nothing is acknowledged
- * meanwhile. Shorter than the lease of a node.
+ * For how long a backup may owe something and give no sign of life before it is removed: this time at least, and twice as long at
+ * most, in milliseconds. Nothing is acknowledged meanwhile. Twice this is shorter than the lease of a node.
  */
-export const groupSilenceMs = 2_000
+export const groupSilenceMs = 1_500
 
 /** What each living member waits longer than the one before it in the record, before it tries to take over: milliseconds. */
 export const groupTakeoverPauseMs = 1_000

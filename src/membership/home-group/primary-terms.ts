@@ -80,9 +80,8 @@ export type PrimaryEffect =
   | { readonly kind: 'propose'; readonly change: number; readonly what: GroupChange }
   /** The record is to be read, beginning after this, again and again until that succeeds. Answered by `record`. */
   | { readonly kind: 'read-record' }
-  /** Goes off after `groupSilenceMs` as `silence`. Takes the place of an earlier one. */
+  /** Goes off once, after `groupSilenceMs`, as `silence`. One for each node at a time; at the end of the reign they are void. */
   | { readonly kind: 'set-alarm'; readonly node: NodeId }
-  | { readonly kind: 'clear-alarm'; readonly node: NodeId }
   /**
    * A member is missing. Answered once by `candidate`, as soon as there is one, and after a pause where it was asked for shortly before. Those of
    * `except` are none. Takes the place of an earlier search.

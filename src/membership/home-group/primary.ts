@@ -19,8 +19,11 @@ interface Peer {
   link: BackupLink | undefined
   /** All commits up to this one are on its disk, and what was here before the reign. */
   hasTo: number
+  owes: boolean
   hasAlarm: boolean
-  /** The alarm has gone off, and nothing was heard since. */
+  /** Since the alarm was set something was heard, or nothing was owed. */
+  isExcused: boolean
+  /** A whole time has passed in which it owed something and nothing was heard, and nothing was heard since. */
   isSilent: boolean
 }
 
@@ -139,7 +142,7 @@ export class Primary {
       case 'silence': {
         const peer = this.#peer(event.node)
         peer.hasAlarm = false
-        peer.isSilent = this.#owes(peer)
+        peer.isSilent = peer.owes && !peer.isExcused
         return
       }
       case 'candidate':
@@ -158,7 +161,9 @@ export class Primary {
       hasSession: false,
       link: undefined,
       hasTo: -1,
+      owes: false,
       hasAlarm: false,
+      isExcused: false,
       isSilent: false,
     }
     this.#peers.set(node, peer)
@@ -251,7 +256,7 @@ export class Primary {
 
   #onSign(peer: Peer): void {
     peer.isSilent = false
-    if (peer.hasAlarm) this.#effects.push({ kind: 'set-alarm', node: peer.node })
+    peer.isExcused = true
   }
 
   #onCandidate(candidate: LivingNode): void {
@@ -339,10 +344,7 @@ export class Primary {
       const isWanted = this.#counts(node) || this.#candidate?.node === node
       if (isWanted && peer.hasSession && peer.link === undefined) this.#synchronise(peer)
       if (!isWanted) this.#letGo(peer)
-      const owes = this.#owes(peer)
-      if (owes && !peer.hasAlarm && !peer.isSilent) this.#effects.push({ kind: 'set-alarm', node })
-      if (!owes && peer.hasAlarm) this.#effects.push({ kind: 'clear-alarm', node })
-      peer.hasAlarm = owes && !peer.isSilent
+      this.#watch(peer)
       if (!isWanted && !peer.hasSession) this.#peers.delete(node)
     }
   }
@@ -353,6 +355,17 @@ export class Primary {
     }
     peer.link = undefined
     peer.isSilent = false
+  }
+
+  /** An alarm is never taken back, as there would be too many: it goes off in vain. */
+  #watch(peer: Peer): void {
+    const owes = this.#owes(peer)
+    if (owes && !peer.owes) peer.isExcused = true
+    peer.owes = owes
+    if (!owes || peer.hasAlarm || peer.isSilent) return
+    peer.hasAlarm = true
+    peer.isExcused = false
+    this.#effects.push({ kind: 'set-alarm', node: peer.node })
   }
 
   #owes(peer: Peer): boolean {

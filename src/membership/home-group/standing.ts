@@ -14,6 +14,8 @@ export class Standing {
   readonly #bug: GroupBug | undefined
   /** Proposed on top of `#seen`, and not settled. */
   readonly #open = new Map<number, GroupRecord>()
+  /** Of all records that may be in force; made when it is asked for. */
+  #members: ReadonlySet<NodeId> | undefined
   #last = 0
   #underway: number | undefined
   /** A record that was read at this revision, or later, is being waited for. */
@@ -43,15 +45,11 @@ export class Standing {
     return this.#wanted !== undefined
   }
 
-  /** All records that may be in force. */
-  records(): GroupRecord[] {
-    return [this.#seen.record, ...this.#open.values()]
-  }
-
   /** Members of any record that may be in force. */
-  members(): Set<NodeId> {
-    const records = this.#bug === 'count-additions-late' ? [this.#seen.record] : this.records()
-    return new Set(records.flatMap(({ members }) => members))
+  members(): ReadonlySet<NodeId> {
+    const proposed = this.#bug === 'count-additions-late' ? [] : this.#open.values()
+    this.#members ??= new Set([this.#seen.record, ...proposed].flatMap(({ members }) => members))
+    return this.#members
   }
 
   /** The number of a change that is proposed now. */
@@ -59,6 +57,7 @@ export class Standing {
     this.#last += 1
     this.#underway = this.#last
     this.#open.set(this.#last, record)
+    this.#members = undefined
     return this.#last
   }
 
@@ -74,6 +73,7 @@ export class Standing {
     if (seen.at < this.#seen.at) return false
     if (seen.modified > this.#seen.modified) this.#open.clear()
     this.#seen = seen
+    this.#members = undefined
     if (this.#wanted !== undefined && seen.at >= this.#wanted) this.#wanted = undefined
     return true
   }
@@ -83,6 +83,7 @@ export class Standing {
     if (change === this.#underway) this.#underway = undefined
     const record = this.#open.get(change)
     if (outcome.kind === 'refused' || this.#bug === 'forget-doubt') this.#open.delete(change)
+    this.#members = undefined
     if (record !== undefined && outcome.kind === 'applied') {
       this.onRecord({ record, modified: outcome.revision, at: outcome.revision })
     }

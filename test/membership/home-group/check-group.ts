@@ -136,7 +136,7 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
     world.crash(slot)
     time.after(prng.logarithmic(50, 12_000), () => world.restart(slot))
   }
-  switch (prng.int(0, 8)) {
+  switch (prng.int(0, 9)) {
     case 0:
       die(at)
       return
@@ -163,6 +163,13 @@ function someTrouble(world: GroupWorld, prng: Prng): void {
       if (prng.chance(0.7)) world.serving?.refuse(prng.int(1, 3))
       else
         for (let slot = 0; slot < count; slot++) world.cutFromCoordinator(slot, prng.logarithmic(200, 8_000))
+      return
+    case 8:
+      // It may be followed by another one without hearing of it, and goes on talking to the others.
+      for (let ms = prng.logarithmic(4_000, 16_000); ms > 0; ms -= 1_000) {
+        world.cutFromCoordinator(at, ms)
+        time.after(ms, () => network.cut(a.node, b.node))
+      }
       return
     default:
       if (world.mayLose(at)) world.replace(at)

@@ -17,6 +17,7 @@ import { TouchedPages } from '../../../src/membership/home-group/touched-pages.j
 import { clockDriftMax } from '../../../src/membership/link-lease.js'
 import { assert, present, unreachable } from '../../../src/stdx/assert.js'
 import type { Prng } from '../../../src/stdx/prng.js'
+import { nameOf, wordsOfBatch, wordsOfMessage, wordsOfRecord } from './group-words.js'
 import type { Granted, Snapshot } from './model-coordinator.js'
 import { eraName } from './model-disk.js'
 import type { Batch, ModelDisk, Page } from './model-disk.js'
@@ -100,6 +101,10 @@ export class GroupNode implements Host {
 
   get isPrimary(): boolean {
     return this.#primary !== undefined
+  }
+
+  get #name(): string {
+    return nameOf(this.node)
   }
 
   // The lease.
@@ -242,7 +247,7 @@ export class GroupNode implements Host {
     this.#links.clear()
     this.#primary = new Primary(this.node, seen, bug)
     const version = nextEra(this.#era)
-    const batch = new Map([[eraName, { version, value: '' }]])
+    const batch = new Map([[eraName, { version, value: String(version) }]])
     this.#write(batch, () => this.#tellPrimary({ kind: 'durable', commit: 0 }))
     if (this.#lease?.isTold === true) this.#tellPrimary({ kind: 'lease-held', key: this.#lease.key })
     for (const node of [...this.#sessions]) this.#tellPrimary({ kind: 'session-began', node })
@@ -305,7 +310,7 @@ export class GroupNode implements Host {
       return false
     }
     this.#lastCommit = commit
-    this.#world.say(`${this.node}: commit ${commit} ${wordsOf(batch)}`)
+    this.#world.say(`${this.#name}: commit ${commit} ${wordsOfBatch(batch)}`)
     const reign = this.#reign
     this.#writing.push(commit)
     this.#write(batch, () => {
@@ -325,7 +330,7 @@ export class GroupNode implements Host {
     this.#writing.splice(-count)
     this.disk.refuse(count)
     const commit = refused[0] as number
-    this.#world.say(`(the disk of ${this.node} refuses what is from commit ${commit} on)`)
+    this.#world.say(`(the disk of ${this.#name} refuses what is from commit ${commit} on)`)
     this.#tellPrimary({ kind: 'not-durable', commit })
   }
 
@@ -341,21 +346,21 @@ export class GroupNode implements Host {
     const world = this.#world
     switch (effect.kind) {
       case 'serve':
-        world.say(`${this.node}: serve`)
+        world.say(`${this.#name}: serve`)
         world.onServe(this.#reign)
         return
       case 'stop-serving':
-        world.say(`${this.node}: stop serving`)
+        world.say(`${this.#name}: stop serving`)
         return
       case 'deposed':
-        world.say(`${this.node}: is deposed`)
+        world.say(`${this.#name}: is deposed`)
         this.#becomeBackup(effect)
         return
       case 'refuse':
         return
       case 'acknowledge':
       case 'fail':
-        world.say(`${this.node}: ${effect.kind} commit ${effect.commit}`)
+        world.say(`${this.#name}: ${effect.kind} commit ${effect.commit}`)
         world.onOver(effect.kind, this.#reign, effect.commit)
         return
       case 'forget':
@@ -389,16 +394,12 @@ export class GroupNode implements Host {
       case 'set-alarm': {
         const { node } = effect
         this.#alarm(node, groupSilenceMs, () => {
-          world.say(`(${this.node} has heard nothing of ${node} for too long)`)
           this.#tellPrimary({ kind: 'silence', node })
         })
         return
       }
-      case 'clear-alarm':
-        this.#alarms.delete(effect.node)
-        return
       case 'find-candidate':
-        world.say(`${this.node}: find a candidate`)
+        world.say(`${this.#name}: find a candidate`)
         if (this.#wanted === undefined) world.after(againMs, () => this.#findCandidate())
         this.#wanted = effect.except
         return
@@ -414,13 +415,10 @@ export class GroupNode implements Host {
   }
 
   #propose(what: GroupChange, told: (outcome: ChangeOutcome) => void): void {
-    const { epoch, reign, members } = what.record
-    this.#world.say(
-      `${this.node} -> coordinator: epoch ${epoch}, reign ${reign}, members ${members.join(' ')}`,
-    )
+    this.#world.say(`${this.#name} -> coordinator: ${wordsOfRecord(what.record)}`)
     const machine = this.#primary ?? this.#backup
     this.#world.transact(what, (outcome) => {
-      this.#world.say(`coordinator -> ${this.node}: ${outcome.kind}`)
+      this.#world.say(`coordinator -> ${this.#name}: ${outcome.kind}`)
       // The machine that asked may be over.
       if (machine === (this.#primary ?? this.#backup)) told(outcome)
     })
@@ -517,11 +515,11 @@ export class GroupNode implements Host {
         this.#alarms.delete('takeover')
         return
       case 'become-primary':
-        world.say(`${this.node}: is the primary`)
+        world.say(`${this.#name}: is the primary`)
         this.#becomePrimary(effect)
         return
       case 'discard':
-        world.say(`${this.node}: throw the copy away`)
+        world.say(`${this.#name}: throw the copy away`)
         this.#write(new Map([...this.disk.pages.keys()].map((page) => [page, undefined])), () => undefined)
         this.#becomeBackup(present(this.#snapshot, 'a snapshot was taken'))
         return
@@ -578,7 +576,7 @@ export class GroupNode implements Host {
   }
 
   #send(to: NodeId, message: Message): void {
-    this.#world.say(`${this.node} -> ${to}: ${wordsOfMessage(message)}`)
+    this.#world.say(`${this.#name} -> ${nameOf(to)}: ${wordsOfMessage(message)}`)
     this.#world.send(to, message)
   }
 
@@ -595,32 +593,5 @@ export class GroupNode implements Host {
       this.#isFlushing = false
       if (this.disk.pendingCount > 0) this.#flush()
     })
-  }
-}
-
-function wordsOf(batch: Batch): string {
-  return [...batch].map(([name, page]) => `${name}=${page?.value ?? 'none'}`).join(' ')
-}
-
-function wordsOfMessage(message: Message): string {
-  switch (message.kind) {
-    case 'begin':
-      return `begin link ${message.name.link} of reign ${message.name.reign}, ${message.how}`
-    case 'list':
-      return `have ${[...message.versions.keys()].sort().join(' ')}`
-    case 'difference':
-      return `differs: ${message.page}=${message.is?.value ?? 'none'}`
-    case 'entry':
-      return `entry ${message.index}: commit ${message.commit} ${wordsOf(message.batch)}`
-    case 'whole':
-      return `entry ${message.index}: that was all`
-    case 'acknowledge':
-      return `have entry ${message.index}`
-    case 'refuse':
-      return 'refuse: there is a later reign'
-    case 'dismiss':
-      return `dismiss, by epoch ${message.epoch}`
-    default:
-      return unreachable(message)
   }
 }

@@ -6,6 +6,7 @@ import { Prng } from '../../../src/stdx/prng.js'
 import { GroupNode, leaseMs } from './group-node.js'
 import type { NodeSurroundings } from './group-node.js'
 import { GroupOracle } from './group-oracle.js'
+import { nameOf } from './group-words.js'
 import { ModelCoordinator } from './model-coordinator.js'
 import { ModelDisk } from './model-disk.js'
 import { ModelNetwork } from './model-network.js'
@@ -80,7 +81,7 @@ export class GroupWorld {
     const slot = this.#slots[at] as Slot
     if (slot.host.isUp) return
     slot.host = this.#node(slot.host.node, slot.host.disk.crashed(this.prng), slot)
-    this.#say(`(${slot.host.node} starts again)`)
+    this.#say(`(${nameOf(slot.host.node)} starts again)`)
     slot.host.start()
   }
 
@@ -88,7 +89,7 @@ export class GroupWorld {
     const { host } = this.#slots[at] as Slot
     if (!host.isUp) return
     host.isUp = false
-    this.#say(`(${host.node} dies)`)
+    this.#say(`(${nameOf(host.node)} dies)`)
     this.network.cutAll(host.node)
   }
 
@@ -106,7 +107,7 @@ export class GroupWorld {
     const slot = this.#slots[at] as Slot
     this.#lastNode += 1
     slot.host = this.#node(nodeId(this.#lastNode), new ModelDisk(), slot)
-    this.#say(`(its disk is gone; ${slot.host.node} comes instead)`)
+    this.#say(`(its disk is gone; ${nameOf(slot.host.node)} comes instead)`)
     slot.host.start()
   }
 
@@ -238,7 +239,7 @@ export class GroupWorld {
         const ask = () =>
           this.#changing(() => {
             const granted = coordinator.grant(node, was, until())
-            if (granted !== undefined) this.#endLater(granted.lease)
+            if (granted !== undefined) this.#endLater(granted.lease, node)
             return granted
           })
         call(ask, answer)
@@ -256,14 +257,15 @@ export class GroupWorld {
     return host
   }
 
-  #endLater(lease: number): void {
+  #endLater(lease: number, node: NodeId): void {
     const end = this.coordinator.endOf(lease)
     if (end === undefined) return
     if (this.time.now >= end) {
+      this.#say(`(the lease of ${nameOf(node)} ends)`)
       this.#changing(() => this.coordinator.end(lease))
       return
     }
-    this.time.after(end - this.time.now, () => this.#endLater(lease))
+    this.time.after(end - this.time.now, () => this.#endLater(lease, node))
   }
 
   /** Those that watch hear of it, unless they cannot be reached. */
@@ -282,7 +284,8 @@ export class GroupWorld {
         host.onSnapshot(snapshot)
         this.#check()
       }
-      this.time.after(this.#options.delay(this.prng), tell)
+      // Mostly after whoever made the change has its answer.
+      this.time.after(1.5 * this.#options.delay(this.prng), tell)
     }
     return result
   }
