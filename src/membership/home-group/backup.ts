@@ -67,7 +67,7 @@ export class Backup {
     if (this.#isOver) return []
     this.#effects = []
     this.#on(event)
-    if (!this.#isOver) this.#goOn()
+    this.#goOn()
     return this.#effects
   }
 
@@ -195,6 +195,7 @@ export class Backup {
   }
 
   #goOn(): void {
+    if (this.#isOver) return
     const { record } = this.seen
     if (primaryOf(record) === this.#self && this.#isOwnReign(record)) {
       this.#endLink()

@@ -87,7 +87,7 @@ export class Primary {
     if (this.#isOver) return []
     this.#effects = []
     this.#on(event)
-    if (!this.#isOver) this.#goOn()
+    this.#goOn()
     return this.#effects
   }
 
@@ -300,6 +300,7 @@ export class Primary {
   }
 
   #goOn(): void {
+    if (this.#isOver) return
     if (this.#candidate !== undefined && this.seen.record.members.includes(this.#candidate.node)) {
       this.#candidate = undefined
     }
@@ -420,8 +421,8 @@ export class Primary {
       this.#searched = undefined
       return
     }
-    const { size } = members
-    if (this.#searched?.size === size && [...members].every((node) => this.#searched?.has(node))) return
+    const searched = this.#searched
+    if (searched?.size === members.size && [...members].every((node) => searched.has(node))) return
     this.#searched = members
     this.#effects.push({ kind: 'find-candidate', except: [...members] })
   }

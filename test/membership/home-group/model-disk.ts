@@ -17,7 +17,7 @@ interface Pending {
 export class ModelDisk {
   readonly #durable: Map<string, Page>
   #pages: Map<string, Page>
-  #pending: Pending[] = []
+  readonly #pending: Pending[] = []
 
   constructor(durable: ReadonlyMap<string, Page> = new Map()) {
     this.#durable = new Map(durable)
