@@ -1,31 +1,17 @@
 import type { NodeId } from '../../address/identity.js'
 import { assert, unreachable } from '../../stdx/assert.js'
 import { BackupLink } from './backup-link.js'
+import { CommitLine } from './commit-line.js'
 import type { GroupBug } from './group-bug.js'
 import { addition, removal } from './group-change.js'
 import type { GroupChange, LivingNode } from './group-change.js'
-import { groupCommitsOpenMax } from './group-limits.js'
 import { primaryOf } from './group-record.js'
 import type { SeenRecord } from './group-record.js'
 import { isSameLink } from './link-name.js'
 import type { LinkName } from './link-name.js'
+import { Peer } from './peer.js'
 import type { ChangeOutcome, PrimaryEffect, PrimaryEvent } from './primary-terms.js'
 import { Standing } from './standing.js'
-
-/** A node with which there is a session, or that counts. */
-interface Peer {
-  readonly node: NodeId
-  hasSession: boolean
-  link: BackupLink | undefined
-  /** All commits up to this one are on its disk, and what was here before the reign. */
-  hasTo: number
-  owes: boolean
-  hasAlarm: boolean
-  /** Since the alarm was set something was heard, or nothing was owed. */
-  isExcused: boolean
-  /** A whole time has passed in which it owed something and nothing was heard, and nothing was heard since. */
-  isSilent: boolean
-}
 
 /**
  * One home group at its primary, for one reign (DESIGN 7). What must hold:
@@ -53,12 +39,7 @@ export class Primary {
   #refused: { readonly key: number | undefined; readonly modified: number } | undefined
   #isServing = false
   #isOver = false
-  #lastCommit = 0
-  #durableTo = -1
-  #acknowledgedTo = -1
-  #forgottenTo = 0
-  /** Refused by the own disk, and not over. */
-  readonly #failed = new Set<number>()
+  readonly #commits = new CommitLine()
   #lastLink = 0
   #candidate: LivingNode | undefined
   /** The members beside which another one is being looked for. */
@@ -116,8 +97,7 @@ export class Primary {
         this.#onCommit(event.commit)
         return
       case 'durable':
-        assert(event.commit <= this.#lastCommit, 'what is durable was committed')
-        this.#onDurable(event.commit)
+        this.#commits.onDurable(event.commit)
         return
       case 'not-durable':
         this.#onNotDurable(event.commit)
@@ -127,7 +107,7 @@ export class Primary {
         return
       case 'heard': {
         const peer = this.#peer(event.node)
-        if (peer.link !== undefined && isSameLink(peer.link.name, event.name)) this.#onSign(peer)
+        if (peer.link !== undefined && isSameLink(peer.link.name, event.name)) peer.onSign()
         return
       }
       case 'compared': {
@@ -139,12 +119,9 @@ export class Primary {
       case 'refused':
         this.#want(event.revision)
         return
-      case 'silence': {
-        const peer = this.#peer(event.node)
-        peer.hasAlarm = false
-        peer.isSilent = peer.owes && !peer.isExcused
+      case 'silence':
+        this.#peer(event.node).onAlarm()
         return
-      }
       case 'candidate':
         this.#onCandidate(event.candidate)
         return
@@ -156,16 +133,7 @@ export class Primary {
   #peer(node: NodeId): Peer {
     const known = this.#peers.get(node)
     if (known !== undefined) return known
-    const peer: Peer = {
-      node,
-      hasSession: false,
-      link: undefined,
-      hasTo: -1,
-      owes: false,
-      hasAlarm: false,
-      isExcused: false,
-      isSilent: false,
-    }
+    const peer = new Peer(node)
     this.#peers.set(node, peer)
     return peer
   }
@@ -202,45 +170,29 @@ export class Primary {
 
   #onSession(peer: Peer): void {
     if (peer.hasSession) this.#onLost(peer)
-    peer.hasSession = true
-    peer.isSilent = false
+    peer.onSession()
   }
 
   #onLost(peer: Peer): void {
-    peer.hasSession = false
-    peer.link = undefined
+    peer.onLost()
     if (this.#candidate?.node === peer.node) this.#candidate = undefined
   }
 
   #onCommit(commit: number): void {
-    if (!this.#isServing) {
-      this.#effects.push({ kind: 'refuse', commit, why: 'not-serving' })
+    if (!this.#isServing || this.#commits.isFull) {
+      this.#effects.push({ kind: 'refuse', commit, why: this.#isServing ? 'busy' : 'not-serving' })
       return
     }
-    if (this.#lastCommit - this.#forgottenTo >= groupCommitsOpenMax) {
-      this.#effects.push({ kind: 'refuse', commit, why: 'busy' })
-      return
-    }
-    assert(commit === this.#lastCommit + 1, 'commits are numbered one by one')
-    this.#lastCommit = commit
+    this.#commits.add(commit)
     for (const { node, link } of this.#peers.values()) {
-      if (link !== undefined) {
-        this.#effects.push({ kind: 'send', node, name: link.name, index: link.next(), commit })
-      }
+      if (link === undefined) continue
+      this.#effects.push({ kind: 'send', node, name: link.name, index: link.next(), commit })
     }
-  }
-
-  /** What was refused is over as soon as all before it is durable. */
-  #onDurable(commit: number): void {
-    this.#durableTo = Math.max(this.#durableTo, commit)
-    while (this.#failed.has(this.#durableTo + 1)) this.#durableTo += 1
   }
 
   /** The backups have it, perhaps: what differs is taken from them again. */
   #onNotDurable(first: number): void {
-    assert(first > this.#durableTo && first <= this.#lastCommit, 'it was committed, and is not durable')
-    for (let commit = first; commit <= this.#lastCommit; commit++) this.#failed.add(commit)
-    this.#onDurable(this.#durableTo)
+    this.#commits.onRefused(first)
     for (const peer of this.#peers.values()) {
       peer.hasTo = Math.min(peer.hasTo, first - 1)
       if (peer.link !== undefined) this.#synchronise(peer)
@@ -251,12 +203,7 @@ export class Primary {
     const { link } = peer
     if (link === undefined || !isSameLink(link.name, name) || !link.onStored(index)) return
     if (link.isWhole) peer.hasTo = Math.max(peer.hasTo, link.storedTo)
-    this.#onSign(peer)
-  }
-
-  #onSign(peer: Peer): void {
-    peer.isSilent = false
-    peer.isExcused = true
+    peer.onSign()
   }
 
   #onCandidate(candidate: LivingNode): void {
@@ -271,7 +218,6 @@ export class Primary {
     const peer = this.#peer(node)
     if (this.#candidate !== undefined || !peer.hasSession) return
     this.#candidate = candidate
-    peer.isSilent = false
     this.#synchronise(peer)
   }
 
@@ -279,7 +225,7 @@ export class Primary {
     const { node } = peer
     this.#lastLink += 1
     const name = { from: this.#self, reign: this.#reign, link: this.#lastLink }
-    peer.link = new BackupLink(name, this.#lastCommit)
+    peer.link = new BackupLink(name, this.#commits.last)
     const isMember = this.#standing.members().has(node) && this.#bug !== 'tear-synchronisation'
     const how = isMember ? 'at-once' : 'bit-by-bit'
     this.#effects.push({ kind: 'synchronise', node, name, how })
@@ -333,7 +279,7 @@ export class Primary {
     const { record } = this.seen
     const peer = this.#peers.get(node)
     if (peer?.link?.isWhole !== true || record.members.length >= record.replicas) return false
-    return peer.hasTo >= this.#acknowledgedTo || this.#bug === 'add-those-behind'
+    return peer.hasTo >= this.#commits.overTo || this.#bug === 'add-those-behind'
   }
 
   #lookAtPeers(): void {
@@ -345,7 +291,7 @@ export class Primary {
       const isWanted = this.#counts(node) || this.#candidate?.node === node
       if (isWanted && peer.hasSession && peer.link === undefined) this.#synchronise(peer)
       if (!isWanted) this.#letGo(peer)
-      this.#watch(peer)
+      if (peer.watch(this.#owes(peer))) this.#effects.push({ kind: 'set-alarm', node })
       if (!isWanted && !peer.hasSession) this.#peers.delete(node)
     }
   }
@@ -354,19 +300,7 @@ export class Primary {
     if (peer.link !== undefined) {
       this.#effects.push({ kind: 'end-link', node: peer.node, name: peer.link.name })
     }
-    peer.link = undefined
-    peer.isSilent = false
-  }
-
-  /** An alarm is never taken back, as there would be too many: it goes off in vain. */
-  #watch(peer: Peer): void {
-    const owes = this.#owes(peer)
-    if (owes && !peer.owes) peer.isExcused = true
-    peer.owes = owes
-    if (!owes || peer.hasAlarm || peer.isSilent) return
-    peer.hasAlarm = true
-    peer.isExcused = false
-    this.#effects.push({ kind: 'set-alarm', node: peer.node })
+    peer.letGo()
   }
 
   #owes(peer: Peer): boolean {
@@ -374,20 +308,16 @@ export class Primary {
   }
 
   #serve(): void {
-    const hasBegun = this.#bug === 'serve-at-once' || this.#isEverywhere(0)
+    const hasBegun = this.#bug === 'serve-at-once' || this.#everywhereTo() >= 0
     const serves = this.#isSure && hasBegun
     if (serves === this.#isServing) return
     this.#isServing = serves
     this.#effects.push({ kind: serves ? 'serve' : 'stop-serving' })
   }
 
-  /** Durable here, and at all that count. */
-  #isEverywhere(commit: number): boolean {
-    return this.#everywhereTo() >= commit
-  }
-
+  /** All commits up to this one are durable here, and at all that count. */
   #everywhereTo(): number {
-    let to = this.#durableTo
+    let to = this.#commits.durableTo
     if (this.#bug === 'acknowledge-before-backups') return to
     for (const { node, hasTo, isSilent } of this.#peers.values()) {
       if (isSilent && this.#bug === 'count-removals-early') continue
@@ -398,18 +328,10 @@ export class Primary {
 
   #acknowledge(): void {
     if (!this.#isServing) return
-    const to = this.#everywhereTo()
-    if (this.#acknowledgedTo < 0) this.#acknowledgedTo = 0
-    while (this.#acknowledgedTo < to) {
-      this.#acknowledgedTo += 1
-      const commit = this.#acknowledgedTo
-      this.#effects.push({ kind: this.#failed.delete(commit) ? 'fail' : 'acknowledge', commit })
-    }
-    let over = this.#acknowledgedTo
+    this.#effects.push(...this.#commits.end(this.#everywhereTo()))
+    let over = this.#commits.overTo
     for (const { link } of this.#peers.values()) if (link !== undefined) over = Math.min(over, link.storedTo)
-    if (over <= this.#forgottenTo) return
-    this.#forgottenTo = over
-    this.#effects.push({ kind: 'forget', commit: over })
+    if (this.#commits.forget(over)) this.#effects.push({ kind: 'forget', commit: over })
   }
 
   #search(): void {
