@@ -44,8 +44,8 @@ export type BackupEffect =
   | { readonly kind: 'flush'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'drop-held' }
   | { readonly kind: 'acknowledge'; readonly name: LinkName; readonly index: number }
-  /** Tell the sender that there is a later reign than the one of its message, which was not taken. */
-  | { readonly kind: 'refuse'; readonly to: NodeId; readonly revision: number }
+  /** Tell the sender that there is this reign, later than the one of its message, which was not taken. */
+  | { readonly kind: 'refuse'; readonly to: NodeId; readonly reign: number }
   | { readonly kind: 'propose'; readonly change: number; readonly what: GroupChange }
   | { readonly kind: 'read-record' }
   /** Goes off after that many times `groupTakeoverPauseMs`. Takes the place of an earlier one. */

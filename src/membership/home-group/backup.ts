@@ -154,7 +154,7 @@ export class Backup {
 
   #onBegin(name: LinkName, how: SyncMode): void {
     if (!this.#isCurrent(name.reign)) {
-      this.#effects.push({ kind: 'refuse', to: name.from, revision: this.seen.at })
+      this.#effects.push({ kind: 'refuse', to: name.from, reign: this.#reign })
       return
     }
     this.#endLink()

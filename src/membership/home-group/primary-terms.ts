@@ -32,8 +32,8 @@ export type PrimaryEvent =
   | { readonly kind: 'heard'; readonly node: NodeId; readonly name: LinkName }
   /** All that differs has been sent. */
   | { readonly kind: 'compared'; readonly node: NodeId; readonly name: LinkName }
-  /** A node knows of a later reign. `revision`: when it was so at the coordinator. */
-  | { readonly kind: 'refused'; readonly revision: number }
+  /** The reign that a node knows of, where it refuses a message of this one, or sends one of its own. */
+  | { readonly kind: 'other-reign'; readonly reign: number }
   /** The alarm of the backup has gone off. */
   | { readonly kind: 'silence'; readonly node: NodeId }
   /** A node that could be a member: as was asked for, or because it has a copy of the group. There is a session with it. */

@@ -116,8 +116,9 @@ export class Primary {
         this.#effects.push({ kind: 'send-whole', node, name: link.name, index: link.nextWhole() })
         return
       }
-      case 'refused':
-        this.#want(event.revision)
+      case 'other-reign':
+        // Then the record has changed since it was seen.
+        if (event.reign > this.#reign) this.#want(this.seen.at + 1)
         return
       case 'silence':
         this.#peer(event.node).onAlarm()

@@ -496,7 +496,7 @@ export class GroupNode implements Host {
         this.#send(effect.name.from, effect)
         return
       case 'refuse':
-        this.#send(effect.to, { kind: 'refuse', revision: effect.revision })
+        this.#send(effect.to, { kind: 'refuse', reign: effect.reign })
         return
       case 'propose':
         this.#propose(effect.what, (outcome) =>
@@ -547,9 +547,7 @@ export class GroupNode implements Host {
     this.#incoming = message
     switch (message.kind) {
       case 'begin':
-        // Of a later reign than this one.
-        if (this.#primary !== undefined)
-          this.#tellPrimary({ kind: 'refused', revision: this.#primary.seen.at + 1 })
+        this.#tellPrimary({ kind: 'other-reign', reign: message.name.reign })
         this.#tellBackup(message)
         return
       case 'difference':
@@ -565,7 +563,7 @@ export class GroupNode implements Host {
         this.#tellPrimary({ kind: 'stored', node: from, name: message.name, index: message.index })
         return
       case 'refuse':
-        this.#tellPrimary({ kind: 'refused', revision: message.revision })
+        this.#tellPrimary({ kind: 'other-reign', reign: message.reign })
         return
       case 'dismiss':
         this.#tellBackup({ kind: 'dismissed', reign: message.reign, epoch: message.epoch })
