@@ -1,0 +1,25 @@
+import { assert } from '../../stdx/assert.js'
+import type { GroupBug } from './group-bug.js'
+
+/** Versions of one era, more than are ever used. */
+export const eraVersions = 2 ** 32
+/** The last era: versions are exact numbers. */
+export const eraMax = 2 ** 21 - 1
+
+/**
+ * The era of a region under a new primary. One higher than what is known here is enough: a primary writes nothing before
+ * all its members have its eras, as they have all that is of before its reign; so whoever follows it goes on from there.
+ */
+export function nextEra(era: number): number {
+  assert(era < eraMax, 'eras last for two million changes')
+  return era + 1
+}
+
+/**
+ * The version of what is written over a page of that version, which may be of an earlier era. No version of a page is used twice in an era, also
+ * where a commit of it was refused, or the page was taken away meanwhile: pages of one version must have the same bytes.
+ */
+export function versionAfter(version: number, era: number, bug?: GroupBug): number {
+  if (bug === 'no-new-era') return version + 1
+  return Math.max(version + 1, era * eraVersions + 1)
+}
