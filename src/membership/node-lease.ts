@@ -19,6 +19,8 @@ export type NodeLeaseEvent =
   /** What was asked last had no answer, or none that counts. */
   | { readonly kind: 'failed'; readonly now: number }
   | { readonly kind: 'alarm'; readonly now: number }
+  /** Before anything is done that rests on it. */
+  | { readonly kind: 'look'; readonly now: number }
 
 export type NodeLeaseEffect =
   /** Ask for a lease, and put this node's key under it: `registered` or `failed` follows. */
@@ -68,6 +70,8 @@ export class NodeLease {
       case 'start':
       case 'alarm':
         return [...effects, ...this.#ask()]
+      case 'look':
+        return [...effects, ...(effects.length > 0 ? this.#ask() : [])]
       case 'registered':
         return [...effects, ...this.#onRegistered(event)]
       case 'renewed':

@@ -103,7 +103,7 @@ export class CallExecutor {
     const { home, status, location, duties } = this.#options
     switch (call.op) {
       case 'reserve':
-        return { op: call.op, descriptor: await home.reserve(call.size, call.pageSize, call.attributes) }
+        return { op: call.op, descriptor: await home.reserve(call.size, call.pageSize, call.attributes, options) }
       case 'describe':
         if (caller.kind === 'client') return { op: call.op, ...(await location.look(call.address, options)) }
         return { op: call.op, ...(await this.#describe(call.address, caller, options)) }

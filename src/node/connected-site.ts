@@ -237,6 +237,7 @@ export class ConnectedSite implements SiteAccess {
         })
         return
       case 'members':
+      case 'group':
       case 'part':
       case 'stay':
         return

@@ -237,9 +237,9 @@ export class Node implements SiteAccess {
         },
       },
       storageFailed: (error) => {
-        world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
-        options.storageFailed?.(error)
+        this.#onStorageFailed(error)
       },
+      groups: { lead: (replicas, wait) => this.#part.groups.lead(replicas, wait) },
       moves: {
         incarnation: parts.incarnation,
         clock: world.clock,
@@ -257,8 +257,11 @@ export class Node implements SiteAccess {
       returns: this.#returns,
     })
     const part = new ClusterPart({
-      ...{ store, options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
+      ...{ store, incarnation: parts.incarnation, options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
       ...{ replicas: this.replicas, peers: this.#peers },
+      storageFailed: (error) => {
+        this.#onStorageFailed(error)
+      },
       dialers: () => this.#dialers,
       replica: (descriptor) => this.replica(descriptor),
     })
@@ -373,6 +376,7 @@ export class Node implements SiteAccess {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.#returns.load()
     this.home.load()
+    for (const { address, size } of this.#part.groups.descriptors()) this.pools.occupy(address, size)
     this.#tellOfMissingPlugins()
     if (this.#lessees.mayExist) {
       this.#grace.start(world.clock, leaseMs, () => {
@@ -533,6 +537,12 @@ export class Node implements SiteAccess {
     })
   }
 
+  #onStorageFailed(error: KhazanaError): void {
+    const { world, storageFailed } = this.#options
+    world.logger.log('error', 'the disk has failed: stop this node', { reason: error.message })
+    storageFailed?.(error)
+  }
+
   /** Others do not know yet that this node has left, and may take it for an heir. */
   #takeNothing(): void {
     this.home.refuse(
@@ -635,6 +645,7 @@ export class Node implements SiteAccess {
       lost: (loss) => {
         this.#peers.lost(session, loss)
         this.members.lost(session.peer)
+        this.#part.lost(session)
         this.replicas.sessionLost(session, loss)
         this.watches.sessionLost(session)
         if (isNode(session.peer.site)) this.#dialers.sessionLost(session)
@@ -659,6 +670,8 @@ export class Node implements SiteAccess {
       case 'members':
         if (isNode(session.peer.site)) this.members.receive(session, message)
         return
+      case 'group':
+        return this.#part.groups.onMessage(session, message, pages)
       case 'part':
         return this.#idle.onPart(session)
       case 'stay':

@@ -36,7 +36,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     entry: [3, { name, index: count, change }],
     whole: [4, { name, index: count }],
     stored: [5, { name, index: count }],
-    refused: [6, { revision: count }],
+    'other-reign': [6, { reign: count }],
     dismissed: [7, { reign: count, epoch: count }],
   })
 }

@@ -60,7 +60,7 @@ export type GroupMessage =
   | { readonly kind: 'whole'; readonly name: GroupLink; readonly index: number }
   /** Backup to primary: durable here, up to this entry. */
   | { readonly kind: 'stored'; readonly name: GroupLink; readonly index: number }
-  /** Backup to primary: there is a later reign, of that revision of the coordinator. */
-  | { readonly kind: 'refused'; readonly revision: number }
+  /** Backup to primary: a reign other than yours is known here. */
+  | { readonly kind: 'other-reign'; readonly reign: number }
   /** Primary to backup: no copy is needed there. */
   | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }

@@ -1,17 +1,17 @@
 import { assert } from '../../stdx/assert.js'
 import type { GroupBug } from './group-bug.js'
 
-/** Versions of one era, more than are ever used. */
-export const eraVersions = 2 ** 32
-/** The last era: versions are exact numbers. */
-export const eraMax = 2 ** 21 - 1
+/** Versions of a page in one era, more than are ever used. */
+export const eraVersions = 2 ** 28
+/** The last era: a store keeps versions below 2^48. */
+export const eraMax = 2 ** 20 - 1
 
 /**
  * The era of a region under a new primary. One higher than what is known here is enough: a primary writes nothing before
  * all its members have its eras, as they have all that is of before its reign; so whoever follows it goes on from there.
  */
 export function nextEra(era: number): number {
-  assert(era < eraMax, 'eras last for two million changes')
+  assert(era < eraMax, 'eras last for a million changes')
   return era + 1
 }
 

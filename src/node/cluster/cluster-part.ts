@@ -11,6 +11,7 @@ import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Store } from '../../store/store.js'
 import { CoordinatorDesk } from '../coordinator/coordinator-desk.js'
+import { HomeGroups } from '../group/home-groups.js'
 import type { Home } from '../home/home.js'
 import { MoveReview } from '../home/move-review.js'
 import { Location } from '../location/location.js'
@@ -47,7 +48,9 @@ const mapWait = { timeoutMs: 5000 }
 
 export interface ClusterPartOptions {
   readonly options: NodeOptions
-  readonly store: Pick<Store, 'list' | 'commit'>
+  readonly store: Store
+  readonly incarnation: number
+  readonly storageFailed: (error: KhazanaError) => void
   readonly record: NodeRecord
   readonly identity: NodeIdentity
   readonly pools: OwnPools
@@ -73,6 +76,7 @@ export class ClusterPart {
   /** Who lives, and who leads. */
   readonly coordinator: Coordinator
   readonly desk: CoordinatorDesk
+  readonly groups: HomeGroups
   readonly #review: MoveReview
   readonly #options: ClusterPartOptions
   readonly #rootMap: RootMap
@@ -91,6 +95,26 @@ export class ClusterPart {
     this.coordinator = new StoreCoordinator({
       clock: world.clock,
       access: options.coordinator ?? new ServedAccess((request, wait) => this.desk.ask(request, wait)),
+    })
+    this.groups = new HomeGroups({
+      self: identity.node,
+      incarnation: parts.incarnation,
+      clock: world.clock,
+      random: world.random,
+      logger: world.logger,
+      coordinator: this.coordinator,
+      leaseMs,
+      store: parts.store,
+      home: () => home,
+      takeSpace: () => home.takeSpace(),
+      session: (node) => peers.get(node),
+      want: (node) => {
+        dialers().want(node)
+      },
+      took: (descriptors) => {
+        this.#took(descriptors)
+      },
+      storageFailed: parts.storageFailed,
     })
     this.maps = new MapKeeper({
       clock: world.clock,
@@ -219,11 +243,13 @@ export class ClusterPart {
   /** Goes on with what was under way, and makes what is missing of the address map. Throws `storage-failed`, `no-space`. */
   async start(): Promise<void> {
     void this.leave.resume()
+    this.groups.start()
     this.#review.start()
     if (!this.members.hasLeft) await this.maps.start()
   }
 
   stop(error: KhazanaError): void {
+    this.groups.stop(error)
     this.coordinator.close()
     this.desk.close()
     this.members.stop()
@@ -239,8 +265,24 @@ export class ClusterPart {
   reached(session: Session): void {
     const { site } = session.peer
     this.members.reached(session)
-    if (isNode(site)) this.location.heard(site)
+    if (isNode(site)) {
+      this.location.heard(site)
+      this.groups.sessionBegan(site)
+    }
     if (site === this.members.manager) this.#onManagerReached()
+  }
+
+  /** The session is lost, as all others have been told. */
+  lost({ peer: { site } }: Session): void {
+    if (isNode(site)) this.groups.sessionLost(site)
+  }
+
+  /** The cluster manager hears where regions are that this node has taken over. */
+  #took(descriptors: readonly RegionDescriptor[]): void {
+    for (const descriptor of descriptors) {
+      this.location.learned(descriptor)
+      this.manager.hint(descriptor)
+    }
   }
 
   #onManagerChanged(manager: NodeId): void {

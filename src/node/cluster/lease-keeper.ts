@@ -36,6 +36,7 @@ export class LeaseKeeper {
   readonly #lease: NodeLease
   readonly #stopped = sharedAbortController()
   #timer: Timer | undefined
+  #endTimer: Timer | undefined
   #isStarted = false
   #modified: Revision | undefined
 
@@ -55,8 +56,18 @@ export class LeaseKeeper {
     return { kind: 'unchanged', key: lifeKey(this.#options.self), modified: this.#modified }
   }
 
+  /** The revision at which this node's key was put under the lease that it holds; undefined without one. */
+  get key(): number | undefined {
+    return this.isHeld ? this.#modified : undefined
+  }
+
   get isHeld(): boolean {
     return this.#options.clock.now() < this.validUntil
+  }
+
+  /** Tells of a lease that is past, before anything is done that rests on it: no timer need have come. */
+  look(): void {
+    if (this.#isStarted) this.#step({ kind: 'look', now: this.#options.clock.now() })
   }
 
   /** Idempotent. */
@@ -69,6 +80,7 @@ export class LeaseKeeper {
   /** The lease is left to end by itself. */
   stop(error: KhazanaError): void {
     this.#timer?.cancel()
+    this.#endTimer?.cancel()
     this.#stopped.abort(error)
   }
 
@@ -86,6 +98,7 @@ export class LeaseKeeper {
         return void this.#renew(effect.lease as LeaseId)
       case 'held':
         logger.log('info', 'this node has a lease', { lease: effect.lease })
+        this.#watchEnd()
         return held()
       case 'lapsed':
         logger.log('warn', 'this node has lost its lease: what others may take over is not served')
@@ -99,6 +112,16 @@ export class LeaseKeeper {
       default:
         unreachable(effect)
     }
+  }
+
+  /** So that what rests on the lease stops in time also where nothing else happens. */
+  #watchEnd(): void {
+    const { clock } = this.#options
+    this.#endTimer?.cancel()
+    this.#endTimer = clock.after(Math.max(0, this.validUntil - clock.now()), () => {
+      this.look()
+      if (this.isHeld) this.#watchEnd()
+    })
   }
 
   /** Never rejects. */

@@ -94,7 +94,7 @@ export class BackedGroup {
       // What only backups say.
       case 'have':
       case 'stored':
-      case 'refused':
+      case 'other-reign':
         return
       default:
         unreachable(message)
@@ -137,7 +137,7 @@ export class BackedGroup {
       case 'acknowledge':
         return send(effect.name.from, { kind: 'stored', name: effect.name, index: effect.index })
       case 'refuse':
-        return send(effect.to, { kind: 'refused', revision: effect.revision })
+        return send(effect.to, { kind: 'other-reign', reign: effect.reign })
       case 'propose':
         return void this.#propose(effect.change, effect.what)
       case 'read-record':

@@ -61,8 +61,11 @@ export class GroupCopies {
     return this.#regions.values()
   }
 
-  /** What a commit of the steps is for the own disk. From now on they count as made: a commit that fails ends the group here. */
-  commitOf(steps: Iterable<GroupStep>): CommitGroup {
+  /**
+   * What a commit of the steps is for the own disk. From now on they count as made: a commit that fails ends the group here. `space`: where a region
+   * that is new goes, instead of a place of its own.
+   */
+  commitOf(steps: Iterable<GroupStep>, ownSpace?: SpaceId): CommitGroup {
     const group = {
       pages: [] as PageWrite[],
       frees: [] as RangeFree[],
@@ -78,7 +81,7 @@ export class GroupCopies {
         group.deletes.push(this.#keyOf(step.address))
         this.#regions.delete(step.address)
       }
-      const record = this.#recordOf(step, isNew ? undefined : before, group.puts)
+      const record = this.#recordOf(step, isNew ? undefined : before, group.puts, ownSpace)
       if (record === undefined) continue
       const { space } = record
       for (const range of step.frees) group.frees.push({ space, range })
@@ -92,9 +95,10 @@ export class GroupCopies {
     { address, region }: GroupStep,
     before: RegionRecord | undefined,
     puts: MetadataPut[],
+    ownSpace: SpaceId | undefined,
   ): RegionRecord | undefined {
     if (region === undefined) return before
-    let space = before?.space
+    let space = before?.space ?? ownSpace
     if (space === undefined) {
       const taken = this.#options.takeSpace()
       space = taken.space

@@ -15,6 +15,7 @@ import type {
 import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { MetadataPut } from '../../store/commit-group.js'
+import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
 import type { GroupMessage } from '../../wire/group-message.js'
 import { differences, MemberStamps } from './comparison.js'
@@ -31,6 +32,8 @@ export interface LedGroupOptions {
   readonly logger: Logger
   readonly store: Pick<Store, 'submit' | 'read' | 'pagesOf'>
   readonly copies: GroupCopies
+  /** Tells of a lease that is past, before anything else happens. */
+  readonly look: () => void
   /** Nothing is sent where there is no session. */
   readonly send: (node: NodeId, body: GroupMessage, pages?: readonly Uint8Array[]) => void
   /** Resolves when more can be sent to the node; rejects where there is no session. */
@@ -92,14 +95,15 @@ export class LedGroup {
   }
 
   /** One change of one region, and records of this node alone that go with it. Calls `done` when it is durable at all members. */
-  submit(step: GroupStep, puts: readonly MetadataPut[], done: CommitDone): void {
+  submit(step: GroupStep, space: SpaceId, puts: readonly MetadataPut[], done: CommitDone): void {
+    this.#options.look()
     const commit = this.#lastCommit + 1
     this.#lastCommit = commit
     this.#steps.set(commit, step)
     this.#waiting.set(commit, done)
     this.#step({ kind: 'commit', commit })
     if (!this.#steps.has(commit)) return
-    const group = this.#options.copies.commitOf([step])
+    const group = this.#options.copies.commitOf([step], space)
     this.#options.store.submit({ ...group, puts: [...(group.puts ?? []), ...puts] }, (failure) => {
       if (failure?.code === 'storage-failed') this.#options.storageFailed(failure)
       this.#step(failure === undefined ? { kind: 'durable', commit } : { kind: 'not-durable', commit })
@@ -124,8 +128,8 @@ export class LedGroup {
         return this.#onHave(node, message)
       case 'stored':
         return this.#step({ kind: 'stored', node, name: this.#nameOf(message.name), index: message.index })
-      case 'refused':
-        return this.#step({ kind: 'refused', revision: message.revision })
+      case 'other-reign':
+        return this.#step({ kind: 'other-reign', reign: message.reign })
       // What only primaries say.
       case 'begin':
       case 'difference':

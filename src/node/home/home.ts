@@ -12,6 +12,7 @@ import { RegionDirectory } from '../../location/region-directory.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { MetadataPut } from '../../store/commit-group.js'
 import { spaceId } from '../../store/space.js'
+import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
@@ -23,7 +24,9 @@ import type { ReplicaSet } from '../replica-set.js'
 import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
+import type { ReplicaRole } from '../replica/role.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
+import type { HomeGroup } from './home-group.js'
 import { HomedRegion } from './homed-region.js'
 import type { ArrivalRecord } from './arrival-record.js'
 import { HomeMoves } from './home-moves.js'
@@ -59,6 +62,10 @@ export interface HomeOptions {
   }
   /** Where homes move, and who is told. */
   readonly moves: MoveEnvironment
+  readonly groups: {
+    /** The home group of that many members that this node leads, or makes. Throws `unreachable`, `timeout`. */
+    lead(replicas: number, wait: WaitOptions): Promise<HomeGroup>
+  }
   /** Tells the node that has the address space of a region that has ended here. */
   readonly returns: SpaceReturns
 }
@@ -95,10 +102,7 @@ export class Home {
         check: (region) => {
           this.#checkArrival(region)
         },
-        takeSpace: () => {
-          this.#generation += 1
-          return { space: spaceId(this.#generation), puts: [this.#generationPut()] }
-        },
+        takeSpace: () => this.takeSpace(),
         remove: ({ descriptor: { address } }) => {
           this.#regions.delete(address)
           this.#directory.forget(address)
@@ -183,6 +187,12 @@ export class Home {
     return this.#generation
   }
 
+  /** A place in the store for the pages of one more region, and the record that says that it is taken. */
+  takeSpace(): { readonly space: SpaceId; readonly puts: readonly MetadataPut[] } {
+    this.#generation += 1
+    return { space: spaceId(this.#generation), puts: [this.#generationPut()] }
+  }
+
   /** Reservations here get higher numbers than this: address space comes here on which another node has used so many. */
   async raiseGeneration(generation: number): Promise<void> {
     if (generation <= this.#generation) return
@@ -214,11 +224,14 @@ export class Home {
   replica(address: Address): Replica | undefined {
     const region = this.#regions.get(address)
     if (region === undefined) return undefined
-    return this.#options.replicas.open(region.descriptor, {
-      kind: 'home',
-      backing: region,
-      inGrace: this.#options.inGrace,
-    })
+    return this.#options.replicas.open(region.descriptor, this.#roleOf(region))
+  }
+
+  #roleOf(region: HomedRegion): Extract<ReplicaRole, { kind: 'home' }> {
+    const role = { kind: 'home', backing: region } as const
+    if (region.group === undefined) return { ...role, inGrace: this.#options.inGrace }
+    // Rights that an earlier primary gave have ended with its lease.
+    return { ...role, inGrace: () => false, lease: region.group.lease }
   }
 
   /** Undefined also where nobody can use the region, as what it names is not registered here. */
@@ -232,19 +245,26 @@ export class Home {
   }
 
   /** Throws `invalid-argument`, `unsupported`, `no-space`, and what asking for address space does. */
-  async reserve(size: number, pageSize: number, attributes: RegionAttributes): Promise<RegionDescriptor> {
+  async reserve(
+    size: number,
+    pageSize: number,
+    attributes: RegionAttributes,
+    wait: WaitOptions,
+  ): Promise<RegionDescriptor> {
     if (this.#refusal !== undefined) throw this.#refusal
     const rounded = regionSize(size, pageSize)
     const checked = checkAttributes(attributes)
     checkNoSystemLabel(checked.labels)
     this.#checkSupported(checked)
-    return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked))
+    const group = checked.minReplicas > 1 ? await this.#options.groups.lead(checked.minReplicas, wait) : undefined
+    return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked, group))
   }
 
   async #reserveAnywhere(
     rounded: number,
     pageSize: number,
     checked: RegionAttributes,
+    group: HomeGroup | undefined,
   ): Promise<RegionDescriptor> {
     const { pools } = this.#options
     const address = await pools.take(rounded, pageSize)
@@ -252,7 +272,7 @@ export class Home {
       pools.give(address, rounded)
       throw this.#refusal
     }
-    return this.#reserve(address, rounded, pageSize, checked)
+    return this.#reserve(address, rounded, pageSize, checked, group)
   }
 
   #underWay(reserve: Promise<RegionDescriptor>): Promise<RegionDescriptor> {
@@ -282,6 +302,7 @@ export class Home {
     rounded: number,
     pageSize: number,
     checked: RegionAttributes,
+    group?: HomeGroup,
   ): Promise<RegionDescriptor> {
     this.#generation += 1
     const descriptor: RegionDescriptor = {
@@ -295,7 +316,7 @@ export class Home {
       attributes: checked,
     }
     const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
-    const region = this.#regionOf(record)
+    const region = this.#regionOf(record, group)
     try {
       await region.commit({ record, puts: [this.#generationPut()] })
     } catch (error) {
@@ -434,6 +455,7 @@ export class Home {
       region.exclusively(() => {
         this.#checkCurrent(region)
         if (to === this.#options.node) return Promise.resolve(region.descriptor)
+        if (region.group !== undefined) throw fixedReplicas('moved')
         return move(storageBytes(region))
       }),
     )
@@ -443,19 +465,49 @@ export class Home {
   #checkArrival(region: Omit<RegionRecord, 'space'>): void {
     if (this.#refusal !== undefined) throw this.#refusal
     this.#checkSupported(region.descriptor.attributes)
+    if (region.descriptor.attributes.minReplicas > 1) throw fixedReplicas('moved')
     this.#checkRoom(storageBytes(region))
   }
 
   /** Nothing waits between what is durable and this. */
   #insert({ region: record, from }: ArrivalRecord): void {
-    const { node, replicas, inGrace } = this.#options
+    const { node, replicas } = this.#options
     const { descriptor } = record
     const region = this.#regionOf(record)
     this.#regions.set(descriptor.address, region)
     this.#directory.add(descriptor)
     this.#allocatedBytes += storageBytes(region)
-    const role = { kind: 'home', backing: region, inGrace } as const
-    replicas.move({ ...descriptor, home: from }, { ...descriptor, home: node }, role)
+    replicas.move({ ...descriptor, home: from }, { ...descriptor, home: node }, this.#roleOf(region))
+  }
+
+  /**
+   * This node leads the group, and serves its regions from now on; copies that are in use here become the home's. Told at most once until
+   * `closeGroup`.
+   */
+  openGroup(group: HomeGroup, records: Iterable<RegionRecord>): void {
+    const { replicas } = this.#options
+    for (const record of records) {
+      const region = this.#regionOf(record, group)
+      const { descriptor } = record
+      this.#regions.set(descriptor.address, region)
+      this.#directory.add(descriptor)
+      this.#allocatedBytes += storageBytes(region)
+      if (replicas.get(descriptor.address) !== undefined) replicas.open(descriptor, this.#roleOf(region))
+    }
+  }
+
+  /** This node serves the regions of the group no more, for the time being or for good: whoever uses them here hears why. */
+  closeGroup(name: string, error: KhazanaError): void {
+    const { replicas } = this.#options
+    for (const [address, region] of [...this.#regions]) {
+      if (region.group?.name !== name) continue
+      this.#regions.delete(address)
+      this.#directory.forget(address)
+      this.#allocatedBytes -= storageBytes(region)
+      const replica = replicas.get(address)
+      if (replica !== undefined) replicas.close(replica, error)
+      region.watchers.end(error)
+    }
   }
 
   /**
@@ -474,6 +526,7 @@ export class Home {
       const before = region.descriptor
       const attributes = applyChanges(before.attributes, changes)
       this.#checkSupported(attributes)
+      if (attributes.minReplicas !== before.attributes.minReplicas) throw fixedReplicas('changed')
       const isSwitch = !isKeptAlike(before.attributes, attributes)
       const era = isSwitch ? before.era + 1 : before.era
       const after = { ...before, attributes, revision: before.revision + 1, era }
@@ -530,8 +583,8 @@ export class Home {
     const all = [...region.allocated]
     return {
       descriptor,
-      group: [descriptor.home],
-      epoch: 1,
+      group: [...(region.group?.members ?? [descriptor.home])],
+      epoch: region.group?.epoch ?? 1,
       allocated: all.slice(0, 1024).map(({ first, count }) => ({
         offset: first * descriptor.pageSize,
         length: count * descriptor.pageSize,
@@ -550,9 +603,9 @@ export class Home {
     return region.commit({ ...change, record: { ...region.record, descriptor } })
   }
 
-  #regionOf(record: RegionRecord): HomedRegion {
+  #regionOf(record: RegionRecord, group?: HomeGroup): HomedRegion {
     const { store, storageFailed } = this.#options
-    return new HomedRegion(store, this.#log, record, storageFailed)
+    return new HomedRegion(store, group?.log ?? this.#log, record, storageFailed, group)
   }
 
   #checkRoom(bytes: number): void {
@@ -566,11 +619,6 @@ export class Home {
 
   #checkSupported(attributes: RegionAttributes): void {
     this.#options.plugins.check(attributes)
-    const { minReplicas } = attributes
-    if (minReplicas > 1) {
-      const limit = 'homes have no backups in this version'
-      throw new KhazanaError('unsupported', `minReplicas ${minReplicas} cannot be kept, as ${limit}: use 1`)
-    }
   }
 
   #region(address: Address): HomedRegion {
@@ -584,6 +632,14 @@ export class Home {
   #checkCurrent(region: HomedRegion): void {
     if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
   }
+}
+
+function fixedReplicas(what: 'changed' | 'moved'): KhazanaError {
+  const message =
+    what === 'changed'
+      ? 'the number of replicas of a region cannot be changed in this version: reserve another region'
+      : 'a region with minReplicas above 1 is not moved in this version: its backups take over by themselves'
+  return new KhazanaError('unsupported', message)
 }
 
 /** Bytes of storage that the region is promised, with what its records cost. */

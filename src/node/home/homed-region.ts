@@ -6,7 +6,9 @@ import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
+import { eraVersions } from '../../membership/home-group/era.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
+import type { HomeGroup } from './home-group.js'
 import type { RegionChange, RegionLog, RegionPlace } from './region-log.js'
 import type { RegionRecord } from './region-record.js'
 
@@ -25,6 +27,8 @@ export class HomedRegion implements HomeBacking {
   descriptor: RegionDescriptor
   readonly allocated: RangeSet
   readonly space: SpaceId
+  /** The home group that keeps it; undefined: its home alone. */
+  readonly group: HomeGroup | undefined
   floor: number
   /** Who is told of what becomes durable. */
   readonly watchers = new RegionWatchers()
@@ -32,6 +36,8 @@ export class HomedRegion implements HomeBacking {
   #changes: Promise<void> = Promise.resolve()
   /** Groups that the store has no room for in its queue yet, in order. */
   readonly #deferred: Deferred[] = []
+  /** Versions up to this one are not given to anything new. */
+  #versionsUsed = 0
   readonly #store: Store
   readonly #log: RegionLog
   readonly #storageFailed: (error: KhazanaError) => void
@@ -41,9 +47,13 @@ export class HomedRegion implements HomeBacking {
     log: RegionLog,
     record: RegionRecord,
     storageFailed: (error: KhazanaError) => void,
+    group?: HomeGroup,
   ) {
     this.#store = store
     this.#log = log
+    this.group = group
+    // Pages of one version have the same bytes at all members: none is used that an earlier primary may have used.
+    if (group !== undefined) this.#versionsUsed = record.descriptor.era * eraVersions
     this.#storageFailed = storageFailed
     this.descriptor = record.descriptor
     this.allocated = record.allocated
@@ -73,7 +83,8 @@ export class HomedRegion implements HomeBacking {
 
   versionOf(page: PageIndex): Version {
     const stored = this.#store.versionOf(this.space, page)
-    return stored > 0 ? stored : (this.floor as Version)
+    const version = stored > 0 ? stored : this.floor
+    return Math.max(version, this.#versionsUsed) as Version
   }
 
   storedVersion(page: PageIndex): Version | undefined {
@@ -97,6 +108,7 @@ export class HomedRegion implements HomeBacking {
     for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
       const { pages, done } = next
       this.#log.submit(this.place, { pages }, (failure) => {
+        if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
         done(failure)
         if (failure === undefined) {
           this.watchers.committed(pages, this.descriptor.home)
@@ -106,6 +118,11 @@ export class HomedRegion implements HomeBacking {
       })
       if (this.#store.pendingBytes > pendingBytesMax * deferShare) return
     }
+  }
+
+  /** What was refused here may have come to other members: its versions are used. */
+  #noteVersions(pages: readonly HomeWrite[]): void {
+    for (const { version } of pages) this.#versionsUsed = Math.max(this.#versionsUsed, version)
   }
 
   /** What waits rests on what has failed. */

@@ -309,7 +309,10 @@ export class Replica implements ContextOwner {
 
   isValid(mode: LockMode = 'write', terms: LockTerms = plainTerms): boolean {
     if (this.#closed !== undefined) return false
-    if (this.role.kind === 'home') return true
+    if (this.role.kind === 'home') {
+      const { lease } = this.role
+      return lease === undefined || this.#env.clock.now() < lease.validUntil
+    }
     if (this.#uplink !== undefined && this.#env.clock.now() < this.#uplink.validUntil) return true
     return !this.#engine.manager.needsLease(mode, terms)
   }

@@ -3,5 +3,11 @@ import type { HomeBacking } from './home-backing.js'
 
 /** Where a replica stands in the tree of sites. */
 export type ReplicaRole =
-  | { readonly kind: 'home'; readonly backing: HomeBacking; readonly inGrace: () => boolean }
+  | {
+      readonly kind: 'home'
+      readonly backing: HomeBacking
+      readonly inGrace: () => boolean
+      /** Where another node may take the home's place: until when, on this site's clock, it may be used here. */
+      readonly lease?: { readonly validUntil: number }
+    }
   | { readonly kind: 'copy'; readonly parent: SiteId }
