@@ -1,9 +1,6 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import { founder, isNode } from '../../address/identity.js'
 import type { NodeId } from '../../address/identity.js'
-import type { Coordinator } from '../../coordinator/coordinator.js'
-import { ServedAccess } from '../../coordinator/served-access.js'
-import { StoreCoordinator } from '../../coordinator/store-coordinator.js'
 import { mapPageBytes } from '../../location/address-map/map-layout.js'
 import { PoolGrants } from '../../location/pool-grants.js'
 import { PoolHints } from '../../location/pool-hints.js'
@@ -70,8 +67,7 @@ export class ClusterPart {
   readonly relocator: Relocator
   readonly maps: MapKeeper
   readonly leave: Leave
-  /** Who lives, and who leads. */
-  readonly coordinator: Coordinator
+  /** The coordinator that the founder keeps. */
   readonly desk: CoordinatorDesk
   readonly #review: MoveReview
   readonly #options: ClusterPartOptions
@@ -87,10 +83,6 @@ export class ClusterPart {
       clock: world.clock,
       store: parts.store,
       peers,
-    })
-    this.coordinator = new StoreCoordinator({
-      clock: world.clock,
-      access: options.coordinator ?? new ServedAccess((request, wait) => this.desk.ask(request, wait)),
     })
     this.maps = new MapKeeper({
       clock: world.clock,
@@ -224,7 +216,6 @@ export class ClusterPart {
   }
 
   stop(error: KhazanaError): void {
-    this.coordinator.close()
     this.desk.close()
     this.members.stop()
     this.manager.stop()
