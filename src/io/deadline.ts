@@ -26,6 +26,15 @@ export function timeoutOf(options: WaitOptions): number {
   return timeoutMs
 }
 
+/** The same wait at any later moment, with what is left of its time: at least a millisecond, so that it ends by itself. Throws as `timeoutOf`. */
+export function waitFrom(
+  clock: Clock,
+  options: WaitOptions,
+): () => WaitOptions & { readonly timeoutMs: number } {
+  const until = clock.now() + timeoutOf(options)
+  return () => ({ ...options, timeoutMs: Math.max(1, until - clock.now()) })
+}
+
 /** Of the time that somebody waits, the share that whoever is asked may take. */
 const peerShare = 0.9
 

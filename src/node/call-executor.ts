@@ -18,7 +18,7 @@ import type {
 } from '../wire/message.js'
 import type { CoordinatorAnswer, CoordinatorQuestion } from '../wire/coordinator-message.js'
 import { expectResult } from './calls/result.js'
-import { timeoutOf, within } from '../io/deadline.js'
+import { timeoutOf, waitFrom, within } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { ManagerDuties } from './cluster/manager-duties.js'
 import type { Membership } from './cluster/membership.js'
@@ -71,6 +71,21 @@ export type Caller =
   | { readonly kind: 'client' }
   | { readonly kind: 'node'; readonly node: NodeId; readonly pages: readonly Uint8Array[] }
 
+/**
+ * What others rest on when it is done. A node that has left does none of it: those who have not heard of that yet, as it may be back only to
+ * say so, take it for an heir, or for the manager.
+ */
+const takesPart: ReadonlySet<Call['op']> = new Set([
+  'adopt',
+  'take-pool',
+  'take-ids',
+  'grant-pool',
+  'grant-ids',
+  'admit',
+  'hint',
+  'report',
+])
+
 /** What is done at a region's home. */
 type HomeCall = Extract<
   Call,
@@ -88,8 +103,7 @@ export class CallExecutor {
 
   async execute(call: Call, caller: Caller, options: WaitOptions): Promise<Result> {
     const { hasLeft } = this.#options
-    // To other nodes it may still have to say so.
-    if (caller.kind === 'client' && hasLeft()) throw leftCluster()
+    if (hasLeft() && (caller.kind === 'client' || takesPart.has(call.op))) throw leftCluster()
     try {
       return await this.#execute(call, caller, options)
     } catch (reason) {
@@ -134,7 +148,6 @@ export class CallExecutor {
       case 'hint':
       case 'report':
         if (caller.kind !== 'node') throw new KhazanaError('unsupported', `${call.op} is for nodes alone`)
-        if (this.#options.hasLeft()) throw leftCluster()
         return duties.serve(call, caller.node)
       case 'leave':
         if (caller.kind !== 'client')
@@ -209,9 +222,10 @@ export class CallExecutor {
    * which asks the one that it takes for the home, only here.
    */
   async #atHome(call: HomeCall, caller: Caller, options: WaitOptions): Promise<Result> {
-    const { home, location, self } = this.#options
+    const { home, location, self, clock } = this.#options
+    const wait = waitFrom(clock, options)
     for (let hop = 0; hop < hopsMax; hop++) {
-      const { descriptor, found } = await this.#describe(call.address, caller, options)
+      const { descriptor, found } = await this.#describe(call.address, caller, wait())
       if (call.generation !== 0 && call.generation !== descriptor.generation) {
         if (found.by !== 'directory') throw unreserved()
         location.forget(descriptor.address)
@@ -221,7 +235,7 @@ export class CallExecutor {
       if (caller.kind === 'client' && call.op !== 'stat') checkNotSystem(descriptor)
       if (descriptor.home === self) {
         try {
-          return await this.#here(descriptor, found, call, caller, options)
+          return await this.#here(descriptor, found, call, caller, wait())
         } catch (reason) {
           // It may have left while the call waited for its turn.
           const isGone = KhazanaError.from(reason).code === 'no-such-region'
@@ -230,14 +244,14 @@ export class CallExecutor {
         }
       }
       if (caller.kind === 'node') return { op: 'moved', descriptor }
-      const result = await this.#forward({ descriptor, found }, call, options)
+      const result = await this.#forward({ descriptor, found }, call, wait())
       if (result === undefined) continue
       if (result.op !== 'moved') {
         if (result.op === 'set-attributes' || result.op === 'migrate') location.learned(result.descriptor)
         if (result.op === 'unreserve') location.forget(descriptor.address)
         return result.op === 'stat' ? { ...result, found } : result
       }
-      if (result.descriptor.home === self) await this.#settled(call.address, options)
+      if (result.descriptor.home === self) await this.#settled(call.address, wait())
       location.forget(descriptor.address)
       location.learned(result.descriptor)
     }

@@ -15,9 +15,8 @@ import { Peers } from './peers.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import { Dialer } from './session/dialer.js'
-import { defaultSessionLimits } from './session/session-limits.js'
+import { loneDialing } from './session/lone-dialing.js'
 import type { Session, SessionHandlers } from './session/session.js'
-import { Traffic } from './session/traffic.js'
 import type { SiteAccess } from './site-access.js'
 import { OwnWatches } from './watch/own-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -104,15 +103,7 @@ export class ConnectedSite implements SiteAccess {
     // The node tells clients of one process from those of another, and of an earlier life, by this number.
     const incarnation = world.random.uint32()
     this.#dialer = new Dialer({
-      clock: world.clock,
-      logger: world.logger,
-      random: world.random,
-      network: world.network,
-      limits: defaultSessionLimits,
-      traffic: new Traffic(),
-      allocate: (bytes) => memory.buffers.take(bytes),
-      leaseLimit: () => Infinity,
-      endpoint: () => endpoint,
+      ...loneDialing(world, endpoint, (bytes) => memory.buffers.take(bytes)),
       identity: () => ({
         cluster: noCluster,
         role: 'client',
@@ -121,8 +112,6 @@ export class ConnectedSite implements SiteAccess {
         name: options.name ?? 'client',
         listen: '',
       }),
-      expected: undefined,
-      mayOpen: () => true,
       open: (session) => this.#onSession(session),
       failed: (error) => {
         if (this.#gateway === undefined) this.#connected.reject(notThere(endpoint, error))

@@ -12,9 +12,8 @@ import { formatEndpoint } from './endpoint-text.js'
 import type { NodeOptions } from './node-options.js'
 import type { NodeIdentity } from './node-record.js'
 import { Dialer } from './session/dialer.js'
-import { defaultSessionLimits } from './session/session-limits.js'
+import { loneDialing } from './session/lone-dialing.js'
 import type { Session, SessionHandlers } from './session/session.js'
-import { Traffic } from './session/traffic.js'
 
 export interface Joined {
   readonly identity: NodeIdentity
@@ -70,15 +69,7 @@ class Attempt {
     this.#endpoint = endpoint
     this.#before = before
     this.#dialer = new Dialer({
-      clock: world.clock,
-      logger: world.logger,
-      random: world.random,
-      network: world.network,
-      limits: defaultSessionLimits,
-      traffic: new Traffic(),
-      allocate: (bytes) => new Uint8Array(bytes),
-      leaseLimit: () => Infinity,
-      endpoint: () => endpoint,
+      ...loneDialing(world, endpoint, (bytes) => new Uint8Array(bytes)),
       identity: () => ({
         cluster: before?.peer.cluster ?? noCluster,
         role: 'node',
@@ -87,8 +78,6 @@ class Attempt {
         name,
         listen: '',
       }),
-      expected: undefined,
-      mayOpen: () => true,
       latest: () => before?.id ?? 0,
       open: (session) => this.#onSession(session),
       failed: (error) => {

@@ -1,14 +1,13 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
+import { isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
-import type { Coordinator } from '../coordinator/coordinator.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
-import type { Call, Hello, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
+import type { Call, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
 import { expectResult } from './calls/result.js'
 import type { CoordinatorDesk } from './coordinator/coordinator-desk.js'
@@ -20,16 +19,15 @@ import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
 import { Home } from './home/home.js'
 import { UseMoves } from './home/use-moves.js'
-import { IdleSessions } from './idle-sessions.js'
 import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import type { Location } from './location/location.js'
-import { NodeDialers } from './node-dialers.js'
 import { NodeDoors } from './node-doors.js'
 import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import { NodeResources } from './node-resources.js'
 import { NodeRecord } from './node-record.js'
+import { NodeSessions } from './node-sessions.js'
 import type { NodeIdentity } from './node-record.js'
 import {
   checkJoin,
@@ -40,18 +38,13 @@ import {
   leftUnheard,
 } from './node-start-up.js'
 import { Lessees } from './lessees.js'
-import { Peers } from './peers.js'
+import type { Peers } from './peers.js'
 import { OwnPools } from './pools/own-pools.js'
 import { SpaceReturns } from './pools/space-returns.js'
 import { unreserved } from './unreserved.js'
 import { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
-import { Acceptor } from './session/acceptor.js'
-import type { SessionContext } from './session/handshake.js'
-import { defaultSessionLimits } from './session/session-limits.js'
-import type { PeerIdentity, Session, SessionHandlers } from './session/session.js'
-import { Traffic } from './session/traffic.js'
-import { SiblingLines } from './sibling-lines.js'
+import type { Session } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
 import { NodeWatches } from './watch/node-watches.js'
 import type { Watched } from './watch/own-watches.js'
@@ -76,22 +69,18 @@ export class Node implements SiteAccess {
   readonly #plugins: Plugins
   readonly #store: Store
   readonly #memory: LocalMemory
+  readonly #sessions: NodeSessions
   readonly #peers: Peers
   readonly #returns: SpaceReturns
   readonly #part: ClusterPart
   readonly #resources: NodeResources
   readonly #useMoves: UseMoves | undefined
   readonly #executor: CallExecutor
-  readonly #acceptor: Acceptor
-  readonly #dialers: NodeDialers
-  readonly #idle: IdleSessions
   readonly #grace = new Grace()
-  readonly #traffic = new Traffic()
   readonly #lock: DirectoryLock
   readonly #doors: NodeDoors
   readonly #startedAt: number
   readonly #lessees: Lessees
-  #clientNumber = clientSiteMin
   #closing: Promise<void> | undefined
   #closed: KhazanaError | undefined
 
@@ -129,7 +118,6 @@ export class Node implements SiteAccess {
         const incarnation = record.incarnation + 1
         await record.writeIncarnation(incarnation)
         const node = new Node(options, { store, record, identity, incarnation, lock, doors, plugins })
-        if (hasLeft) node.#takeNothing()
         await node.#serve()
         if (hasLeft) await node.#sayFarewell()
         return node
@@ -168,11 +156,35 @@ export class Node implements SiteAccess {
     this.identity = identity
     this.incarnation = parts.incarnation
     this.#memory = makeLocalMemory(options.memoryBytesMax ?? memoryBytesDefault)
-    this.#peers = new Peers(world.clock, (site) => this.#dialers.want(site as NodeId))
-    const siblings = new SiblingLines({
-      sessionCount: () => this.#peers.nodeCount,
-      want: (node) => this.#dialers.want(node),
+    this.#sessions = new NodeSessions({
+      world,
+      identity,
+      incarnation: parts.incarnation,
+      listen: () => this.#doors.listen,
+      leaseMs: options.leaseMs ?? leaseMsDefault,
+      idleMs: options.sessionIdleMs ?? sessionIdleMsDefault,
+      allocate: (bytes) => this.#memory.buffers.take(bytes),
+      lessees: this.#lessees,
+      replicas: () => this.replicas,
+      members: () => this.members,
+      isWatched: (peer) => this.watches.isAt(peer),
+      closed: () => this.#closed,
+      up: (session) => {
+        this.replicas.sessionUp(session)
+        this.#part.reached(session)
+      },
+      message: (session, message, pages) => {
+        this.#onMessage(session, message, pages)
+      },
+      lost: (session, loss) => {
+        this.members.lost(session.peer)
+        this.#part.lost(session)
+        this.replicas.sessionLost(session, loss)
+        this.watches.sessionLost(session)
+      },
     })
+    const { peers, dialers, siblings } = this.#sessions
+    this.#peers = peers
     const useMoves = options.autoMigrate === true ? this.#makeUseMoves() : undefined
     this.#useMoves = useMoves
     this.replicas = new ReplicaSet({
@@ -200,10 +212,10 @@ export class Node implements SiteAccess {
       },
       want: (peer) => {
         this.#part.relocator.missed(peer as NodeId)
-        return this.#dialers.want(peer as NodeId)
+        return dialers.want(peer as NodeId)
       },
       handed: (sibling, how) => {
-        if (how === 'straight') this.#peers.use(sibling)
+        if (how === 'straight') peers.use(sibling)
         else siblings.missed(sibling)
       },
     })
@@ -262,7 +274,7 @@ export class Node implements SiteAccess {
       storageFailed: (error) => {
         this.#onStorageFailed(error)
       },
-      dialers: () => this.#dialers,
+      dialers: () => dialers,
       replica: (descriptor) => this.replica(descriptor),
     })
     this.#part = part
@@ -307,57 +319,6 @@ export class Node implements SiteAccess {
         this.location.learned(descriptor)
       },
     })
-    const context: SessionContext = {
-      clock: world.clock,
-      logger: world.logger,
-      limits: defaultSessionLimits,
-      traffic: this.#traffic,
-      allocate: (bytes) => this.#memory.buffers.take(bytes),
-      leaseLimit: (peer) => this.#leaseLimit(peer),
-      open: (session) => this.#onSession(session),
-    }
-    const { cluster, node } = identity
-    const self = () => ({
-      cluster,
-      site: node,
-      incarnation: parts.incarnation,
-      name: identity.name,
-      listen: this.#doors.listen,
-    })
-    this.#acceptor = new Acceptor({
-      ...context,
-      identity: self,
-      leaseMs: options.leaseMs ?? leaseMsDefault,
-      admit: (hello) => this.#admit(hello),
-      crossing: (hello) => this.#dialers.crossing(hello),
-      latest: (peer) => this.#dialers.latest(peer),
-    })
-    this.#dialers = new NodeDialers({
-      ...context,
-      world,
-      self: () => ({ ...self(), role: 'node' }),
-      beforeDialing: () => this.#lessees.mark(),
-      endpointOf: (peer) => this.members.endpointOf(peer),
-      hasSession: (peer) => this.#peers.get(peer) !== undefined,
-      mayOpen: (peer) => !this.replicas.isEnding(peer),
-      isAdmitting: (peer) => this.#acceptor.isAdmitting(peer),
-      isNeeded: (peer) => this.#peers.isBusy(peer) || this.replicas.needs(peer),
-      failed: (peer, error) => {
-        this.#peers.failed(peer, error)
-      },
-    })
-    this.#idle = new IdleSessions({
-      clock: world.clock,
-      idleMs: options.sessionIdleMs ?? sessionIdleMsDefault,
-      peers: this.#peers,
-      replicas: this.replicas,
-      isKept: (peer) => this.#dialers.isKept(peer),
-      isKeptByAll: () => this.members.isManager,
-      isWatched: (peer) => this.watches.isAt(peer),
-      looked: () => {
-        siblings.forget()
-      },
-    })
   }
 
   #makeUseMoves(): UseMoves {
@@ -384,9 +345,11 @@ export class Node implements SiteAccess {
       })
     }
     try {
-      await this.#doors.open(this.#acceptor.accept.bind(this.#acceptor))
+      await this.#doors.open((connection) => {
+        this.#sessions.acceptor.accept(connection)
+      })
       await this.#part.enter(this.#doors.listen, this.incarnation)
-      this.#idle.start()
+      this.#sessions.idle.start()
       this.home.moves.start()
       this.#useMoves?.start()
       this.#returns.start()
@@ -412,11 +375,6 @@ export class Node implements SiteAccess {
     return this.#part.location
   }
 
-  /** Who lives, and who leads (DESIGN 7). */
-  get coordinator(): Coordinator {
-    return this.#part.coordinator
-  }
-
   /** The way to the coordinator that the founder keeps. */
   get coordinatorDesk(): CoordinatorDesk {
     return this.#part.desk
@@ -437,6 +395,7 @@ export class Node implements SiteAccess {
 
   status(): NodeStatus {
     const { world } = this.#options
+    const { traffic } = this.#sessions
     return {
       node: this.identity.node,
       name: this.identity.name,
@@ -452,10 +411,10 @@ export class Node implements SiteAccess {
       diskBytesMax: this.#store.diskBytesMax,
       allocatedBytes: this.home.allocatedBytes,
       damagedPages: this.#store.damage.length,
-      messagesSent: this.#traffic.messagesSent,
-      bytesSent: this.#traffic.bytesSent,
-      messagesFromClients: this.#traffic.messagesFromClients,
-      bytesFromClients: this.#traffic.bytesFromClients,
+      messagesSent: traffic.messagesSent,
+      bytesSent: traffic.bytesSent,
+      messagesFromClients: traffic.messagesFromClients,
+      bytesFromClients: traffic.bytesFromClients,
       manager: this.members.manager,
       poolBytes: this.pools.bytes,
       poolFreeBytes: this.pools.freeBytes,
@@ -543,14 +502,6 @@ export class Node implements SiteAccess {
     storageFailed?.(error)
   }
 
-  /** Others do not know yet that this node has left, and may take it for an heir. */
-  #takeNothing(): void {
-    this.home.refuse(
-      new KhazanaError('closed', `node ${this.identity.node} has left the cluster: use another one`),
-    )
-    this.pools.close()
-  }
-
   /** This node has left in an earlier life, which could tell nobody. Throws `wrong-cluster` when that is done, or `unreachable`. */
   async #sayFarewell(): Promise<never> {
     const isHeard = await this.#part.leave.sayFarewell()
@@ -578,32 +529,12 @@ export class Node implements SiteAccess {
     this.#useMoves?.stop(error)
     await this.#doors.close()
     await this.#drain()
-    await this.#leavePeers()
+    const parted = this.#sessions.close(this.#grace.isOn)
+    this.#grace.stop()
+    await parted
     this.replicas.closeAll(error)
     await this.#store.close()
     await this.#lock.release()
-  }
-
-  /**
-   * Clients first: only when they have nothing any more may other nodes be told that nothing is left here. Where a
-   * client does not answer, nobody is told, and leases take their course.
-   */
-  async #leavePeers(): Promise<void> {
-    this.#acceptor.stop()
-    const idle = this.#idle.close()
-    const wasInDoubt = this.#grace.isOn || this.replicas.hasEnding
-    this.#grace.stop()
-    const hadNodes = this.#peers.nodes().next().done !== true
-    const clients = await this.#acceptor.close('client')
-    if (clients === 'unanswered') {
-      this.#dialers.abandon()
-      this.#acceptor.abandon()
-      await idle
-      return
-    }
-    await Promise.all([this.#dialers.close(), this.#acceptor.close('node'), idle])
-    // Other nodes may have clients who have not heard yet.
-    if (!hadNodes && !wasInDoubt) await this.#lessees.unmark()
   }
 
   /** What was unlocked before the end becomes durable. */
@@ -618,40 +549,6 @@ export class Node implements SiteAccess {
   }
 
   // ---- peers ------------------------------------------------------------------------------------------------------
-
-  async #admit(hello: Hello): Promise<SiteId> {
-    if (this.#closed !== undefined) throw this.#closed
-    if (hello.site !== 0 && this.replicas.isEnding(hello.site)) {
-      throw new KhazanaError(
-        'busy',
-        'rights of an earlier session may still be in use: come back after a lease',
-      )
-    }
-    await this.#lessees.mark()
-    if (hello.role === 'node') return this.members.admit(hello)
-    this.#clientNumber += 1
-    return clientSite(this.#clientNumber)
-  }
-
-  #onSession(session: Session): SessionHandlers {
-    if (isNode(session.peer.site)) this.#dialers.sessionUp(session)
-    this.#peers.up(session)
-    this.replicas.sessionUp(session)
-    this.#part.reached(session)
-    return {
-      message: (message, pages) => {
-        this.#onMessage(session, message, pages)
-      },
-      lost: (loss) => {
-        this.#peers.lost(session, loss)
-        this.members.lost(session.peer)
-        this.#part.lost(session)
-        this.replicas.sessionLost(session, loss)
-        this.watches.sessionLost(session)
-        if (isNode(session.peer.site)) this.#dialers.sessionLost(session)
-      },
-    }
-  }
 
   #onMessage(session: Session, message: SequencedMessage, pages: readonly Uint8Array[]): void {
     switch (message.kind) {
@@ -673,9 +570,9 @@ export class Node implements SiteAccess {
       case 'group':
         return this.#part.groups.onMessage(session, message, pages)
       case 'part':
-        return this.#idle.onPart(session)
+        return this.#sessions.idle.onPart(session)
       case 'stay':
-        return this.#idle.onStay(session)
+        return this.#sessions.idle.onStay(session)
     }
   }
 
@@ -697,21 +594,6 @@ export class Node implements SiteAccess {
     }
     if (call.op === 'watch' || call.op === 'unwatch') return this.watches.serve(session, call)
     return this.#executor.execute(call, caller, wait)
-  }
-
-  /**
-   * A client's rights are part of this node's own, and must not outlive them. Which of its rights the client will have
-   * is not known when its lease is renewed, so the shortest of this node's leases counts. One that has not begun has
-   * given no rights yet; one that has run out has ended its session.
-   */
-  #leaseLimit(peer: PeerIdentity): number {
-    if (peer.role === 'node') return Infinity
-    const now = this.#options.world.clock.now()
-    let limit = Infinity
-    for (const { validUntil } of this.#peers.nodes()) {
-      if (validUntil > -Infinity) limit = Math.min(limit, Math.max(0, validUntil - now))
-    }
-    return limit
   }
 
   // ---- regions ----------------------------------------------------------------------------------------------------

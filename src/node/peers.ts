@@ -4,7 +4,7 @@ import type { Clock } from '../io/clock.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Request, Result } from '../wire/message.js'
 import { CallTable } from './calls/call-table.js'
-import { Deadline, withResolvers } from '../io/deadline.js'
+import { Deadline, waitFrom, withResolvers } from '../io/deadline.js'
 import type { Resolvers, WaitOptions } from '../io/deadline.js'
 import type { Session, SessionLoss } from './session/session.js'
 
@@ -106,11 +106,12 @@ export class Peers {
     options: WaitOptions,
     pages: readonly Uint8Array[] = [],
   ): Promise<Result> {
+    const wait = waitFrom(this.#clock, options)
     for (;;) {
-      const peer = this.#peers.get(site) ?? (await this.#whenUp(site, options))
+      const peer = this.#peers.get(site) ?? (await this.#whenUp(site, wait()))
       peer.usedAt = this.#clock.now()
       try {
-        return await peer.calls.call(call, options, pages)
+        return await peer.calls.call(call, wait(), pages)
       } catch (reason) {
         // The session was let go before the peer had heard of the call.
         const loss = peer.session.loss

@@ -12,6 +12,13 @@ async function play(seed: number, scene: (bed: CoordinatorBed) => Promise<void>)
   const cluster = new NodeCluster({ seed, nodes: 2 })
   const clock = schedulerClock(cluster.world.scheduler)
   const clients: StoreCoordinator[] = []
+  const clientAt = (number: number): StoreCoordinator => {
+    const { coordinatorDesk } = cluster.node(number)
+    const access = new ServedAccess((request, wait) => coordinatorDesk.ask(request, wait))
+    const client = new StoreCoordinator({ clock, access })
+    clients.push(client)
+    return client
+  }
   await cluster.run(() =>
     scene({
       prefix: 'scene/',
@@ -19,13 +26,7 @@ async function play(seed: number, scene: (bed: CoordinatorBed) => Promise<void>)
       random: Prng.fromSeed(seed),
       // A session with a node that was killed may take a lease of its own to begin anew.
       leaseTtlMs: 5000,
-      client: () => {
-        const { coordinatorDesk } = cluster.node(2)
-        const access = new ServedAccess((request, wait) => coordinatorDesk.ask(request, wait))
-        const client = new StoreCoordinator({ clock, access })
-        clients.push(client)
-        return client
-      },
+      client: () => clientAt(2),
       freeze: () => Promise.resolve(cluster.freeze(1)),
       restart: async () => {
         cluster.crash(1)
@@ -33,8 +34,9 @@ async function play(seed: number, scene: (bed: CoordinatorBed) => Promise<void>)
         await cluster.start(1)
       },
       forgetHistory: async () => {
+        const host = clientAt(1)
         for (let count = 0; count < 10_001; count++) {
-          await cluster.node(1).coordinator.transact({ puts: [{ key: 'filler', value: new Uint8Array() }] })
+          await host.transact({ puts: [{ key: 'filler', value: new Uint8Array() }] })
         }
       },
     }),

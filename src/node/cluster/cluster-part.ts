@@ -75,6 +75,7 @@ export class ClusterPart {
   readonly leave: Leave
   /** Who lives, and who leads. */
   readonly coordinator: Coordinator
+  /** The coordinator that the founder keeps. */
   readonly desk: CoordinatorDesk
   readonly groups: HomeGroups
   readonly #review: MoveReview

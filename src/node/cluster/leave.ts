@@ -46,6 +46,14 @@ const mayPass: ReadonlySet<ErrorCode> = new Set([
   'aborted',
 ])
 
+/** What the other node refuses, another one may take; what holds the region here holds it for all. */
+const mayBeTakenByOthers: ReadonlySet<ErrorCode> = new Set([
+  'no-space',
+  'unsupported',
+  'unreachable',
+  'closed',
+])
+
 export interface LeaveOptions {
   readonly self: NodeId
   readonly clock: Clock
@@ -261,14 +269,21 @@ export class Leave {
       await this.#moveRegions(heirs, patience)
       await this.#handOverPools(heirs, patience)
       await this.#handOverIds(heirs, patience)
-      return this.#closeOrTellWhatIsLeft()
+      const left = this.#whatIsLeft()
+      if (left !== undefined) return left
+      // Nothing may come from now on.
+      if (this.#options.pools.close()) return undefined
+      return new KhazanaError(
+        'busy',
+        'a pool came here meanwhile, or is coming from another node that leaves',
+      )
     } catch (reason) {
       return KhazanaError.from(reason)
     }
   }
 
-  #closeOrTellWhatIsLeft(): KhazanaError | undefined {
-    const { home, pools, returns } = this.#options
+  #whatIsLeft(): KhazanaError | undefined {
+    const { home, returns } = this.#options
     const { moves } = home
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
     if (home.descriptors().length > 0) return busy('regions came here meanwhile')
@@ -276,10 +291,7 @@ export class Leave {
     if (moves.oldHomes.length > 0)
       return busy('the old home of a region has not said whether it is to come here')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
-    // Nothing may come from now on.
-    return pools.close()
-      ? undefined
-      : busy('a pool came here meanwhile, or is coming from another node that leaves')
+    return undefined
   }
 
   /** Nodes that answer now, those with most room first. Throws `unreachable` where there are none. */
@@ -345,9 +357,7 @@ export class Leave {
         heir.roomBytes -= bytes
         return undefined
       }
-      // What the other node refuses, another one may take; what holds the region here holds it for all.
-      if (failure.code !== 'no-space' && failure.code !== 'unsupported' && failure.code !== 'unreachable')
-        break
+      if (!mayBeTakenByOthers.has(failure.code)) break
     }
     return failure
   }

@@ -244,7 +244,6 @@ export class Membership {
   /** The numbers of a node that leaves, once, however often it says so: it does not hear that it was heard, perhaps. */
   async inheritIds(from: NodeId, ranges: readonly NodeIdRange[]): Promise<void> {
     const { record } = this.#options
-    if (this.hasLeft) throw hasLeftItself()
     if (record.hasIdsOf(from) || this.#heirOf.has(from)) return
     this.#heirOf.add(from)
     for (const range of ranges) this.#ids.give(range)

@@ -68,8 +68,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   get place(): RegionPlace {
-    const { address, generation } = this.descriptor
-    return { address, generation, space: this.space }
+    return { address: this.descriptor.address, space: this.space }
   }
 
   /** Makes the change durable, behind all before it. Throws as `RegionLog.commit`. */

@@ -9,7 +9,6 @@ import type { RegionRecord } from './region-record.js'
 /** Which region, and where this node's store has its pages. */
 export interface RegionPlace {
   readonly address: Address
-  readonly generation: number
   readonly space: SpaceId
 }
 

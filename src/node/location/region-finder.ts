@@ -156,10 +156,14 @@ export class RegionFinder {
   }
 }
 
-/** Which nodes did not answer lately: each search that meets one again would wait for it again. What ends it is to hear of it. */
+/**
+ * Which nodes did not answer lately: each search that meets one again would wait for it again. What ends it is to hear of it. One question
+ * at a time asks whether it is back, however many searches meet it.
+ */
 class Silence {
   readonly #clock: Clock
   readonly #until = new Map<NodeId, number>()
+  readonly #asked = new Set<NodeId>()
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -171,6 +175,17 @@ class Silence {
 
   end(node: NodeId): void {
     this.#until.delete(node)
+  }
+
+  /** Whether nobody asks the silent node at the moment: if so, the caller does, and says when it has. */
+  mayAsk(node: NodeId): boolean {
+    if (this.#asked.has(node)) return false
+    this.#asked.add(node)
+    return true
+  }
+
+  hasAsked(node: NodeId): void {
+    this.#asked.delete(node)
   }
 
   isOf(node: NodeId): boolean {
@@ -279,6 +294,10 @@ class Search {
     let event: LocatorEvent = { kind: 'silence', node }
     // One whose connection has just broken is dead more often than not.
     const isSilent = this.#silence.isOf(node) || peers.get(node)?.connected === false
+    if (isSilent && !this.#silence.mayAsk(node)) {
+      this.#step(event)
+      return
+    }
     const slow = clock.after(isSilent ? 0 : slowMs, () => {
       this.#step({ kind: 'slow', node })
     })
@@ -294,6 +313,7 @@ class Search {
       this.#silence.begin(node)
     } finally {
       slow.cancel()
+      if (isSilent) this.#silence.hasAsked(node)
     }
     this.#step(event)
   }
