@@ -29,6 +29,8 @@ export type NodeLeaseEffect =
   | { readonly kind: 'renew'; readonly lease: string }
   /** From now on, and as long as `validUntil` is in the future. What was decided before must be looked at anew. */
   | { readonly kind: 'held'; readonly lease: string }
+  /** The same lease, for longer. */
+  | { readonly kind: 'extended' }
   /** This node has no lease: whatever needs one has stopped already, as `validUntil` is past. */
   | { readonly kind: 'lapsed' }
   /** Of several, the last counts. */
@@ -36,6 +38,11 @@ export type NodeLeaseEffect =
 
 /** Of the lease's time, what passes between two renewals: two may be lost. */
 const renewShare = 1 / 3
+/**
+ * Of the lease's time, what passes before the first renewal: what was granted to others just before the lease was had is as long as a lease, and nothing
+ * may rest on the lease before it covers that, too.
+ */
+const firstRenewShare = 0.03
 /** Of the lease's time, the pause after an attempt that failed. */
 const retryShare = 1 / 12
 
@@ -109,14 +116,14 @@ export class NodeLease {
     this.#lease = lease
     this.#leaseMs = ttlMs
     this.#validUntil = validUntil
-    return [{ kind: 'held', lease }, this.#nextRenewal(askedAt)]
+    return [{ kind: 'held', lease }, { kind: 'alarm', at: now + ttlMs * firstRenewShare }]
   }
 
   #onRenewed({ now, lease, askedAt }: Extract<NodeLeaseEvent, { kind: 'renewed' }>): NodeLeaseEffect[] {
     this.#isAsking = false
     if (lease !== this.#lease) return this.#ask()
     this.#validUntil = Math.max(this.#validUntil, validity(askedAt, this.#leaseMs))
-    return [this.#nextRenewal(Math.min(askedAt, now))]
+    return [{ kind: 'extended' }, this.#nextRenewal(Math.min(askedAt, now))]
   }
 
   #nextRenewal(askedAt: number): NodeLeaseEffect {

@@ -194,9 +194,9 @@ export class CallExecutor {
 
   /** Where the region is, or went, as far as this node knows by itself. */
   async #whatIsKnown(address: Address, options: WaitOptions): Promise<RegionDescriptor> {
-    const { home } = this.#options
+    const { home, location } = this.#options
     await this.#settled(address, options)
-    const known = home.find(address) ?? home.moves.find(address)
+    const known = home.find(address) ?? home.moves.find(address) ?? location.asBackup(address)
     if (known !== undefined) return known
     if (home.moves.settled(address) === undefined) throw unreserved()
     throw new KhazanaError(

@@ -32,6 +32,13 @@ export interface NodeSessionsOptions {
   readonly members: () => Membership
   /** Whether changes at the node are watched from here. */
   readonly isWatched: (node: SiteId) => boolean
+  /** Home groups, as far as they bear on sessions. */
+  readonly groups: () => {
+    /** For how many milliseconds from now a peer may rely on what this node grants. */
+    leaseLimit(): number
+    /** Whether a session with the node must be there. */
+    needs(node: SiteId): boolean
+  }
   /** Why nobody is let in any more. */
   readonly closed: () => KhazanaError | undefined
   /** A session has begun: requests can go through it. */
@@ -54,7 +61,7 @@ export class NodeSessions {
 
   constructor(options: NodeSessionsOptions) {
     this.#options = options
-    const { world, leaseMs, idleMs, lessees, replicas, members, isWatched } = options
+    const { world, leaseMs, idleMs, lessees, replicas, members, isWatched, groups } = options
     this.peers = new Peers(world.clock, (site) => this.dialers.want(site as NodeId))
     this.siblings = new SiblingLines({
       sessionCount: () => this.peers.nodeCount,
@@ -78,7 +85,7 @@ export class NodeSessions {
       hasSession: (peer) => this.peers.get(peer) !== undefined,
       mayOpen: (peer) => !replicas().isEnding(peer),
       isAdmitting: (peer) => this.acceptor.isAdmitting(peer),
-      isNeeded: (peer) => this.peers.isBusy(peer) || replicas().needs(peer),
+      isNeeded: (peer) => this.peers.isBusy(peer) || replicas().needs(peer) || groups().needs(peer),
       failed: (peer, error) => {
         this.peers.failed(peer, error)
       },
@@ -90,7 +97,7 @@ export class NodeSessions {
       get replicas() {
         return replicas()
       },
-      isKept: (peer) => this.dialers.isKept(peer),
+      isKept: (peer) => this.dialers.isKept(peer) || groups().needs(peer),
       isKeptByAll: () => members().isManager,
       isWatched,
       looked: () => {
@@ -152,14 +159,14 @@ export class NodeSessions {
   }
 
   /**
-   * A client's rights are part of this node's own, and must not outlive them. Which of its rights the client will have
+   * What rests on this node's lease at the coordinator ends with it. A client's rights are part of this node's own, and must not outlive them. Which of its rights the client will have
    * is not known when its lease is renewed, so the shortest of this node's leases counts. One that has not begun has
    * given no rights yet; one that has run out has ended its session.
    */
   #leaseLimit(peer: PeerIdentity): number {
-    if (peer.role === 'node') return Infinity
     const now = this.#options.world.clock.now()
-    let limit = Infinity
+    let limit = this.#options.groups().leaseLimit()
+    if (peer.role === 'node') return limit
     for (const { validUntil } of this.peers.nodes()) {
       if (validUntil > -Infinity) limit = Math.min(limit, Math.max(0, validUntil - now))
     }

@@ -168,6 +168,7 @@ export class Node implements SiteAccess {
       replicas: () => this.replicas,
       members: () => this.members,
       isWatched: (peer) => this.watches.isAt(peer),
+      groups: () => this.#part.groups,
       closed: () => this.#closed,
       up: (session) => {
         this.replicas.sessionUp(session)
@@ -202,6 +203,10 @@ export class Node implements SiteAccess {
       }),
       isAwaited: (message) => this.home.moves.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
+      isBacked: (region, generation) => this.#part.groups.backed(region)?.descriptor.generation === generation,
+      unserved: (node) => {
+        this.#part.relocator.missed(node)
+      },
       find: (region) => this.#findReplica(region),
       learn: (address) => {
         this.location.forget(address)

@@ -3,11 +3,12 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import { isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import type { KhazanaError } from '../stdx/errors.js'
-import type { CmEnvelope, Notice } from '../wire/message.js'
+import type { CmEnvelope, Notice, PlainCmEnvelope } from '../wire/message.js'
 import type { RegionMessage } from './region-message.js'
 import type { Relay } from './relay.js'
 import type { SessionPost } from './replica/session-post.js'
 import type { Session } from './session/session.js'
+import { unreserved } from './unreserved.js'
 
 export interface RegionAnswersOptions {
   /** Undefined for a client. */
@@ -15,6 +16,7 @@ export interface RegionAnswersOptions {
   readonly describe: (region: Address) => RegionDescriptor | undefined
   readonly post: SessionPost
   readonly relay: Relay
+  readonly isBacked?: (region: Address, generation: number) => boolean
 }
 
 /** What a site says back about regions where the message itself cannot be served. */
@@ -34,6 +36,17 @@ export class RegionAnswers {
   ): void {
     const { post } = this.#options
     post.send(to, { kind: 'region-notice', region: address, generation, era, client, notice }, [])
+  }
+
+  /** Nothing is known here of the region under that reservation: so it is no more, or is served elsewhere. */
+  refuseUnknown(to: Session, envelope: CmEnvelope | PlainCmEnvelope): void {
+    const { region, generation, era } = envelope
+    if (this.#options.isBacked?.(region, generation) !== true) {
+      this.refuse(to, envelope, unreserved())
+      return
+    }
+    const client = envelope.kind === 'cm' ? 0 : envelope.client
+    this.notify(to, { address: region, generation, era }, client, { kind: 'unserved' })
   }
 
   /** Answers what asks for an answer. Only who can be its parent refuses a site anything. */

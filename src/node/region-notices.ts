@@ -1,7 +1,7 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { isNode, relayedSite } from '../address/identity.js'
-import type { SiteId } from '../address/identity.js'
+import type { NodeId, SiteId } from '../address/identity.js'
 import { unreachable } from '../stdx/assert.js'
 import { KhazanaError, isErrorCode } from '../stdx/errors.js'
 import type { RegionNotice } from '../wire/message.js'
@@ -26,6 +26,11 @@ export class RegionNotices {
     // From the home, for a client here.
     if (client !== 0 && notice.kind !== 'client-lost') {
       if (!this.#options.relay.knows(site, client, region)) return
+      if (notice.kind === 'unserved') {
+        this.#options.relay.unserved(client, region)
+        this.#options.unserved?.(site as NodeId)
+        return
+      }
       // Before the client's way of the old era is forgotten.
       this.#options.relay.noticeToClient(client, message)
       if (notice.kind === 'resume') this.learned(notice.descriptor)
@@ -72,6 +77,10 @@ export class RegionNotices {
           site,
           this.#options.regions.get(region)?.descriptor ?? notice.descriptor,
         )
+      case 'unserved':
+        if (!isParent || !isOf(replica.descriptor, message) || !isNode(site)) return
+        replica.parentLost()
+        return this.#options.unserved?.(site)
       case 'gone':
         if (isParent && replica.descriptor.generation === generation)
           this.#options.regions.gone(replica.descriptor)
@@ -79,6 +88,12 @@ export class RegionNotices {
       default:
         return unreachable(notice)
     }
+  }
+
+  /** Found by looking for it: all here go on with it, and clients are told. */
+  found(descriptor: RegionDescriptor): void {
+    this.learned(descriptor)
+    this.#options.switches.resume(this.#options.regions.get(descriptor.address)?.descriptor ?? descriptor)
   }
 
   /** A client hears it from its node; a node from the home, or from the one that was the home as far as it knew. */

@@ -31,6 +31,10 @@ export interface RegionKnowledge {
   readonly isAwaited: (message: RegionMessage) => boolean
   /** Whether it is still to be decided whether this site becomes the region's home. */
   readonly mayArrive: (region: Address) => boolean
+  /** Whether this node keeps a copy of the region for a home group, under that reservation, and is not its home at the moment. */
+  readonly isBacked?: (region: Address, generation: number) => boolean
+  /** Whoever was taken for the region's home says that it is not: it is to be looked for. */
+  readonly unserved?: (home: NodeId) => void
   /** A message of the site's manager has come to the region's home, which this site is. */
   readonly served?: (descriptor: RegionDescriptor, site: SiteId) => void
 }

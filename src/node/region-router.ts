@@ -12,7 +12,6 @@ import { RegionNotices, descriptorOf } from './region-notices.js'
 import type { RegionRouterOptions } from './region-router-options.js'
 import type { Replica } from './replica/replica.js'
 import type { Session } from './session/session.js'
-import { unreserved } from './unreserved.js'
 
 interface Delivery {
   readonly from: Session
@@ -102,7 +101,7 @@ export class RegionRouter {
   #deliverCrew(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
     const descriptor = descriptorOf(this.#options, envelope.region)
     if (descriptor?.generation !== envelope.generation)
-      return this.#answers.refuse(from, envelope, unreserved())
+      return this.#answers.refuseUnknown(from, envelope)
     if (!this.#isOfThisEra(descriptor, from, envelope, 0)) return
     if (descriptor.home === this.#options.self) this.#options.served?.(descriptor, from.peer.site)
     this.#serve(from, envelope)?.onMessage(from.peer.site, envelope.body, payloads)
@@ -136,7 +135,7 @@ export class RegionRouter {
     }
     const descriptor = descriptorOf(this.#options, region)
     if (descriptor?.generation !== envelope.generation)
-      return this.#answers.refuse(from, envelope, unreserved())
+      return this.#answers.refuseUnknown(from, envelope)
     if (descriptor.home === self) return this.#deliverToHome(from, envelope, payloads, descriptor)
     if (isNode(site) && envelope.era < descriptor.era) {
       this.#isOfThisEra(descriptor, from, envelope, client)
@@ -219,6 +218,11 @@ export class RegionRouter {
     }
     this.#finding.delete(region)
     this.#letThrough(region, failure)
+  }
+
+  /** The region was looked for, and found in a later era. */
+  found(descriptor: RegionDescriptor): void {
+    if (!this.#isClosed) this.#notices.found(descriptor)
   }
 
   /** What was held back is heard, unless the region is still being found. */

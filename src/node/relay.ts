@@ -143,6 +143,23 @@ export class Relay {
     return this.#waysTo.has(home)
   }
 
+  /** The home says that it is not, for what the client said: it is being looked for. */
+  unserved(client: SiteId, region: Address): void {
+    const way = this.#ways.get(client)?.get(region)
+    if (way?.isJoined === true) this.#sever(client, region, way)
+  }
+
+  /** Regions of which clients here have a way to that home; `how`: only where it leads nowhere at the moment. */
+  regionsAt(home: SiteId, how: 'any' | 'severed' = 'any'): Address[] {
+    if (!this.#waysTo.has(home)) return []
+    const regions = new Set<Address>()
+    for (const ways of this.#ways.values()) {
+      for (const [region, way] of ways)
+        if (way.home === home && (how === 'any' || !way.isJoined)) regions.add(region)
+    }
+    return [...regions]
+  }
+
   homeLost(home: SiteId): void {
     for (const [client, ways] of this.#ways) {
       for (const [region, way] of ways)

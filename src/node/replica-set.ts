@@ -225,6 +225,29 @@ export class ReplicaSet {
     }
   }
 
+  /** Regions of which there is anything here, or at clients of this node, and whose home is there as far as is known. */
+  knownAt(home: NodeId): Address[] {
+    const regions = this.#relay.regionsAt(home)
+    for (const replica of this.#replicas.values()) {
+      if (isChildOf(replica, home)) regions.push(replica.descriptor.address)
+    }
+    return regions
+  }
+
+  /** Regions that are in use here, or by clients of this node, and whose home, as far as is known here, cannot be talked to. */
+  strandedAt(home: NodeId): Address[] {
+    const regions = new Set(this.#relay.regionsAt(home, 'severed'))
+    for (const replica of this.#replicas.values()) {
+      if (isChildOf(replica, home) && replica.isStranded) regions.add(replica.descriptor.address)
+    }
+    return [...regions]
+  }
+
+  /** The region was looked for, and found. Throws nothing: where nothing here can use it, its replica ends. */
+  found(descriptor: RegionDescriptor): void {
+    this.#router.found(descriptor)
+  }
+
   /** Whether rights of an earlier session with the peer may still be in use. */
   isEnding(peer: SiteId): boolean {
     return this.#ending.has(peer)

@@ -33,10 +33,12 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     begin: [0, { name, how: choice(['at-once', 'bit-by-bit']) }],
     have: [1, { name, regions: list(stamps, limits.groupRegionsMax), isLast: flag }],
     difference: [2, { name, change }],
-    entry: [3, { name, index: count, change }],
+    entry: [3, { name, index: count, change, isLast: flag }],
     whole: [4, { name, index: count }],
     stored: [5, { name, index: count }],
     'other-reign': [6, { reign: count }],
+    offer: [8, {}],
+    invite: [9, {}],
     dismissed: [7, { reign: count, epoch: count }],
   })
 }

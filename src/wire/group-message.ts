@@ -49,12 +49,13 @@ export type GroupMessage =
     }
   /** Primary to backup: some of what differs. */
   | { readonly kind: 'difference'; readonly name: GroupLink; readonly change: GroupRegionChange }
-  /** Primary to backup: a commit. */
+  /** Primary to backup: a commit, or with `isLast` unset a part of it, which comes to nothing without those that follow. */
   | {
       readonly kind: 'entry'
       readonly name: GroupLink
       readonly index: number
       readonly change: GroupRegionChange
+      readonly isLast: boolean
     }
   /** Primary to backup: all that differs has been sent. */
   | { readonly kind: 'whole'; readonly name: GroupLink; readonly index: number }
@@ -62,5 +63,9 @@ export type GroupMessage =
   | { readonly kind: 'stored'; readonly name: GroupLink; readonly index: number }
   /** Backup to primary: a reign other than yours is known here. */
   | { readonly kind: 'other-reign'; readonly reign: number }
+  /** To a node that is not known to live: it may be asked to be a member, and says to the coordinator that it lives. */
+  | { readonly kind: 'invite' }
+  /** To the primary, of a node that is no member: there is a copy here. */
+  | { readonly kind: 'offer' }
   /** Primary to backup: no copy is needed there. */
   | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }

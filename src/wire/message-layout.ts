@@ -207,6 +207,7 @@ const notice = union<words.Notice, 'kind'>('kind', {
   resume: [5, { descriptor }],
   gone: [6, empty],
   refused: [7, { code: errorCode, message: errorMessage, link: count }],
+  unserved: [8, empty],
 })
 
 const pageChange = record<words.PageChange>({ page: pageIndex, version, by: siteId })

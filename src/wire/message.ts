@@ -9,7 +9,7 @@ import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 4
+export const protocolVersion = 5
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
@@ -186,6 +186,8 @@ export type Notice =
   | { readonly kind: 'resume'; readonly descriptor: RegionDescriptor }
   /** Parent to child: there is no such region (any more). */
   | { readonly kind: 'gone' }
+  /** To whoever takes this node for the region's home: it is not, at the moment, and does not know who is. Look for it. */
+  | { readonly kind: 'unserved' }
   /**
    * Parent to child, where the region exists and what the child said cannot be served: locks that wait fail, and the child
    * begins anew, as one of whom nothing is known, with its next lock or after a while. `link` as in `joined`.

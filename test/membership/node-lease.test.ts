@@ -19,6 +19,7 @@ function wordsOf(effect: NodeLeaseEffect): string {
     case 'held':
       return `${effect.kind} ${effect.lease}`
     case 'register':
+    case 'extended':
     case 'lapsed':
       return effect.kind
   }
@@ -50,7 +51,7 @@ describe('A lease at the coordinator', () => {
         { kind: 'alarm', now: 1010 },
         renewed(1500, 1010),
       ),
-      ['register', 'held 7, alarm at 1010', 'renew 7', 'alarm at 2010'],
+      ['register', 'held 7, alarm at 130', 'renew 7', 'extended, alarm at 2010'],
     )
     assert.equal(lease.validUntil, 1010 + ttlMs * (1 - clockDriftMax))
   })
@@ -60,7 +61,7 @@ describe('A lease at the coordinator', () => {
     play(lease, { kind: 'start', now: 0 }, registered(0, 0), { kind: 'alarm', now: 1000 })
     assert.deepEqual(play(lease, renewed(4000, 1000), registered(4010, 4000, '8')), [
       'lapsed, register',
-      'held 8, alarm at 5000',
+      'held 8, alarm at 4100',
     ])
     assert.deepEqual(play(lease, { kind: 'alarm', now: 5000 }, { kind: 'ended', now: 5001, lease: '8' }), [
       'renew 8',
@@ -94,6 +95,7 @@ describe('A lease at the coordinator', () => {
   it('is never valid here when it has ended there, over 3,000 seeds of drift, silence and pauses', () => {
     let held = 0
     let lapsed = 0
+    let extended = 0
     for (let seed = 1; seed <= 3000; seed++) {
       const random = Prng.fromSeed(seed)
       // The coordinator's clock is the true one; this node's may be slower or faster by as much as is allowed.
@@ -110,6 +112,7 @@ describe('A lease at the coordinator', () => {
           if (effect.kind === 'alarm') alarm = effect.at / rate
           else if (effect.kind === 'held') held += 1
           else if (effect.kind === 'lapsed') lapsed += 1
+          else if (effect.kind === 'extended') extended += 1
           else {
             const askedAt = time * rate
             const there = time + random.exponential(200)
@@ -160,6 +163,6 @@ describe('A lease at the coordinator', () => {
         }
       }
     }
-    assert.ok(held > 3000 && lapsed > 1000, `held ${held}, lapsed ${lapsed}`)
+    assert.ok(held > 3000 && lapsed > 1000 && extended > 1000, `held ${held}, lapsed ${lapsed}`)
   })
 })

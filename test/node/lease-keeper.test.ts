@@ -41,6 +41,7 @@ class Bed {
       coordinator: this.store.clientOf(undefined, clock),
       leaseMs,
       held: () => this.log.push('held'),
+      renewed: () => undefined,
       lapsed: () => this.log.push('lapsed'),
     })
   }

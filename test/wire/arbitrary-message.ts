@@ -301,6 +301,7 @@ const parcel: Arbitrary<WireParcel> = fc.oneof(
 const notice: Arbitrary<Notice> = fc.oneof(
   tagged('kind', 'client-lost', { client: site }),
   tagged('kind', 'severed', {}),
+  tagged('kind', 'unserved', {}),
   tagged('kind', 'joined', { link: count }),
   tagged('kind', 'suspend', { serial: count }),
   tagged('kind', 'suspended', { serial: count, idle: fc.boolean() }),

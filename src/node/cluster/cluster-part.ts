@@ -108,7 +108,12 @@ export class ClusterPart {
       store: parts.store,
       home: () => home,
       takeSpace: () => home.takeSpace(),
+      members: () => this.members.members.filter(({ state }) => state === 'in').map(({ node }) => node),
       session: (node) => peers.get(node),
+      sessions: () => replicas.sessions(),
+      revoke: (reason) => {
+        for (const session of [...replicas.sessions()]) session.revoke(reason)
+      },
       want: (node) => {
         dialers().want(node)
       },
@@ -191,6 +196,7 @@ export class ClusterPart {
       returns,
       grants,
       hints,
+      backed: (address) => this.groups.backed(address),
       directory: new RegionDirectory(directoryEntriesMax),
       isCurrent: ({ address, generation }) => {
         const replica = replicas.get(address)
@@ -208,9 +214,9 @@ export class ClusterPart {
       clock: world.clock,
       logger: world.logger,
       replicas,
-      hasSession: (peer) => peers.get(peer) !== undefined,
+      known: (address) => this.location.descriptorOf(address),
       hasLeft: (node) => this.members.find(node)?.state === 'left',
-      find: (address, wait) => this.location.findAnew(address, wait),
+      find: (address, home, wait) => this.location.seek(address, home, wait),
     })
     this.#review = new MoveReview({
       clock: world.clock,

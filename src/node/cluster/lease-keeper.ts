@@ -26,6 +26,8 @@ export interface LeaseKeeperOptions {
   readonly leaseMs: number
   /** The lease is held, anew: what the coordinator says must be read again. */
   readonly held: () => void
+  /** The lease that is held lasts longer. */
+  readonly renewed: () => void
   /** What rests on the lease has ended: `validUntil` is past. */
   readonly lapsed: () => void
 }
@@ -90,7 +92,7 @@ export class LeaseKeeper {
   }
 
   #perform(effect: NodeLeaseEffect): void {
-    const { clock, logger, held, lapsed } = this.#options
+    const { clock, logger, held, renewed, lapsed } = this.#options
     switch (effect.kind) {
       case 'register':
         return void this.#register()
@@ -100,6 +102,8 @@ export class LeaseKeeper {
         logger.log('info', 'this node has a lease', { lease: effect.lease })
         this.#watchEnd()
         return held()
+      case 'extended':
+        return renewed()
       case 'lapsed':
         logger.log('warn', 'this node has lost its lease: what others may take over is not served')
         return lapsed()

@@ -1,6 +1,6 @@
+import type { Address } from '../../address/address.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Clock, Timer } from '../../io/clock.js'
-import type { Logger } from '../../io/logger.js'
 import { Backup } from '../../membership/home-group/backup.js'
 import type { BackupEffect, BackupEvent } from '../../membership/home-group/backup-terms.js'
 import type { GroupChange } from '../../membership/home-group/group-change.js'
@@ -11,7 +11,6 @@ import type { ChangeOutcome } from '../../membership/home-group/primary-terms.js
 import { TouchedPages } from '../../membership/home-group/touched-pages.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { KhazanaError } from '../../stdx/errors.js'
-import type { Store } from '../../store/store.js'
 import type { GroupMessage, GroupRegionStamps } from '../../wire/group-message.js'
 import { groupRegionsMax } from '../../wire/limits.js'
 import type { GroupCopies } from './group-copies.js'
@@ -25,9 +24,9 @@ export interface BackedGroupOptions {
   /** Read since this node was started. */
   readonly seen: SeenRecord
   readonly clock: Clock
-  readonly logger: Logger
-  readonly store: Pick<Store, 'submit' | 'pagesOf'>
   readonly copies: GroupCopies
+  /** Tells of a lease that is past, before anything else happens. */
+  readonly look: () => void
   /** Nothing is sent where there is no session. */
   readonly send: (node: NodeId, body: GroupMessage) => void
   readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
@@ -37,12 +36,13 @@ export interface BackedGroupOptions {
   readonly becamePrimary: (seen: SeenRecord) => void
   /** The copy here is needed by nobody. */
   readonly discard: () => void
-  readonly storageFailed: (error: KhazanaError) => void
+  /** The disk has refused something: what is here is behind, until it is read again. */
+  readonly failed: (reason: KhazanaError) => void
 }
 
 /** What came last, for the effects that mean it. */
 interface Arrived {
-  readonly step: GroupStep
+  readonly steps: readonly GroupStep[]
   readonly kind: 'entry' | 'difference'
 }
 
@@ -53,9 +53,14 @@ export class BackedGroup {
   readonly #effects: BackupEffect[] = []
   #isPerforming = false
   #touched = new TouchedPages<string>()
+  /** Regions that have ended since the comparison began, whatever began there since. */
+  #ended = new Set<Address>()
+  /** Of a commit that comes in parts. */
+  #parts: GroupStep[] = []
   #held = new HeldChanges()
   #arrived: Arrived | undefined
   #alarm: Timer | undefined
+  #telling: LinkName | undefined
   #isOver = false
 
   constructor(options: BackedGroupOptions) {
@@ -82,10 +87,13 @@ export class BackedGroup {
       case 'begin':
         return this.#step({ kind: 'begin', name: { from, ...message.name }, how: message.how })
       case 'difference':
-        this.#arrived = { step: stepOf(message.change, payloads), kind: 'difference' }
+        this.#arrived = { steps: [stepOf(message.change, payloads)], kind: 'difference' }
         return this.#step({ kind: 'difference', name: { from, ...message.name } })
       case 'entry':
-        this.#arrived = { step: stepOf(message.change, payloads), kind: 'entry' }
+        this.#parts.push(stepOf(message.change, payloads))
+        if (!message.isLast) return
+        this.#arrived = { steps: this.#parts, kind: 'entry' }
+        this.#parts = []
         return this.#step({ kind: 'entry', name: { from, ...message.name }, index: message.index })
       case 'whole':
         return this.#step({ kind: 'whole', name: { from, ...message.name }, index: message.index })
@@ -95,13 +103,17 @@ export class BackedGroup {
       case 'have':
       case 'stored':
       case 'other-reign':
+      case 'offer':
+      case 'invite':
         return
       default:
         unreachable(message)
     }
   }
 
+  /** That the lease is past comes before anything else that happens. */
   #step(event: BackupEvent): void {
+    if (!this.#isOver) this.#options.look()
     if (this.#isOver) return
     this.#effects.push(...this.#backup.step(event))
     if (this.#isPerforming) return
@@ -118,8 +130,10 @@ export class BackedGroup {
     switch (effect.kind) {
       case 'open':
         this.#touched = new TouchedPages()
+        this.#ended = new Set()
+        this.#parts = []
         this.#held = new HeldChanges()
-        return this.#tellWhatIsHere(effect.name)
+        return void this.#tellWhatIsHere(effect.name)
       case 'store':
         return this.#store(this.#takeArrived())
       case 'hold':
@@ -162,8 +176,18 @@ export class BackedGroup {
     }
   }
 
-  #tellWhatIsHere(name: LinkName): void {
-    const { copies, send } = this.#options
+  /** With all that was handed to the disk before. Never rejects. */
+  async #tellWhatIsHere(name: LinkName): Promise<void> {
+    const { copies, send, look } = this.#options
+    this.#telling = name
+    try {
+      await copies.commit([])
+    } catch {
+      // Whoever handed it what it refused hears of it.
+      return
+    }
+    look()
+    if (this.#isOver || this.#telling !== name) return
     let regions: GroupRegionStamps[] = []
     for (const stamps of copies.stamps()) {
       regions.push(stamps)
@@ -180,44 +204,43 @@ export class BackedGroup {
     const arrived = this.#arrived
     this.#arrived = undefined
     if (arrived === undefined) return []
-    const { step, kind } = arrived
-    if (kind === 'difference') return this.#untouched(step)
-    const { address, region, isEnd, frees, pages } = step
+    const { steps, kind } = arrived
+    if (kind === 'difference') return steps.flatMap((step) => this.#untouched(step))
+    for (const step of steps) this.#touch(step)
+    return steps
+  }
+
+  #touch({ address, region, isEnd, frees, pages }: GroupStep): void {
+    if (isEnd) this.#ended.add(address)
     if (region !== undefined || isEnd) this.#touched.touch(`${address}`)
     for (const { first, count } of frees) {
       for (let page = first; page < first + count; page++) this.#touched.touch(`${address}/${page}`)
     }
     for (const { page } of pages) this.#touched.touch(`${address}/${page}`)
-    return [step]
   }
 
   #untouched({ address, region, isEnd, frees, pages }: GroupStep): readonly GroupStep[] {
+    // What is there now came by commits alone.
+    if (this.#ended.has(address)) return []
     const takes = (page: number): boolean => this.#touched.takes(`${address}/${page}`)
     if (this.#touched.takes(`${address}`)) {
       const step = { address, region, isEnd, frees: frees.filter(({ first }) => takes(first)) }
       return [{ ...step, pages: pages.filter(({ page }) => takes(page)) }]
     }
-    // It began, or ended, or changed meanwhile. What there is of its pages holds all the same.
+    // It began, or changed, meanwhile. What there is of its pages holds all the same.
     if (isEnd) return []
     const left = pages.filter(({ page }) => takes(page))
     return [{ address, region: undefined, isEnd: false, frees: frees.filter(({ first }) => takes(first)), pages: left }]
   }
 
   #store(steps: readonly GroupStep[], then?: { readonly name: LinkName; readonly index: number }): void {
-    const { store, copies, storageFailed } = this.#options
-    store.submit(copies.commitOf(steps), (failure) => {
+    const { copies, failed } = this.#options
+    copies.submit(steps, (failure) => {
+      if (this.#isOver) return
       // What a full disk refuses leaves this copy behind: nothing is acknowledged any more, and the primary does without it.
-      if (failure !== undefined) {
-        if (failure.code === 'storage-failed') storageFailed(failure)
-        this.#fail(failure)
-      } else if (then !== undefined) this.#step({ kind: 'durable', name: then.name, index: then.index })
+      if (failure !== undefined) failed(failure)
+      else if (then !== undefined) this.#step({ kind: 'durable', name: then.name, index: then.index })
     })
-  }
-
-  #fail(failure: KhazanaError): void {
-    const { logger, group } = this.#options
-    logger.log('warn', 'a copy of a home group cannot be kept up to date', { group, reason: failure.message })
-    this.close()
   }
 
   /** Never rejects. */

@@ -4,10 +4,8 @@ import type { Store } from '../../store/store.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
 import type { RegionRecord } from '../home/region-record.js'
 import type { GroupCopies } from './group-copies.js'
+import { chunkBytesMax } from './group-step.js'
 import type { GroupStep, PageContent } from './group-step.js'
-
-/** Bytes of pages in one message: small enough that leases are renewed between two on a slow link. */
-const chunkBytesMax = 1024 * 1024
 
 interface Theirs {
   readonly stamps: GroupRegionStamps

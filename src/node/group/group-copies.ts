@@ -1,7 +1,9 @@
 import type { Address } from '../../address/address.js'
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import { RangeSet } from '../../address/range-set.js'
-import type { CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
+import type { CommitDone, CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
+import { RegionDirectory } from '../../location/region-directory.js'
 import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { pageStampsMax } from '../../wire/limits.js'
@@ -9,6 +11,7 @@ import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js
 import { decodeRegion, encodeRegion } from '../home/region-record.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { addressKey } from '../home/stored-descriptor.js'
+import { GroupDisk } from './group-disk.js'
 import type { GroupStep } from './group-step.js'
 
 const keyPrefix = 'group/'
@@ -29,7 +32,7 @@ export interface GroupCopiesOptions {
   readonly group: string
   /** Whose store it is: descriptors name it as the home, whoever that is. */
   readonly self: NodeId
-  readonly store: Pick<Store, 'list' | 'pagesOf'>
+  readonly store: Pick<Store, 'list' | 'pagesOf' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
   /** A place in the store for the pages of a region, and the record that says that it is taken. */
   readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
 }
@@ -41,16 +44,73 @@ export interface GroupCopiesOptions {
 export class GroupCopies {
   readonly #options: GroupCopiesOptions
   readonly #prefix: string
+  readonly #disk: GroupDisk
   readonly #regions = new Map<Address, RegionRecord>()
+  /** The same, found by any address in them. */
+  readonly #directory = new RegionDirectory(Infinity)
 
   /** Reads what is there. Throws `bad-format`. */
   constructor(options: GroupCopiesOptions) {
     this.#options = options
     this.#prefix = groupKeyPrefix(options.group)
-    for (const [key, value] of options.store.list(this.#prefix)) {
-      const record = decodeRegion(key, value, options.self, this.#prefix)
-      this.#regions.set(record.descriptor.address, record)
-    }
+    this.#disk = new GroupDisk(options.store)
+    this.#load()
+  }
+
+  #load(): void {
+    const { store, self } = this.#options
+    for (const address of [...this.#regions.keys()]) this.#forget(address)
+    for (const [key, value] of store.list(this.#prefix)) this.#keep(decodeRegion(key, value, self, this.#prefix))
+  }
+
+  #keep(record: RegionRecord): void {
+    this.#regions.set(record.descriptor.address, record)
+    this.#directory.add(record.descriptor)
+  }
+
+  #forget(address: Address): void {
+    this.#regions.delete(address)
+    this.#directory.forget(address)
+  }
+
+  /** When the disk has answered all that was handed to it: what is there counts, whatever was refused. Throws `bad-format`. */
+  async settle(): Promise<void> {
+    await this.#disk.whenIdle()
+    this.#load()
+    this.#disk.begin()
+  }
+
+  /**
+   * Makes the steps durable as one, with records of this node alone. From now on they count as made. Where the disk refuses it, it refuses all that comes after
+   * it, until `settle`. `ownSpace`: where a region that is new goes, instead of a place of its own.
+   */
+  submit(
+    steps: Iterable<GroupStep>,
+    done: CommitDone,
+    puts: readonly MetadataPut[] = [],
+    ownSpace?: SpaceId,
+  ): void {
+    const group = this.#commitOf(steps, ownSpace)
+    this.#disk.submit({ ...group, puts: [...(group.puts ?? []), ...puts] }, done)
+  }
+
+  /** The same, as a promise. */
+  commit(steps: Iterable<GroupStep>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.submit(steps, (failure) => {
+        if (failure === undefined) resolve()
+        else reject(failure)
+      })
+    })
+  }
+
+  /** The region that holds the address. */
+  find(address: Address): RegionDescriptor | undefined {
+    return this.#directory.find(address)
+  }
+
+  get isEmpty(): boolean {
+    return this.#regions.size === 0
   }
 
   get(address: Address): RegionRecord | undefined {
@@ -61,11 +121,7 @@ export class GroupCopies {
     return this.#regions.values()
   }
 
-  /**
-   * What a commit of the steps is for the own disk. From now on they count as made: a commit that fails ends the group here. `space`: where a region
-   * that is new goes, instead of a place of its own.
-   */
-  commitOf(steps: Iterable<GroupStep>, ownSpace?: SpaceId): CommitGroup {
+  #commitOf(steps: Iterable<GroupStep>, ownSpace?: SpaceId): CommitGroup {
     const group = {
       pages: [] as PageWrite[],
       frees: [] as RangeFree[],
@@ -79,7 +135,7 @@ export class GroupCopies {
       if (isNew && before !== undefined) {
         group.drops.push(before.space)
         group.deletes.push(this.#keyOf(step.address))
-        this.#regions.delete(step.address)
+        this.#forget(step.address)
       }
       const record = this.#recordOf(step, isNew ? undefined : before, group.puts, ownSpace)
       if (record === undefined) continue
@@ -105,7 +161,7 @@ export class GroupCopies {
       puts.push(...taken.puts)
     }
     const record = recordOf(region, this.#options.self, space)
-    this.#regions.set(address, record)
+    this.#keep(record)
     puts.push({ key: this.#keyOf(address), value: encodeRegion(record) })
     return record
   }

@@ -31,6 +31,27 @@ export function stepOf(change: GroupRegionChange, payloads: readonly Uint8Array[
   return { address, region, isEnd, frees, pages }
 }
 
+/** Bytes of pages in one message: small enough that leases are renewed between two on a slow link. */
+export const chunkBytesMax = 1024 * 1024
+
+/** The same in parts that fit into messages: what is no page comes with the first. */
+export function* partsOf(step: GroupStep): Generator<{ readonly part: GroupStep; readonly isLast: boolean }> {
+  let rest = step
+  for (;;) {
+    let bytes = 0
+    const count = rest.pages.findIndex((page, at) => {
+      bytes += page.bytes.length
+      return at > 0 && bytes > chunkBytesMax
+    })
+    if (count < 0) {
+      yield { part: rest, isLast: true }
+      return
+    }
+    yield { part: { ...rest, pages: rest.pages.slice(0, count) }, isLast: false }
+    rest = { ...rest, region: undefined, isEnd: false, frees: [], pages: rest.pages.slice(count) }
+  }
+}
+
 /** The same for the wire: the bytes go beside it. */
 export function changeOf({ address, region, isEnd, frees, pages }: GroupStep): GroupRegionChange {
   return { address, region, isEnd, frees, pages: pages.map(({ page, version }) => ({ page, version })) }

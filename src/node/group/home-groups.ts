@@ -1,40 +1,37 @@
+import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import { isNode } from '../../address/identity.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Coordinator } from '../../coordinator/coordinator.js'
 import type { Clock } from '../../io/clock.js'
-import { within, timeoutOf } from '../../io/deadline.js'
+import { timeoutOf, within } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
-import { nextEra } from '../../membership/home-group/era.js'
 import type { LivingNode } from '../../membership/home-group/group-change.js'
+import { groupMembersMax } from '../../membership/home-group/group-limits.js'
 import { firstRecord, primaryOf } from '../../membership/home-group/group-record.js'
-import type { SeenRecord } from '../../membership/home-group/group-record.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sharedAbortController } from '../../stdx/shared-abort.js'
 import type { MetadataPut } from '../../store/commit-group.js'
 import type { SpaceId } from '../../store/space.js'
-import type { CommitDone, Store } from '../../store/store.js'
-import type { GroupMessage } from '../../wire/group-message.js'
+import type { Store } from '../../store/store.js'
 import type { GroupEnvelope } from '../../wire/message.js'
 import { LeaseKeeper } from '../cluster/lease-keeper.js'
 import type { Home } from '../home/home.js'
 import type { HomeGroup } from '../home/home-group.js'
-import type { RegionChange, RegionLog, RegionPlace } from '../home/region-log.js'
+import { pause } from '../pause.js'
 import type { Session } from '../session/session.js'
-import { BackedGroup } from './backed-group.js'
-import { regionOf } from './comparison.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
+import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
-import type { GroupStep } from './group-step.js'
-import { LedGroup } from './led-group.js'
+import { LeaseBound } from './lease-bound.js'
 import { LivingNodes } from './living-nodes.js'
 
-/** Messages of a group whose record is being read; more are dropped, and the primary begins anew. */
-const earlyMax = 1000
 /** Groups of one number of replicas that a node may have made: further ones come where others lead the earlier. */
 const groupsMax = 64
+/** Nodes that are asked at a time whether they live. */
+const invitedMax = 4
 /** Between two looks at whether a group has all its members. */
 const lookMs = 50
 
@@ -45,61 +42,66 @@ export interface HomeGroupsOptions {
   readonly random: Random
   readonly logger: Logger
   readonly coordinator: Coordinator
+  /** Of a session, and of the lease at the coordinator: milliseconds. */
   readonly leaseMs: number
-  readonly store: Pick<Store, 'list' | 'commit' | 'submit' | 'read' | 'pagesOf'>
+  readonly store: Store
   readonly home: () => Home
   readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
+  /** All nodes of the cluster, as far as is known here. */
+  readonly members: () => Iterable<NodeId>
   readonly session: (node: NodeId) => Session | undefined
+  readonly sessions: () => Iterable<Session>
   /** A session with the node is wanted from now on. */
   readonly want: (node: NodeId) => void
-  /** Regions are homed here that were homed elsewhere. */
+  /** All that this node has granted is void: its sessions end. */
+  readonly revoke: (reason: KhazanaError) => void
+  /** Regions are homed here that were homed elsewhere, or here in another reign. */
   readonly took: (descriptors: readonly RegionDescriptor[]) => void
   readonly storageFailed: (error: KhazanaError) => void
-}
-
-/** One group at this node, in whichever part it has in it. */
-interface Part {
-  readonly copies: GroupCopies
-  led: LedGroup | undefined
-  backed: BackedGroup | undefined
-  /** Until the record has been read. */
-  early: { readonly from: NodeId; readonly body: GroupMessage; readonly pages: readonly Uint8Array[] }[] | undefined
 }
 
 /** The home groups that this node leads, backs, or is to back (DESIGN 7). */
 export class HomeGroups {
   readonly #options: HomeGroupsOptions
-  readonly #parts = new Map<string, Part>()
+  readonly #parts = new Map<string, GroupPart>()
   readonly #lease: LeaseKeeper
+  readonly #bound: LeaseBound
   readonly #living: LivingNodes
   readonly #registry: GroupRegistry
   readonly #closing = sharedAbortController()
-  readonly #leading = new Map<number, Promise<string>>()
+  readonly #making = new Map<number, Promise<GroupPart>>()
+  /** Whether the parts know that the lease is held, and could do what rests on it. */
+  #isTold = false
+  #invited = 0
 
   constructor(options: HomeGroupsOptions) {
     this.#options = options
-    const { clock, random, coordinator } = options
+    const { clock, random, coordinator, leaseMs } = options
     const { signal } = this.#closing
     this.#registry = new GroupRegistry({ clock, random, coordinator, signal })
     this.#lease = new LeaseKeeper({
       ...options,
       held: () => {
-        this.#tellLease()
+        this.#tellIfComplete()
+      },
+      renewed: () => {
+        this.#tellIfComplete()
       },
       lapsed: () => {
-        this.#tellAll({ kind: 'lease-lapsed' })
+        this.#onLapsed()
       },
     })
+    this.#bound = new LeaseBound(clock, this.#lease, leaseMs)
     this.#living = new LivingNodes({
       clock,
       random,
       coordinator,
       signal,
       changed: () => {
-        for (const part of this.#parts.values()) this.#tellGone(part)
+        for (const part of this.#parts.values()) part.lifeChanged()
       },
     })
-    for (const name of storedGroups(options.store)) this.#part(name)
+    for (const name of storedGroups(options.store)) this.#add(name)
   }
 
   /** Regions that are here, at home or not: nobody else is given their addresses. */
@@ -107,18 +109,40 @@ export class HomeGroups {
     for (const { copies } of this.#parts.values()) for (const { descriptor } of copies.all()) yield descriptor
   }
 
+  /** For how many milliseconds from now a peer may rely on what this node grants. */
+  leaseLimit(): number {
+    return this.#bound.limit()
+  }
+
+  /**
+   * A region of which this node has a copy, and is not its home at the moment, and who is as far as is known: this node itself, or nobody, where that
+   * is not decided.
+   */
+  backed(address: Address): { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined {
+    for (const part of this.#parts.values()) {
+      const descriptor = part.find(address)
+      if (descriptor === undefined) continue
+      return { descriptor, primary: part.record === undefined ? undefined : primaryOf(part.record) }
+    }
+    return undefined
+  }
+
+  /** Whether a session with the node must be there, for a group that this node leads. */
+  needs(node: NodeId): boolean {
+    for (const part of this.#parts.values()) if (part.needs(node)) return true
+    return false
+  }
+
   /** Goes on with groups of before. */
   start(): void {
+    for (const part of this.#parts.values()) void part.enter()
     if (this.#parts.size > 0) this.#takePart()
   }
 
   stop(error: KhazanaError): void {
     this.#closing.abort(error)
     this.#lease.stop(error)
-    for (const { led, backed } of this.#parts.values()) {
-      led?.close(error)
-      backed?.close()
-    }
+    for (const part of this.#parts.values()) part.close(error)
   }
 
   /** From now on this node's life is known to the coordinator, and those of others here. */
@@ -127,292 +151,156 @@ export class HomeGroups {
     this.#living.start()
   }
 
-  #part(name: string): Part {
-    const known = this.#parts.get(name)
-    if (known !== undefined) return known
-    const { self, store, takeSpace } = this.#options
-    const copies = new GroupCopies({ group: name, self, store, takeSpace })
-    const part: Part = { copies, led: undefined, backed: undefined, early: [] }
+  #add(name: string): GroupPart {
+    const { self, clock, random, logger, store, home, takeSpace, session, sessions, want } = this.#options
+    const { took, storageFailed } = this.#options
+    const part: GroupPart = new GroupPart({
+      ...{ name, self, clock, random, logger, store, session, want, storageFailed },
+      copies: new GroupCopies({ group: name, self, store, takeSpace }),
+      registry: this.#registry,
+      signal: this.#closing.signal,
+      lease: this.#lease,
+      key: () => (this.#isTold ? this.#lease.key : undefined),
+      keyOf: (node) => this.#living.keyOf(node),
+      isLifeKnown: () => this.#living.isKnown,
+      findCandidate: (group, except) => this.#candidate(group, except),
+      *sessions() {
+        for (const { peer } of sessions()) if (isNode(peer.site)) yield peer.site
+      },
+      serves: (group, records) => {
+        home().openGroup(group, records)
+        took([...part.copies.all()].map(({ descriptor }) => descriptor))
+      },
+      stopped: (group, reason) => {
+        home().closeGroup(group, reason)
+      },
+      discarded: () => {
+        if (this.#parts.get(name) === part) this.#parts.delete(name)
+      },
+    })
     this.#parts.set(name, part)
-    void this.#enter(name, part)
     return part
   }
 
-  /** Never rejects. */
-  async #enter(name: string, part: Part): Promise<void> {
-    const seen = await this.#registry.readPatiently(name)
-    if (seen === undefined || part.led !== undefined) return
-    this.#back(name, part, seen)
-  }
-
-  #back(name: string, part: Part, seen: SeenRecord): void {
-    const { self, clock, logger, store, storageFailed } = this.#options
-    part.led = undefined
-    part.backed = new BackedGroup({
-      ...{ self, group: name, seen, clock, logger, store, copies: part.copies, storageFailed },
-      send: (node, body) => {
-        this.#send(name, node, body, [])
-      },
-      propose: (change) => this.#registry.propose(name, change),
-      readRecord: () => this.#read(name, seen),
-      becamePrimary: (record) => {
-        void this.#becomePrimary(name, part, record)
-      },
-      discard: () => {
-        void this.#discard(name, part)
-      },
-    })
-    const key = this.#lease.key
-    if (key !== undefined) part.backed.tell({ kind: 'lease-held', key })
-    this.#tellGone(part)
-    const { early = [] } = part
-    part.early = undefined
-    for (const { from, body, pages } of early) part.backed.onMessage(from, body, pages)
-  }
-
-  async #read(name: string, before: SeenRecord): Promise<SeenRecord> {
-    return (await this.#registry.readPatiently(name)) ?? before
-  }
-
-  /** New eras go to the disk first, and then to all members. Never rejects. */
-  async #becomePrimary(name: string, part: Part, seen: SeenRecord): Promise<void> {
-    const { self, store, logger } = this.#options
-    part.backed = undefined
-    logger.log('info', 'this node leads a home group', { group: name, epoch: seen.record.epoch })
-    const steps = [...part.copies.all()].map((record): GroupStep => {
-      const { descriptor } = record
-      const { era, revision } = descriptor
-      const region = { ...regionOf(record), descriptor: { ...descriptor, home: self, era: nextEra(era), revision: revision + 1 } }
-      return { address: descriptor.address, region, isEnd: false, frees: [], pages: [] }
-    })
-    const led = this.#lead(name, part, seen)
-    try {
-      await store.commit(part.copies.commitOf(steps))
-      led.begin()
-    } catch (reason) {
-      logger.log('error', 'a home group cannot be led', { group: name, reason: KhazanaError.from(reason).message })
-    }
-  }
-
-  #lead(name: string, part: Part, seen: SeenRecord): LedGroup {
-    const { self, clock, logger, store, storageFailed, session } = this.#options
-    const led = new LedGroup({
-      ...{ self, group: name, seen, clock, logger, store, copies: part.copies, storageFailed },
-      look: () => {
-        this.#lease.look()
-      },
-      send: (node, body, pages = []) => {
-        this.#send(name, node, body, pages)
-      },
-      whenWritable: async (node) => {
-        await session(node)?.whenWritable()
-      },
-      propose: (change) => this.#registry.propose(name, change),
-      readRecord: () => this.#read(name, seen),
-      findCandidate: (except) => Promise.resolve(this.#candidate(except)),
-      serving: (isServing) => {
-        this.#onServing(name, part, led, isServing)
-      },
-      deposed: (record) => {
-        this.#options.home().closeGroup(name, ledElsewhere())
-        this.#back(name, part, record)
-      },
-    })
-    part.led = led
-    const key = this.#lease.key
-    if (key !== undefined) led.tell({ kind: 'lease-held', key })
-    for (const node of seen.record.members) this.#options.want(node)
-    for (const node of this.#living.all()) if (session(node) !== undefined) led.tell({ kind: 'session-began', node })
-    return led
-  }
-
-  #onServing(name: string, { copies }: Part, led: LedGroup, isServing: boolean): void {
-    const home = this.#options.home()
-    if (!isServing) {
-      home.closeGroup(name, ledElsewhere())
-      return
-    }
-    const lease = this.#lease
-    const group: HomeGroup = {
-      name,
-      get members() {
-        return led.seen.record.members
-      },
-      get epoch() {
-        return led.seen.record.epoch
-      },
-      log: new GroupLog(led),
-      lease,
-    }
-    home.openGroup(group, copies.all())
-    this.#groups.set(name, group)
-    this.#options.took([...copies.all()].map(({ descriptor }) => descriptor))
-  }
-
-  readonly #groups = new Map<string, HomeGroup>()
-
-  #candidate(except: readonly NodeId[]): LivingNode | undefined {
-    const { self, session, want } = this.#options
-    for (const node of this.#living.all()) {
+  /**
+   * A node that lives, and can be talked to: the next after this one in a ring, so that each is asked as often as the others. Where there is none, some
+   * others are asked to say that they live.
+   */
+  #candidate(group: string, except: readonly NodeId[]): LivingNode | undefined {
+    const { self, session, want, members } = this.#options
+    const others = [...members()].filter((node) => node !== self && !except.includes(node))
+    others.sort((a, b) => Number(a < self) - Number(b < self) || a - b)
+    for (const node of others) {
       const key = this.#living.keyOf(node)
-      if (node === self || except.includes(node) || key === undefined) continue
-      if (session(node) !== undefined) return { node, key }
-      want(node)
+      if (key !== undefined && session(node) !== undefined) return { node, key }
+    }
+    for (let count = 0; count < Math.min(invitedMax, others.length); count++) {
+      const node = others[this.#invited++ % others.length]
+      if (node === undefined) continue
+      if (session(node) === undefined) want(node)
+      else session(node)?.send({ kind: 'group', group, body: { kind: 'invite' } })
     }
     return undefined
   }
 
-  /** Its word is that nobody needs what is here. Never rejects. */
-  async #discard(name: string, part: Part): Promise<void> {
-    const { store, logger } = this.#options
-    this.#parts.delete(name)
-    try {
-      const ends = [...part.copies.all()].map(
-        ({ descriptor: { address } }): GroupStep => ({ address, region: undefined, isEnd: true, frees: [], pages: [] }),
-      )
-      await store.commit(part.copies.commitOf(ends))
-    } catch (reason) {
-      logger.log('warn', 'a copy that nobody needs stays', { group: name, reason: KhazanaError.from(reason).message })
-    }
+  // ---- the lease ---------------------------------------------------------------------------------------------------
+
+  #tellIfComplete(): void {
+    const { key } = this.#lease
+    if (this.#isTold || key === undefined || !this.#bound.isComplete) return
+    this.#isTold = true
+    for (const part of this.#parts.values()) part.leaseHeld(key)
   }
 
-  #send(group: string, node: NodeId, body: GroupMessage, pages: readonly Uint8Array[]): void {
-    this.#options.session(node)?.send({ kind: 'group', group, body }, pages)
+  /** First nothing is served, then nobody has anything of this node any more. */
+  #onLapsed(): void {
+    if (!this.#isTold) return
+    this.#isTold = false
+    const reason = new KhazanaError('unreachable', 'this node has lost its lease at the coordinator')
+    for (const part of this.#parts.values()) part.leaseLapsed(reason)
+    this.#options.revoke(reason)
   }
+
+  // ---- messages and sessions ---------------------------------------------------------------------------------------
 
   /** Throws `protocol-error`. */
   onMessage(from: Session, { group, body }: GroupEnvelope, pages: readonly Uint8Array[]): void {
     const node = from.peer.site
-    if (!isNode(node)) return
+    if (!isNode(node)) throw new KhazanaError('protocol-error', 'only nodes are members of home groups')
     this.#lease.look()
-    if (body.kind === 'begin') this.#takePart()
-    const part = body.kind === 'begin' ? this.#part(group) : this.#parts.get(group)
-    if (part === undefined) return
-    if (part.led !== undefined) part.led.onMessage(node, body)
-    else if (part.backed !== undefined) part.backed.onMessage(node, body, pages)
-    else if (part.early !== undefined && part.early.length < earlyMax) part.early.push({ from: node, body, pages })
+    if (from.loss !== undefined) return
+    let part = this.#parts.get(group)
+    if (body.kind === 'invite') this.#takePart()
+    if (part === undefined && body.kind === 'begin') {
+      part = this.#add(group)
+      void part.enter()
+      this.#takePart()
+    }
+    part?.onMessage(node, body, pages)
   }
 
   sessionBegan(node: NodeId): void {
-    for (const { led } of this.#parts.values()) led?.tell({ kind: 'session-began', node })
+    for (const part of this.#parts.values()) part.sessionBegan(node)
   }
 
   sessionLost(node: NodeId): void {
-    for (const { led, backed } of this.#parts.values()) {
-      led?.tell({ kind: 'session-lost', node })
-      backed?.tell({ kind: 'session-lost', node })
-    }
+    for (const part of this.#parts.values()) part.sessionLost(node)
   }
 
-  #tellLease(): void {
-    const { key } = this.#lease
-    if (key !== undefined) this.#tellAll({ kind: 'lease-held', key })
-  }
+  // ---- groups of this node -----------------------------------------------------------------------------------------
 
-  #tellAll(event: { readonly kind: 'lease-held'; readonly key: number } | { readonly kind: 'lease-lapsed' }): void {
-    for (const { led, backed } of this.#parts.values()) {
-      led?.tell(event)
-      backed?.tell(event)
-    }
-  }
-
-  #tellGone({ backed }: Part): void {
-    if (backed === undefined || !this.#living.isKnown) return
-    const nodes = backed.seen.record.members.filter((node) => this.#living.keyOf(node) === undefined)
-    backed.tell({ kind: 'gone', nodes })
-  }
-
-  /** The group of that many members that this node leads, with all of them. Throws `unreachable`, `timeout`. */
+  /** The group of that many members that this node leads, with all of them. Throws `unsupported`, `unreachable`, `timeout`. */
   async lead(replicas: number, wait: WaitOptions): Promise<HomeGroup> {
     const { clock } = this.#options
+    if (replicas > groupMembersMax) {
+      throw new KhazanaError('unsupported', `minReplicas ${replicas} is too many: at most ${groupMembersMax}`)
+    }
     this.#takePart()
-    let making = this.#leading.get(replicas)
+    let making = this.#making.get(replicas)
     if (making === undefined) {
-      making = this.#make(replicas).finally(() => this.#leading.delete(replicas))
-      this.#leading.set(replicas, making)
+      making = this.#make(replicas).finally(() => this.#making.delete(replicas))
       making.catch(() => undefined)
+      this.#making.set(replicas, making)
     }
     const until = clock.now() + timeoutOf(wait)
-    const name = await within(clock, 'finding a home group', wait, making)
+    const part = await within(clock, 'finding a home group', wait, making)
     for (;;) {
-      const part = this.#parts.get(name)
-      const group = this.#groups.get(name)
-      const count = part?.led?.seen.record.members.length ?? 0
-      if (group !== undefined && part?.led?.isServing === true && count >= replicas) return group
+      const group = part.served
+      const count = group?.members.length ?? 0
+      if (group !== undefined && count >= replicas) return group
       if (clock.now() + lookMs >= until) {
         throw new KhazanaError(
           'unreachable',
           `a region with minReplicas ${replicas} needs that many nodes: its home group has ${count} so far`,
         )
       }
-      await new Promise<void>((resolve) => clock.after(lookMs, resolve))
+      await pause(clock, lookMs, this.#closing.signal)
+      if (this.#closing.signal.aborted) throw KhazanaError.from(this.#closing.signal.reason)
     }
   }
 
   /** The first that this node leads, or that nobody has made. */
-  async #make(replicas: number): Promise<string> {
+  async #make(replicas: number): Promise<GroupPart> {
     const { self } = this.#options
     for (let number = 1; number <= groupsMax; number++) {
       const name = `${self}.${replicas}.${number}`
       const known = this.#parts.get(name)
-      if (known?.led !== undefined) return name
-      const seen = await this.#registry.create(name, firstRecord(self, replicas), {})
+      if (known?.isLed === true) return known
+      const seen =
+        known === undefined ? await this.#registry.create(name, firstRecord(self, replicas), {}) : undefined
       if (seen !== undefined) {
-        const part = known ?? this.#fresh(name)
-        part.early = undefined
-        this.#lead(name, part, seen).begin()
-        return name
+        const part = this.#add(name)
+        part.found(seen)
+        return part
       }
-      const record = known === undefined ? await this.#registry.read(name, {}) : known.backed?.seen
+      const record = known?.record ?? (await this.#registry.read(name, {}))?.record
+      if (record === undefined || primaryOf(record) !== self) continue
       // It is this node's, and on its way.
-      if (record !== undefined && primaryOf(record.record) === self) {
-        this.#part(name)
-        return name
-      }
+      if (known !== undefined) return known
+      const part = this.#add(name)
+      void part.enter()
+      return part
     }
     throw new KhazanaError('busy', `node ${self} has made ${groupsMax} home groups that others lead`)
   }
-
-  #fresh(name: string): Part {
-    const { self, store, takeSpace } = this.#options
-    const copies = new GroupCopies({ group: name, self, store, takeSpace })
-    const part: Part = { copies, led: undefined, backed: undefined, early: undefined }
-    this.#parts.set(name, part)
-    return part
-  }
-}
-
-/** The log of regions that a group keeps: what it says to be durable is so at all members. */
-class GroupLog implements RegionLog {
-  readonly #led: LedGroup
-
-  constructor(led: LedGroup) {
-    this.#led = led
-  }
-
-  submit({ address, space }: RegionPlace, change: RegionChange, done: CommitDone): void {
-    const { pages = [], frees = [], record, puts = [] } = change
-    const step: GroupStep = {
-      address,
-      region: record === undefined || record === 'ended' ? undefined : regionOf(record),
-      isEnd: record === 'ended',
-      frees,
-      // Those of a lock are used again when it is durable here, and may still be on their way then.
-      pages: pages.map(({ page, version, bytes }) => ({ page, version, bytes: bytes.slice() })),
-    }
-    this.#led.submit(step, space, puts, done)
-  }
-
-  commit(place: RegionPlace, change: RegionChange): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.submit(place, change, (failure) => {
-        if (failure === undefined) resolve()
-        else reject(failure)
-      })
-    })
-  }
-}
-
-function ledElsewhere(): KhazanaError {
-  return new KhazanaError('unreachable', 'this node may not serve the region: its home group is led elsewhere, or this node has no lease')
 }

@@ -1,7 +1,7 @@
 import type { NodeId } from '../../address/identity.js'
 import type { Clock, Timer } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
-import { groupSilenceMs } from '../../membership/home-group/group-limits.js'
+import { groupCommitsOpenMax, groupSilenceMs } from '../../membership/home-group/group-limits.js'
 import type { GroupChange, LivingNode } from '../../membership/home-group/group-change.js'
 import type { SeenRecord } from '../../membership/home-group/group-record.js'
 import { isSameLink } from '../../membership/home-group/link-name.js'
@@ -20,7 +20,7 @@ import type { CommitDone, Store } from '../../store/store.js'
 import type { GroupMessage } from '../../wire/group-message.js'
 import { differences, MemberStamps } from './comparison.js'
 import type { GroupCopies } from './group-copies.js'
-import { changeOf } from './group-step.js'
+import { changeOf, partsOf } from './group-step.js'
 import type { GroupStep } from './group-step.js'
 
 export interface LedGroupOptions {
@@ -30,7 +30,7 @@ export interface LedGroupOptions {
   readonly seen: SeenRecord
   readonly clock: Clock
   readonly logger: Logger
-  readonly store: Pick<Store, 'submit' | 'read' | 'pagesOf'>
+  readonly store: Pick<Store, 'read' | 'pagesOf'>
   readonly copies: GroupCopies
   /** Tells of a lease that is past, before anything else happens. */
   readonly look: () => void
@@ -42,10 +42,13 @@ export interface LedGroupOptions {
   /** Again and again until it succeeds. Never rejects. */
   readonly readRecord: () => Promise<SeenRecord>
   readonly findCandidate: (except: readonly NodeId[]) => Promise<LivingNode | undefined>
+  /** When the key of a node that lives was put. */
+  readonly keyOf: (node: NodeId) => number | undefined
   readonly serving: (isServing: boolean) => void
-  /** This node leads the group no more. */
-  readonly deposed: (seen: SeenRecord) => void
-  readonly storageFailed: (error: KhazanaError) => void
+  /** This node leads the group no more, or not in this reign: another one does, or its disk has refused what its backups may have. */
+  readonly ended: (reason: KhazanaError) => void
+  /** Commits are needed no more: there is room for others. */
+  readonly forgotten: () => void
 }
 
 interface Synchronisation {
@@ -54,7 +57,7 @@ interface Synchronisation {
 }
 
 /** Between two searches for a node that could be a member. */
-const searchPauseMs = 1000
+const searchPauseMs = 200
 
 /** A home group at its primary: performs what `Primary` decides. */
 export class LedGroup {
@@ -69,6 +72,7 @@ export class LedGroup {
   readonly #effects: PrimaryEffect[] = []
   #isPerforming = false
   #lastCommit = 0
+  #forgottenTo = 0
   #search: object | undefined
   #isOver = false
 
@@ -81,6 +85,15 @@ export class LedGroup {
     return this.#primary.isServing && !this.#isOver
   }
 
+  /** Whether a session with the node must be there. */
+  needs(node: NodeId): boolean {
+    return !this.#isOver && (this.#synchronisations.has(node) || this.seen.record.members.includes(node))
+  }
+
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   get seen(): SeenRecord {
     return this.#primary.seen
   }
@@ -90,36 +103,47 @@ export class LedGroup {
     this.#step({ kind: 'durable', commit: 0 })
   }
 
-  tell(event: Extract<PrimaryEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-began' | 'session-lost' | 'record' }>): void {
+  tell(event: Extract<PrimaryEvent, { kind: 'lease-held' | 'session-began' | 'session-lost' }>): void {
     this.#step(event)
+  }
+
+  /** As many commits are open as may be: `submit` comes when `forgotten` has been told. */
+  get isFull(): boolean {
+    return this.#lastCommit - this.#forgottenTo >= groupCommitsOpenMax
   }
 
   /** One change of one region, and records of this node alone that go with it. Calls `done` when it is durable at all members. */
   submit(step: GroupStep, space: SpaceId, puts: readonly MetadataPut[], done: CommitDone): void {
-    this.#options.look()
+    if (!this.#isOver) this.#options.look()
+    if (this.#isOver) {
+      done(notServed())
+      return
+    }
     const commit = this.#lastCommit + 1
     this.#lastCommit = commit
     this.#steps.set(commit, step)
     this.#waiting.set(commit, done)
     this.#step({ kind: 'commit', commit })
     if (!this.#steps.has(commit)) return
-    const group = this.#options.copies.commitOf([step], space)
-    this.#options.store.submit({ ...group, puts: [...(group.puts ?? []), ...puts] }, (failure) => {
-      if (failure?.code === 'storage-failed') this.#options.storageFailed(failure)
-      this.#step(failure === undefined ? { kind: 'durable', commit } : { kind: 'not-durable', commit })
-    })
+    const { copies, ended } = this.#options
+    const onDisk: CommitDone = (failure) => {
+      if (failure === undefined) this.#step({ kind: 'durable', commit })
+      else if (!this.#isOver) ended(failure)
+    }
+    copies.submit([step], onDisk, puts, space)
   }
 
-  /** The group is another's, or this node stops. */
+  /** Nothing more is told or sent. What is open may have happened, or not. Idempotent. */
   close(error: KhazanaError): void {
     if (this.#isOver) return
     this.#isOver = true
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
     this.#search = undefined
-    const doubt = new KhazanaError('outcome-unknown', 'the home group has another primary, or none', { cause: error })
+    const doubt = new KhazanaError('outcome-unknown', `it may have happened: ${error.message}`, { cause: error })
     for (const commit of [...this.#waiting.keys()]) this.#end(commit, doubt)
     this.#steps.clear()
+    this.#options.forgotten()
   }
 
   onMessage(node: NodeId, message: GroupMessage): void {
@@ -130,12 +154,18 @@ export class LedGroup {
         return this.#step({ kind: 'stored', node, name: this.#nameOf(message.name), index: message.index })
       case 'other-reign':
         return this.#step({ kind: 'other-reign', reign: message.reign })
+      case 'offer': {
+        const key = this.#options.keyOf(node)
+        if (key !== undefined) this.#step({ kind: 'candidate', candidate: { node, key } })
+        return
+      }
       // What only primaries say.
       case 'begin':
       case 'difference':
       case 'entry':
       case 'whole':
       case 'dismissed':
+      case 'invite':
         return
       default:
         unreachable(message)
@@ -161,10 +191,11 @@ export class LedGroup {
     const { name, stamps } = synchronisation
     const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
     try {
+      // What is compared includes all that was committed before the link began.
+      await copies.commit([])
       for await (const step of differences(copies, store, stamps)) {
         if (!isCurrent()) return
-        const pages = step.pages.map(({ bytes }) => bytes)
-        send(node, { kind: 'difference', name, change: changeOf(step) }, pages)
+        send(node, { kind: 'difference', name, change: changeOf(step) }, bytesOf(step))
         await whenWritable(node)
       }
       if (isCurrent()) this.#step({ kind: 'compared', node, name })
@@ -175,37 +206,40 @@ export class LedGroup {
     }
   }
 
+  /** That the lease is past comes before anything else that happens. */
   #step(event: PrimaryEvent): void {
+    if (!this.#isOver) this.#options.look()
     if (this.#isOver) return
     this.#effects.push(...this.#primary.step(event))
     if (this.#isPerforming) return
     this.#isPerforming = true
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#perform(next)
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+        if (!this.#isOver) this.#perform(next)
+      }
     } finally {
       this.#isPerforming = false
     }
   }
 
   #perform(effect: PrimaryEffect): void {
-    const { send, serving, deposed } = this.#options
+    const { send, serving, ended } = this.#options
     switch (effect.kind) {
       case 'serve':
         return serving(true)
       case 'stop-serving':
         return serving(false)
       case 'deposed':
-        this.close(new KhazanaError('unreachable', 'the home group has another primary'))
-        return deposed(effect.seen)
+        return ended(new KhazanaError('unreachable', 'the home group has another primary'))
       case 'refuse':
         return this.#refuse(effect.commit, effect.why)
       case 'acknowledge':
         return this.#end(effect.commit, undefined)
       case 'fail':
-        return this.#end(effect.commit, new KhazanaError('no-space', 'the home has no room for it'))
+        // Nothing that the own disk refuses is told to the machine: the reign is over then.
+        return this.#end(effect.commit, new KhazanaError('internal', 'a commit of a home group was refused'))
       case 'forget':
-        for (const commit of [...this.#steps.keys()]) if (commit <= effect.commit) this.#steps.delete(commit)
-        return
+        return this.#forget(effect.commit)
       case 'synchronise':
         this.#synchronisations.set(effect.node, { name: effect.name, stamps: new MemberStamps() })
         return send(effect.node, { kind: 'begin', name: effect.name, how: effect.how })
@@ -234,6 +268,16 @@ export class LedGroup {
     }
   }
 
+  /** In order, as they were made. */
+  #forget(to: number): void {
+    this.#forgottenTo = to
+    for (const commit of this.#steps.keys()) {
+      if (commit > to) break
+      this.#steps.delete(commit)
+    }
+    this.#options.forgotten()
+  }
+
   /** Its number is the next one's. */
   #refuse(commit: number, why: 'busy' | 'not-serving'): void {
     this.#steps.delete(commit)
@@ -241,8 +285,8 @@ export class LedGroup {
     this.#end(
       commit,
       why === 'busy'
-        ? new KhazanaError('busy', 'too many commits of the home group are under way')
-        : new KhazanaError('unreachable', 'the home group does not serve at the moment'),
+        ? new KhazanaError('busy', 'too many commits of the home group are under way: try again')
+        : notServed(),
     )
   }
 
@@ -255,8 +299,9 @@ export class LedGroup {
   #send({ node, name, index, commit }: Extract<PrimaryEffect, { kind: 'send' }>): void {
     const step = this.#steps.get(commit)
     if (step === undefined) return
-    const pages = step.pages.map(({ bytes }) => bytes)
-    this.#options.send(node, { kind: 'entry', name, index, change: changeOf(step) }, pages)
+    for (const { part, isLast } of partsOf(step)) {
+      this.#options.send(node, { kind: 'entry', name, index, change: changeOf(part), isLast }, bytesOf(part))
+    }
   }
 
   /** Never rejects. */
@@ -295,4 +340,12 @@ export class LedGroup {
       await new Promise<void>((resolve) => clock.after(searchPauseMs, resolve))
     }
   }
+}
+
+function bytesOf({ pages }: GroupStep): Uint8Array[] {
+  return pages.map(({ bytes }) => bytes)
+}
+
+function notServed(): KhazanaError {
+  return new KhazanaError('unreachable', 'the home group of the region is not served here at the moment')
 }

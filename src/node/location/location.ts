@@ -36,6 +36,10 @@ export interface LocationOptions {
   readonly grants: PoolGrants
   readonly hints: PoolHints
   readonly directory: RegionDirectory
+  /** A region of which this node keeps a copy for a home group; `primary`: who is its home, as far as is known. */
+  readonly backed: (
+    address: Address,
+  ) => { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined
   /** Whether this node would have been told if the region were no more. */
   readonly isCurrent: (descriptor: RegionDescriptor) => boolean
   /** Whether anybody here has to do with the region. */
@@ -128,6 +132,14 @@ export class Location {
     return descriptor
   }
 
+  /** The same in one attempt, for who tries again itself. `home`: the one that is known, and cannot be talked to. Throws as `find`. */
+  async seek(address: Address, home: NodeId, wait: WaitOptions): Promise<RegionDescriptor> {
+    if (this.#options.peers.get(home) === undefined) this.#finder.missed(home)
+    const { descriptor } = await this.#finder.findOnce(address, wait)
+    this.learned(descriptor)
+    return descriptor
+  }
+
   /** The node can be reached (again). */
   heard(node: NodeId): void {
     this.#finder.heard(node)
@@ -155,6 +167,16 @@ export class Location {
       if (KhazanaError.from(reason).code === 'internal') throw reason
       return undefined
     }
+  }
+
+  /** Where another member of the region's home group is its home, as far as this node knows. Throws `unreachable` where that is not decided. */
+  asBackup(address: Address): RegionDescriptor | undefined {
+    const { backed, self } = this.#options
+    const copy = backed(address)
+    if (copy === undefined) return undefined
+    const { descriptor, primary } = copy
+    if (primary !== undefined && primary !== self) return { ...descriptor, home: primary }
+    throw new KhazanaError('unreachable', 'the home group of the region has no primary at the moment: try again')
   }
 
   /** What is known without a question to anybody. */
@@ -227,11 +249,19 @@ export class Location {
 
   /** What this node can say of the address by itself, to whoever asks. */
   whereabouts(address: Address): Whereabouts {
-    const { home, pools, directory, returns } = this.#options
+    const { self, home, pools, directory, returns, backed } = this.#options
     const descriptor = home.find(address)
     if (descriptor !== undefined) return { kind: 'home', descriptor }
     const moved = home.moves.find(address)
     if (moved !== undefined) return { kind: 'elsewhere', nodes: [moved.home], isSure: true }
+    const copy = backed(address)
+    if (copy !== undefined) {
+      const { primary } = copy
+      // Who is asked next must know better: where that is this node, it is not decided yet.
+      const cached = directory.find(address)?.home
+      const nodes = primary !== undefined && primary !== self ? [primary] : cached === undefined ? [] : [cached]
+      return { kind: 'elsewhere', nodes, isSure: true }
+    }
     // It may come to be homed here, or not: who sends it knows.
     if (home.moves.settled(address) !== undefined) return { kind: 'elsewhere', nodes: [], isSure: true }
     if (pools.isFree(address) || returns.has(address)) return { kind: 'unreserved' }

@@ -80,6 +80,11 @@ export class RegionFinder {
     this.#silence.end(node)
   }
 
+  /** The node cannot be talked to: nobody waits for it for long. */
+  missed(node: NodeId): void {
+    this.#silence.begin(node)
+  }
+
   /** Throws `no-such-region`, `unreachable`, `timeout`, `aborted`. */
   find(address: Address, wait: WaitOptions): Promise<FoundRegion> {
     return this.#join(this.#patient, address, wait, () => this.#search(address, timeoutOf(wait)))

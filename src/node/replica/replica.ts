@@ -503,6 +503,11 @@ export class Replica implements ContextOwner {
     return this.#closed === undefined && this.#use.needsParent
   }
 
+  /** The same where there is no way to the parent at the moment. */
+  get isStranded(): boolean {
+    return this.role.kind === 'copy' && this.#uplink === undefined && this.needsParent
+  }
+
   /** A copy: gives up all that is not in use, and answers whether that is all. */
   giveUp(): boolean {
     return this.#closed !== undefined || this.#use.giveUp()

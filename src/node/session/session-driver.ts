@@ -153,6 +153,10 @@ export class SessionDriver implements Session {
     this.send({ kind: 'part' })
   }
 
+  revoke(error: KhazanaError): void {
+    this.lose('revoked', error)
+  }
+
   #onStay(): void {
     this.#isParting = false
     if (this.#options.clock.now() < this.validUntil) this.#whenValid.resolve()
@@ -265,7 +269,11 @@ export class SessionDriver implements Session {
   /** Who loses a session for reasons of its own knows nothing of what the peer, or its clients, go on to do. */
   #rightsEndAt(cause: SessionLoss['cause']): number {
     const isVoidAlready =
-      cause === 'goodbye' || cause === 'parted' || cause === 'ended' || cause === 'expired'
+      cause === 'goodbye' ||
+      cause === 'parted' ||
+      cause === 'ended' ||
+      cause === 'expired' ||
+      cause === 'revoked'
     const hasBegunAnew = cause === 'restarted' && this.peer.role === 'client'
     return isVoidAlready || hasBegunAnew ? -Infinity : this.#granter.expiresAt
   }

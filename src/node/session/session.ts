@@ -29,12 +29,21 @@ export interface PeerIdentity {
  * Why a session is over.
  * `goodbye`: the peer gave everything up and closed. `ended`: the peer, a client, closed or died. `expired`: nothing
  * was heard of the peer for a lease. `parted`: neither side had use for it, and nothing that was said since `part` was
- * heard. `lapsed`: this node's own lease at the peer ran out. `restarted`: the peer knows nothing of this session (any more). `violation`: the
+ * heard. `revoked`: this side has ended what it had granted, as it may not grant it any more. `lapsed`: this node's own lease at the peer ran out. `restarted`: the peer knows nothing of this session (any more). `violation`: the
  * peer said what it must not. `overrun`: the peer does not take what is sent. `closed`: this side closed it.
  */
 export interface SessionLoss {
   readonly cause:
-    'goodbye' | 'parted' | 'ended' | 'expired' | 'lapsed' | 'restarted' | 'violation' | 'overrun' | 'closed'
+    | 'goodbye'
+    | 'parted'
+    | 'ended'
+    | 'expired'
+    | 'lapsed'
+    | 'revoked'
+    | 'restarted'
+    | 'violation'
+    | 'overrun'
+    | 'closed'
   /**
    * On this side's clock: until when the peer, or clients of it, may go on using what this side granted. In the past
    * where they have said, or shown, that they do not.
@@ -100,6 +109,11 @@ export interface Session {
   part(): void
   /** Whether it was asked, and has not answered. */
   readonly isParting: boolean
+  /**
+   * Ends the session: all that this side had granted in it has ended by itself, as it was within a time that is over. Nobody waits for the rights of the
+   * peer, and a new session may begin at once.
+   */
+  revoke(error: KhazanaError): void
   /**
    * Says goodbye; `lost` is called with the cause, `closed` unless told, before this returns. Resolves when the connection is closed:
    * `acknowledged` where the peer has closed it too, and so has nothing of this side's any more.
