@@ -36,8 +36,8 @@ export type NodeLeaseEffect =
   /** Of several, the last counts. */
   | { readonly kind: 'alarm'; readonly at: number }
 
-/** Of the lease's time, what passes between two renewals: two may be lost. */
-const renewShare = 1 / 3
+/** Of the lease's time, what passes between two renewals: some may be lost, and what rests on it is for others to renew in turn. */
+const renewShare = 1 / 5
 /**
  * Of the lease's time, what passes before the first renewal: what was granted to others just before the lease was had is as long as a lease, and nothing
  * may rest on the lease before it covers that, too.

@@ -17,6 +17,7 @@ import { whenAnyoneListens } from './contact.js'
 import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
+import type { HomeGroups } from './group/home-groups.js'
 import { Home } from './home/home.js'
 import { UseMoves } from './home/use-moves.js'
 import { makeLocalMemory } from './local-memory.js'
@@ -217,7 +218,7 @@ export class Node implements SiteAccess {
       },
       want: (peer) => {
         this.#part.relocator.missed(peer as NodeId)
-        return dialers.want(peer as NodeId)
+        if (peer !== identity.node) dialers.want(peer as NodeId)
       },
       handed: (sibling, how) => {
         if (how === 'straight') peers.use(sibling)
@@ -380,6 +381,11 @@ export class Node implements SiteAccess {
     return this.#part.location
   }
 
+  /** The home groups that this node has a part in. */
+  get groups(): HomeGroups {
+    return this.#part.groups
+  }
+
   /** The way to the coordinator that the founder keeps. */
   get coordinatorDesk(): CoordinatorDesk {
     return this.#part.desk
@@ -465,11 +471,19 @@ export class Node implements SiteAccess {
     existing: Replica | undefined,
     known: RegionDescriptor | undefined,
   ): Replica {
+    const copy = this.#part.groups.backed(address)
+    if (copy?.descriptor.generation === generation) return this.#backedReplica(copy.descriptor, copy.primary)
     if (this.home.moves.settled(address) === undefined) throw unreserved()
     if (existing?.descriptor.generation === generation) return existing
     if (known?.generation === generation && known.home !== this.identity.node)
       return this.replicas.open(known, { kind: 'copy', parent: known.home })
     throw new KhazanaError('unreachable', 'the region is moving here: try again soon')
+  }
+
+  /** Of a region that this node keeps for a home group, and that another leads, or nobody yet: it is looked for, and locks wait. */
+  #backedReplica(descriptor: RegionDescriptor, primary: NodeId | undefined): Replica {
+    const parent = primary ?? this.identity.node
+    return this.replicas.open({ ...descriptor, home: parent }, { kind: 'copy', parent })
   }
 
   pause(ms: number): Promise<void> {

@@ -98,7 +98,16 @@ export class RegionRouter {
     return envelope.kind === 'cm-plain' && !isNode(site) && this.#options.relay.isStale(site, envelope)
   }
 
+  /** Whether a node takes this one for the home of a region that it keeps for a home group, and is not, as far as it knows. */
+  #isUnserved(from: Session, { region, generation, era }: RegionMessage): boolean {
+    const { isBacked, self, regions, describe } = this.#options
+    if (isBacked?.(region, generation) !== true || !isNode(from.peer.site)) return false
+    const known = regions.get(region)?.descriptor ?? describe(region)
+    return known === undefined || known.home === self || known.era < era
+  }
+
   #deliverCrew(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
+    if (this.#isUnserved(from, envelope)) return this.#answers.refuseUnknown(from, envelope)
     const descriptor = descriptorOf(this.#options, envelope.region)
     if (descriptor?.generation !== envelope.generation)
       return this.#answers.refuseUnknown(from, envelope)
@@ -133,6 +142,7 @@ export class RegionRouter {
       this.#options.relay.toClient(client, envelope, payloads)
       return
     }
+    if (this.#isUnserved(from, envelope)) return this.#answers.refuseUnknown(from, envelope)
     const descriptor = descriptorOf(this.#options, region)
     if (descriptor?.generation !== envelope.generation)
       return this.#answers.refuseUnknown(from, envelope)

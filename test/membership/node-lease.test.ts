@@ -51,7 +51,7 @@ describe('A lease at the coordinator', () => {
         { kind: 'alarm', now: 1010 },
         renewed(1500, 1010),
       ),
-      ['register', 'held 7, alarm at 130', 'renew 7', 'extended, alarm at 2010'],
+      ['register', 'held 7, alarm at 130', 'renew 7', 'extended, alarm at 1610'],
     )
     assert.equal(lease.validUntil, 1010 + ttlMs * (1 - clockDriftMax))
   })

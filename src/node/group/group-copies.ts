@@ -12,7 +12,7 @@ import { decodeRegion, encodeRegion } from '../home/region-record.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { addressKey } from '../home/stored-descriptor.js'
 import { GroupDisk } from './group-disk.js'
-import type { GroupStep } from './group-step.js'
+import type { GroupStep, PageContent } from './group-step.js'
 
 const keyPrefix = 'group/'
 
@@ -32,7 +32,7 @@ export interface GroupCopiesOptions {
   readonly group: string
   /** Whose store it is: descriptors name it as the home, whoever that is. */
   readonly self: NodeId
-  readonly store: Pick<Store, 'list' | 'pagesOf' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
+  readonly store: Pick<Store, 'list' | 'pagesOf' | 'read' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
   /** A place in the store for the pages of a region, and the record that says that it is taken. */
   readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
 }
@@ -107,6 +107,17 @@ export class GroupCopies {
   /** The region that holds the address. */
   find(address: Address): RegionDescriptor | undefined {
     return this.#directory.find(address)
+  }
+
+  /** What is durable of a region's pages. Throws `damaged`. */
+  async pagesOf(space: SpaceId): Promise<readonly PageContent[]> {
+    const { store } = this.#options
+    const pages: PageContent[] = []
+    for (const { page } of [...store.pagesOf(space)]) {
+      const stored = await store.read(space, page)
+      if (stored !== undefined) pages.push({ page, ...stored })
+    }
+    return pages
   }
 
   get isEmpty(): boolean {

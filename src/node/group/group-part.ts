@@ -104,6 +104,10 @@ export class GroupPart {
     return this.#part.kind === 'primary' && this.#part.led.isServing ? this.#part.group : undefined
   }
 
+  get isServed(): boolean {
+    return this.served !== undefined
+  }
+
   get isLed(): boolean {
     return this.#part.kind === 'primary'
   }

@@ -32,6 +32,8 @@ import { LivingNodes } from './living-nodes.js'
 const groupsMax = 64
 /** Nodes that are asked at a time whether they live. */
 const invitedMax = 4
+/** How long one of them has to say so. */
+const invitationMs = 2000
 /** Between two looks at whether a group has all its members. */
 const lookMs = 50
 
@@ -72,7 +74,9 @@ export class HomeGroups {
   readonly #making = new Map<number, Promise<GroupPart>>()
   /** Whether the parts know that the lease is held, and could do what rests on it. */
   #isTold = false
-  #invited = 0
+  #nextInvited = 0
+  /** When nodes were asked last whether they live. */
+  readonly #invited = new Map<NodeId, number>()
 
   constructor(options: HomeGroupsOptions) {
     this.#options = options
@@ -109,6 +113,11 @@ export class HomeGroups {
     for (const { copies } of this.#parts.values()) for (const { descriptor } of copies.all()) yield descriptor
   }
 
+  /** All of which this node has a part, by their names. */
+  all(): readonly GroupPart[] {
+    return [...this.#parts.values()]
+  }
+
   /** For how many milliseconds from now a peer may rely on what this node grants. */
   leaseLimit(): number {
     return this.#bound.limit()
@@ -127,8 +136,9 @@ export class HomeGroups {
     return undefined
   }
 
-  /** Whether a session with the node must be there, for a group that this node leads. */
+  /** Whether a session with the node must be there, for a group that this node leads, or is just looking for members of. */
   needs(node: NodeId): boolean {
+    if (this.#options.clock.now() - (this.#invited.get(node) ?? -Infinity) < invitationMs) return true
     for (const part of this.#parts.values()) if (part.needs(node)) return true
     return false
   }
@@ -187,7 +197,7 @@ export class HomeGroups {
    * others are asked to say that they live.
    */
   #candidate(group: string, except: readonly NodeId[]): LivingNode | undefined {
-    const { self, session, want, members } = this.#options
+    const { self, clock, session, want, members } = this.#options
     const others = [...members()].filter((node) => node !== self && !except.includes(node))
     others.sort((a, b) => Number(a < self) - Number(b < self) || a - b)
     for (const node of others) {
@@ -195,8 +205,9 @@ export class HomeGroups {
       if (key !== undefined && session(node) !== undefined) return { node, key }
     }
     for (let count = 0; count < Math.min(invitedMax, others.length); count++) {
-      const node = others[this.#invited++ % others.length]
+      const node = others[this.#nextInvited++ % others.length]
       if (node === undefined) continue
+      this.#invited.set(node, clock.now())
       if (session(node) === undefined) want(node)
       else session(node)?.send({ kind: 'group', group, body: { kind: 'invite' } })
     }

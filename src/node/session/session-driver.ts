@@ -336,6 +336,14 @@ export class SessionDriver implements Session {
     }
     if (this.#options.clock.now() < this.validUntil) this.#whenValid.resolve()
     if (this.#options.whenLapsed === 'lose') this.#watchLapse()
+    if (validForMs < this.leaseMs) this.#renewAfter(validForMs)
+  }
+
+  /** What was granted is shorter than a lease, as the peer's own time is: it is renewed sooner. */
+  #renewAfter(validForMs: number): void {
+    const delayMs = Math.max(this.leaseMs / renewalsWhenWaited, validForMs / renewalsPerLease)
+    this.#renewalTimer?.cancel()
+    this.#renewalTimer = this.#options.clock.after(delayMs, () => this.#renew())
   }
 
   #watchLapse(): void {

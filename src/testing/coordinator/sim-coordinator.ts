@@ -1,7 +1,7 @@
 import type { Coordinator } from '../../coordinator/coordinator.js'
 import { CoordinatorServer } from '../../coordinator/coordinator-server.js'
 import type { StateLimits } from '../../coordinator/state-terms.js'
-import type { AnswerTo, ChangesRequest, Request } from '../../coordinator/request.js'
+import type { AnswerTo, ChangesRequest, Request, StoreAccess } from '../../coordinator/request.js'
 import { ServedAccess } from '../../coordinator/served-access.js'
 import type { StateBug } from '../../coordinator/state-bug.js'
 import type { CoordinatorStorage } from '../../coordinator/stored-state.js'
@@ -57,8 +57,12 @@ export class SimCoordinator {
 
   /** For a process of the world, with its clock. */
   clientOf(owner: EventOwner | undefined, clock: Clock): Coordinator {
-    const access = new ServedAccess((request, wait) => this.#ask(owner, clock, request, wait))
-    return new StoreCoordinator({ clock, access, silenceMs })
+    return new StoreCoordinator({ clock, access: this.accessOf(owner, clock), silenceMs })
+  }
+
+  /** The same for a node, which makes a coordinator of it itself. */
+  accessOf(owner: EventOwner | undefined, clock: Clock): StoreAccess {
+    return new ServedAccess((request, wait) => this.#ask(owner, clock, request, wait))
   }
 
   /** Nobody reaches it, and no answer comes out, until what is returned is called. */

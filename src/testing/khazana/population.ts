@@ -44,6 +44,11 @@ export class Population {
     return [...this.#inhabitants.values()].filter(({ hasLeft }) => !hasLeft)
   }
 
+  /** Those that serve. */
+  get nodes(): readonly Node[] {
+    return this.#present.flatMap(({ node }) => (node === undefined ? [] : [node]))
+  }
+
   /** Whether one more may leave. */
   mayLeave(): boolean {
     const staying = this.#present.filter(({ isLeaving, node }) => !isLeaving && node !== undefined)

@@ -6,6 +6,7 @@ import { Node } from '../../node/node.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
+import type { SimCoordinator } from '../coordinator/sim-coordinator.js'
 import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
@@ -42,6 +43,8 @@ export interface ProcessesOptions {
   readonly shape: Shape
   /** Whether nodes come and go. */
   readonly isRoaming: boolean
+  /** Undefined: the founder keeps one. */
+  readonly coordinator: SimCoordinator | undefined
   readonly plugins: PluginOptions
   readonly plantedBug: PlantedBug | undefined
   readonly hooks: ProcessHooks
@@ -141,6 +144,9 @@ export class Processes {
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
           spaceBug: spaceBugOf(this.#options.plantedBug),
+          ...(this.#options.coordinator !== undefined && {
+            coordinator: this.#options.coordinator.accessOf(process, world.clock),
+          }),
           ...(name === 'node-1' ? {} : { join: this.#door(random, name) }),
           ...this.#options.plugins,
         })

@@ -4,11 +4,12 @@ import type { RegionKind } from './pledge.js'
 
 /**
  * What regions a run has. `mixed`: of every kind but those that are switched; `switch`: regions whose consistency is changed
- * while they are used; `moving`: of every kind, and their homes move while they are used; `roaming`: the same, and
+ * while they are used; `moving`: of every kind, and their homes move while they are used; `backed`: of every kind, most
+ * of them with two or three replicas; `roaming`: as `moving`, and
  * nodes come and go, and regions are reserved, looked up and given back; else all of one kind.
  */
 export type SimPreset =
-  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving' | 'roaming'
+  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving' | 'roaming' | 'backed'
 
 export const simPresets: readonly SimPreset[] = Object.freeze([
   'strict',
@@ -20,6 +21,7 @@ export const simPresets: readonly SimPreset[] = Object.freeze([
   'switch',
   'moving',
   'roaming',
+  'backed',
 ])
 
 const mixedKinds: readonly RegionKind[] = ['strict', 'release', 'bounded', 'eventual', 'objects']
@@ -33,6 +35,7 @@ export function kindOfRegion(preset: SimPreset, random: Prng): RegionKind {
       return random.pick(mixedKinds)
     case 'moving':
     case 'roaming':
+    case 'backed':
       return random.pick(movingKinds)
     case 'switch':
       return 'switching'

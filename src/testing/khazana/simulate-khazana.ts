@@ -49,6 +49,8 @@ export async function simulateKhazana(options: SimulateKhazanaOptions): Promise<
   const chosen = preset ?? (plantedBug === undefined ? drawPreset(options.seed) : presetOfBug(plantedBug))
   return simulate({
     ...rest,
+    // As many as a region with three replicas outlives.
+    ...(chosen === 'backed' && { machinesDownMax: 2 }),
     workload: new KhazanaWorkload({ preset: chosen, plantedBug, protocols, outside }),
     makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
   })

@@ -17,7 +17,9 @@ import type { SimWorld } from '../sim-world.js'
 import type { Stage, Workload } from '../workload.js'
 import { Actor } from './actor.js'
 import type { Place } from './actor.js'
+import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
+import { differentBackups } from './group-agreement.js'
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
@@ -82,6 +84,8 @@ export class KhazanaWorkload implements Workload {
   /** That work at each site at a time. */
   #programs = 1
   #processes: Processes | undefined
+  /** Where the coordinator is none of the nodes'. */
+  #outages: CoordinatorOutages | undefined
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -102,9 +106,15 @@ export class KhazanaWorkload implements Workload {
     return this.#options.preset === 'roaming'
   }
 
+  /** Whether regions have replicas. */
+  get #isBacked(): boolean {
+    return this.#options.preset === 'backed'
+  }
+
   async setUp(stage: Stage): Promise<FaultTargets> {
-    const shape = drawShape(stage.random, this.#isMoving ? 2 : 1)
+    const shape = drawShape(stage.random, this.#isBacked ? 3 : this.#isMoving ? 2 : 1)
     const { world, random } = stage
+    if (this.#isBacked && random.fork('coordinator').chance(0.7)) this.#outages = new CoordinatorOutages(world, random)
     if (this.#options.preset !== 'strict') this.#programs = random.fork('programs').int(1, 2)
     const processes = this.#processesOf(stage, shape)
     this.#processes = processes
@@ -125,6 +135,7 @@ export class KhazanaWorkload implements Workload {
     return new Processes({
       ...{ world: stage.world, random: stage.random, shape, plantedBug },
       isRoaming: this.#isRoaming,
+      coordinator: this.#outages?.coordinator,
       plugins: { protocols: all, conflictTests, mergeFunctions },
       hooks: {
         enter: (process, khazana, world, site) => {
@@ -160,12 +171,13 @@ export class KhazanaWorkload implements Workload {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
     // So that there are regions of several kinds.
-    const keysMin = this.#isMoving || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
+    const keysMin = this.#isMoving || this.#isBacked || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
     for (let key = 0; key < keysMin;) {
       const { khazana } = random.pick(owners)
       const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
       const { cells, pages } = planRegion({ pledge, firstKey: key, pageSize, random })
-      const region = await khazana.reserve(pages * pageSize, { ...pledge.attributes, pageSize })
+      const minReplicas = this.#isBacked ? random.fork(`replicas of key ${key}`).pick([1, 2, 2, 2, 3]) : 1
+      const region = await khazana.reserve(pages * pageSize, { ...pledge.attributes, pageSize, minReplicas })
       await region.allocate()
       for (const cell of cells) this.#places.push({ region: region.address, pageSize, cell, pledge })
       key += cells.length
@@ -182,6 +194,7 @@ export class KhazanaWorkload implements Workload {
     this.#left = stage.operations
     this.#isOpen = true
     this.#look(stage)
+    this.#outages?.begin(() => this.#isOpen)
     this.#processes?.expectGuests()
     for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
@@ -192,6 +205,7 @@ export class KhazanaWorkload implements Workload {
 
   async settle(stage: Stage): Promise<void> {
     const { scheduler } = stage.world
+    this.#outages?.end()
     await scheduler.delay(undefined, 20_000, 'settle')
     const until = scheduler.now() + leavesWithinMs
     while (this.#population.isAnyLeaving && scheduler.now() < until)
@@ -215,6 +229,7 @@ export class KhazanaWorkload implements Workload {
       ...differentCopies(sites, this.#places),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
+    if (this.#isBacked) found.push(...(await differentBackups(this.#population.nodes)))
     if (this.#isRoaming) found.push(...this.#population.problems(this.#space))
     for (const one of found) this.#complain(`at rest: ${one}`)
   }
@@ -232,7 +247,8 @@ export class KhazanaWorkload implements Workload {
   }
 
   counts(): Readonly<Record<string, number>> {
-    return this.#isRoaming ? { ...this.#population.counts, ...this.#space.counts } : {}
+    const outages = this.#outages === undefined ? {} : { outages: this.#outages.count }
+    return this.#isRoaming ? { ...this.#population.counts, ...this.#space.counts } : outages
   }
 
   check(stage: Stage): readonly string[] {

@@ -1,0 +1,60 @@
+import { formatAddress } from '../../address/address.js'
+import type { Node } from '../../node/node.js'
+import type { GroupCopies } from '../../node/group/group-copies.js'
+
+/**
+ * When nothing is on the way any more: home groups that nobody serves or that lack members, and members that do not have what their primary
+ * has; one line each.
+ */
+export async function differentBackups(nodes: readonly Node[]): Promise<readonly string[]> {
+  const found: string[] = []
+  for (const node of nodes) {
+    for (const { name, record, isServed, copies } of node.groups.all()) {
+      if (record === undefined) found.push(`${node.name} does not know the record of group ${name}`)
+      if (record?.members[0] !== node.node) continue
+      if (!isServed) found.push(`${node.name} does not serve group ${name}, which it leads`)
+      const wanted = Math.min(record.replicas, nodes.length)
+      if (record.members.length < wanted) found.push(`group ${name} has ${record.members.length} of ${wanted} members`)
+      for (const member of record.members) {
+        const other = nodes.find((one) => one.node === member)
+        if (other === undefined || other === node) continue
+        const theirs = other.groups.all().find((one) => one.name === name)
+        if (theirs === undefined) found.push(`${other.name} has nothing of group ${name}`)
+        else found.push(...(await differences(name, node, copies, other, theirs.copies)))
+      }
+    }
+  }
+  return found
+}
+
+async function differences(
+  group: string,
+  node: Node,
+  mine: GroupCopies,
+  other: Node,
+  theirs: GroupCopies,
+): Promise<string[]> {
+  const what = `group ${group}, at ${node.name} and ${other.name}`
+  const [here, there] = [await contentOf(mine), await contentOf(theirs)]
+  const found: string[] = []
+  for (const key of new Set([...here.keys(), ...there.keys()])) {
+    const [a, b] = [here.get(key), there.get(key)]
+    if (a !== b) found.push(`${what}: ${key} is ${a ?? 'missing'} and ${b ?? 'missing'}`)
+  }
+  return found
+}
+
+/** Of each page its version and the beginning of its bytes, and of each region its record. */
+async function contentOf(copies: GroupCopies): Promise<ReadonlyMap<string, string>> {
+  const content = new Map<string, string>()
+  for (const { descriptor, allocated, floor, space } of copies.all()) {
+    const { address, generation, era, revision } = descriptor
+    const region = formatAddress(address)
+    const ranges = [...allocated].map(({ first, count }) => `${first}+${count}`).join(' ')
+    content.set(region, `${generation}.${era}.${revision} ${ranges} above ${floor}`)
+    for (const { page, version, bytes } of await copies.pagesOf(space)) {
+      content.set(`${region} page ${page}`, `${version}: ${Buffer.from(bytes).toString('base64').slice(0, 40)}`)
+    }
+  }
+  return content
+}
