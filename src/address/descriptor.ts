@@ -17,6 +17,9 @@ export interface RegionAttributes {
   readonly labels: Readonly<Record<string, string>>
 }
 
+/** Address space that a region has. */
+export type TakenRange = Pick<RegionDescriptor, 'address' | 'size' | 'generation' | 'home'>
+
 /** What must be known of a region to use it. Kept by its home, cached by anyone, harmless when stale. */
 export interface RegionDescriptor {
   readonly address: Address

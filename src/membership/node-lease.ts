@@ -116,7 +116,10 @@ export class NodeLease {
     this.#lease = lease
     this.#leaseMs = ttlMs
     this.#validUntil = validUntil
-    return [{ kind: 'held', lease }, { kind: 'alarm', at: now + ttlMs * firstRenewShare }]
+    return [
+      { kind: 'held', lease },
+      { kind: 'alarm', at: now + ttlMs * firstRenewShare },
+    ]
   }
 
   #onRenewed({ now, lease, askedAt }: Extract<NodeLeaseEvent, { kind: 'renewed' }>): NodeLeaseEffect[] {

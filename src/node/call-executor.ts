@@ -117,7 +117,10 @@ export class CallExecutor {
     const { home, status, location, duties } = this.#options
     switch (call.op) {
       case 'reserve':
-        return { op: call.op, descriptor: await home.reserve(call.size, call.pageSize, call.attributes, options) }
+        return {
+          op: call.op,
+          descriptor: await home.reserve(call.size, call.pageSize, call.attributes, options),
+        }
       case 'describe':
         if (caller.kind === 'client') return { op: call.op, ...(await location.look(call.address, options)) }
         return { op: call.op, ...(await this.#describe(call.address, caller, options)) }
@@ -340,6 +343,7 @@ export class CallExecutor {
     if (pools.isLeaving(pool)) throw new KhazanaError('busy', 'the pool is being handed over: try again')
     const moved = home.moves.find(address)
     if (moved?.address === address && moved.generation === generation) await home.letGo(moved)
+    else await home.takeBack(address, generation)
   }
 
   /** Names the node by its number where that is known here: the home may not have heard of a new one yet. */

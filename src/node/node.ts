@@ -40,6 +40,7 @@ import {
 } from './node-start-up.js'
 import { Lessees } from './lessees.js'
 import type { Peers } from './peers.js'
+import { LentSpace } from './pools/lent-space.js'
 import { OwnPools } from './pools/own-pools.js'
 import { SpaceReturns } from './pools/space-returns.js'
 import { unreserved } from './unreserved.js'
@@ -204,7 +205,8 @@ export class Node implements SiteAccess {
       }),
       isAwaited: (message) => this.home.moves.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
-      isBacked: (region, generation) => this.#part.groups.backed(region)?.descriptor.generation === generation,
+      isBacked: (region, generation) =>
+        this.#part.groups.backed(region)?.descriptor.generation === generation,
       unserved: (node) => {
         this.#part.relocator.missed(node)
       },
@@ -273,9 +275,19 @@ export class Node implements SiteAccess {
         bug: options.moveBug,
       },
       returns: this.#returns,
+      lent: new LentSpace(store),
     })
     const part = new ClusterPart({
-      ...{ store, incarnation: parts.incarnation, options, record, identity, pools: this.pools, returns: this.#returns, home: this.home },
+      ...{
+        store,
+        incarnation: parts.incarnation,
+        options,
+        record,
+        identity,
+        pools: this.pools,
+        returns: this.#returns,
+        home: this.home,
+      },
       ...{ replicas: this.replicas, peers: this.#peers },
       storageFailed: (error) => {
         this.#onStorageFailed(error)

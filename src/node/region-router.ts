@@ -109,8 +109,7 @@ export class RegionRouter {
   #deliverCrew(from: Session, envelope: CmEnvelope, payloads: readonly Uint8Array[]): void {
     if (this.#isUnserved(from, envelope)) return this.#answers.refuseUnknown(from, envelope)
     const descriptor = descriptorOf(this.#options, envelope.region)
-    if (descriptor?.generation !== envelope.generation)
-      return this.#answers.refuseUnknown(from, envelope)
+    if (descriptor?.generation !== envelope.generation) return this.#answers.refuseUnknown(from, envelope)
     if (!this.#isOfThisEra(descriptor, from, envelope, 0)) return
     if (descriptor.home === this.#options.self) this.#options.served?.(descriptor, from.peer.site)
     this.#serve(from, envelope)?.onMessage(from.peer.site, envelope.body, payloads)
@@ -144,8 +143,7 @@ export class RegionRouter {
     }
     if (this.#isUnserved(from, envelope)) return this.#answers.refuseUnknown(from, envelope)
     const descriptor = descriptorOf(this.#options, region)
-    if (descriptor?.generation !== envelope.generation)
-      return this.#answers.refuseUnknown(from, envelope)
+    if (descriptor?.generation !== envelope.generation) return this.#answers.refuseUnknown(from, envelope)
     if (descriptor.home === self) return this.#deliverToHome(from, envelope, payloads, descriptor)
     if (isNode(site) && envelope.era < descriptor.era) {
       this.#isOfThisEra(descriptor, from, envelope, client)

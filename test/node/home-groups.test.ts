@@ -51,7 +51,7 @@ describe('a region of a home group', () => {
       await cluster.pause(5000)
       const again = await cluster.at(2, region)
       assert.equal(await read(again), 9)
-      cluster.crash(1)
+      cluster.crash(3)
       console.log('failover', await writeAgain(cluster, again, 10))
       assert.equal(await read(there), 10)
     })

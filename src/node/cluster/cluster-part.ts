@@ -108,6 +108,7 @@ export class ClusterPart {
       store: parts.store,
       home: () => home,
       takeSpace: () => home.takeSpace(),
+      numbers: () => home.numbers(),
       members: () => this.members.members.filter(({ state }) => state === 'in').map(({ node }) => node),
       session: (node) => peers.get(node),
       sessions: () => replicas.sessions(),
@@ -197,6 +198,7 @@ export class ClusterPart {
       grants,
       hints,
       backed: (address) => this.groups.backed(address),
+      isLent: (address) => home.isLent(address),
       directory: new RegionDirectory(directoryEntriesMax),
       isCurrent: ({ address, generation }) => {
         const replica = replicas.get(address)

@@ -72,7 +72,9 @@ export class BackedGroup {
     return this.#backup.seen
   }
 
-  tell(event: Extract<BackupEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-lost' | 'record' | 'gone' }>): void {
+  tell(
+    event: Extract<BackupEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-lost' | 'record' | 'gone' }>,
+  ): void {
     this.#step(event)
   }
 
@@ -119,7 +121,8 @@ export class BackedGroup {
     if (this.#isPerforming) return
     this.#isPerforming = true
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#perform(next)
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift())
+        this.#perform(next)
     } finally {
       this.#isPerforming = false
     }
@@ -230,7 +233,15 @@ export class BackedGroup {
     // It began, or changed, meanwhile. What there is of its pages holds all the same.
     if (isEnd) return []
     const left = pages.filter(({ page }) => takes(page))
-    return [{ address, region: undefined, isEnd: false, frees: frees.filter(({ first }) => takes(first)), pages: left }]
+    return [
+      {
+        address,
+        region: undefined,
+        isEnd: false,
+        frees: frees.filter(({ first }) => takes(first)),
+        pages: left,
+      },
+    ]
   }
 
   #store(steps: readonly GroupStep[], then?: { readonly name: LinkName; readonly index: number }): void {

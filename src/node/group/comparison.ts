@@ -46,7 +46,8 @@ export async function* differences(
   for (const address of theirs.addresses()) {
     if (copies.get(address) === undefined) yield ended(address)
   }
-  for (const record of [...copies.all()]) yield* differencesOf(record, store, theirs.get(record.descriptor.address))
+  for (const record of [...copies.all()])
+    yield* differencesOf(record, store, theirs.get(record.descriptor.address))
 }
 
 function ended(address: Address): GroupStep {

@@ -8,6 +8,7 @@ import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { pageStampsMax } from '../../wire/limits.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
+import type { OwnRecords } from '../home/region-log.js'
 import { decodeRegion, encodeRegion } from '../home/region-record.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { addressKey } from '../home/stored-descriptor.js'
@@ -33,8 +34,10 @@ export interface GroupCopiesOptions {
   /** Whose store it is: descriptors name it as the home, whoever that is. */
   readonly self: NodeId
   readonly store: Pick<Store, 'list' | 'pagesOf' | 'read' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
-  /** A place in the store for the pages of a region, and the record that says that it is taken. */
-  readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
+  /** A place in the store for the pages of a region. */
+  readonly takeSpace: () => SpaceId
+  /** What is durable with the first use of such a place: as it is when the disk is given it. */
+  readonly numbers: () => readonly MetadataPut[]
 }
 
 /**
@@ -60,7 +63,8 @@ export class GroupCopies {
   #load(): void {
     const { store, self } = this.#options
     for (const address of [...this.#regions.keys()]) this.#forget(address)
-    for (const [key, value] of store.list(this.#prefix)) this.#keep(decodeRegion(key, value, self, this.#prefix))
+    for (const [key, value] of store.list(this.#prefix))
+      this.#keep(decodeRegion(key, value, self, this.#prefix))
   }
 
   #keep(record: RegionRecord): void {
@@ -87,11 +91,15 @@ export class GroupCopies {
   submit(
     steps: Iterable<GroupStep>,
     done: CommitDone,
-    puts: readonly MetadataPut[] = [],
+    own: () => OwnRecords = () => ({}),
     ownSpace?: SpaceId,
   ): void {
-    const group = this.#commitOf(steps, ownSpace)
-    this.#disk.submit({ ...group, puts: [...(group.puts ?? []), ...puts] }, done)
+    const { group, isTaking } = this.#commitOf(steps, ownSpace)
+    const records = (): OwnRecords => {
+      const { puts = [], deletes = [] } = own()
+      return { puts: isTaking ? [...this.#options.numbers(), ...puts] : puts, deletes }
+    }
+    this.#disk.submit(group, records, done)
   }
 
   /** The same, as a promise. */
@@ -132,7 +140,10 @@ export class GroupCopies {
     return this.#regions.values()
   }
 
-  #commitOf(steps: Iterable<GroupStep>, ownSpace?: SpaceId): CommitGroup {
+  #commitOf(
+    steps: Iterable<GroupStep>,
+    ownSpace: SpaceId | undefined,
+  ): { readonly group: CommitGroup; readonly isTaking: boolean } {
     const group = {
       pages: [] as PageWrite[],
       frees: [] as RangeFree[],
@@ -140,6 +151,7 @@ export class GroupCopies {
       deletes: [] as string[],
       drops: [] as SpaceId[],
     }
+    let isTaking = false
     for (const step of steps) {
       const before = this.#regions.get(step.address)
       const isNew = step.isEnd || before?.descriptor.generation !== generationOf(step, before)
@@ -148,33 +160,19 @@ export class GroupCopies {
         group.deletes.push(this.#keyOf(step.address))
         this.#forget(step.address)
       }
-      const record = this.#recordOf(step, isNew ? undefined : before, group.puts, ownSpace)
-      if (record === undefined) continue
-      const { space } = record
-      for (const range of step.frees) group.frees.push({ space, range })
-      for (const { page, version, bytes } of step.pages) group.pages.push({ space, page, version, bytes })
+      const space = isNew || before === undefined ? ownSpace : before.space
+      if (step.region !== undefined) {
+        isTaking ||= space === undefined
+        const record = recordOf(step.region, this.#options.self, space ?? this.#options.takeSpace())
+        this.#keep(record)
+        group.puts.push({ key: this.#keyOf(step.address), value: encodeRegion(record) })
+      }
+      const after = this.#regions.get(step.address)
+      if (after === undefined) continue
+      for (const range of step.frees) group.frees.push({ space: after.space, range })
+      for (const content of step.pages) group.pages.push({ space: after.space, ...content })
     }
-    return group
-  }
-
-  /** The region as it is after the step; undefined where it is no more, or never was. */
-  #recordOf(
-    { address, region }: GroupStep,
-    before: RegionRecord | undefined,
-    puts: MetadataPut[],
-    ownSpace: SpaceId | undefined,
-  ): RegionRecord | undefined {
-    if (region === undefined) return before
-    let space = before?.space ?? ownSpace
-    if (space === undefined) {
-      const taken = this.#options.takeSpace()
-      space = taken.space
-      puts.push(...taken.puts)
-    }
-    const record = recordOf(region, this.#options.self, space)
-    this.#keep(record)
-    puts.push({ key: this.#keyOf(address), value: encodeRegion(record) })
-    return record
+    return { group, isTaking }
   }
 
   #keyOf(address: Address): string {

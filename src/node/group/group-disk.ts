@@ -1,11 +1,13 @@
-import { KhazanaError } from '../../stdx/errors.js'
+import type { KhazanaError } from '../../stdx/errors.js'
 import type { CommitDone, CommitGroup, Store } from '../../store/store.js'
+import type { OwnRecords } from '../home/region-log.js'
 
 /** Share of the store's bound on undurable bytes at which commits wait here, so that it never refuses one as `busy`. */
 const deferShare = 0.5
 
 interface Waiting {
   readonly group: CommitGroup
+  readonly own: () => OwnRecords
   readonly done: CommitDone
 }
 
@@ -25,9 +27,9 @@ export class GroupDisk {
     this.#store = store
   }
 
-  /** Calls `done` in the order of submission, when it is durable, or with why it, or one before it, is not. */
-  submit(group: CommitGroup, done: CommitDone): void {
-    this.#waiting.push({ group, done })
+  /** Calls `done` in the order of submission, when it is durable, or with why it, or one before it, is not. `own`: asked for when the store is given it. */
+  submit(group: CommitGroup, own: () => OwnRecords, done: CommitDone): void {
+    this.#waiting.push({ group, own, done })
     this.#drain()
   }
 
@@ -57,13 +59,19 @@ export class GroupDisk {
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #handIn({ group, done }: Waiting): void {
+  #handIn({ group, own, done }: Waiting): void {
     if (this.#failure !== undefined) {
       done(this.#failure)
       return
     }
     this.#open += 1
-    this.#store.submit(group, (failure) => {
+    const { puts = [], deletes = [] } = own()
+    const whole = {
+      ...group,
+      puts: [...(group.puts ?? []), ...puts],
+      deletes: [...(group.deletes ?? []), ...deletes],
+    }
+    this.#store.submit(whole, (failure) => {
       this.#open -= 1
       this.#failure ??= failure
       done(this.#failure)

@@ -1,5 +1,5 @@
 import type { CommitDone } from '../../store/store.js'
-import type { RegionChange, RegionLog, RegionPlace } from '../home/region-log.js'
+import type { OwnRecords, RegionChange, RegionLog, RegionPlace } from '../home/region-log.js'
 import { regionOf } from './comparison.js'
 import type { GroupStep } from './group-step.js'
 import type { LedGroup } from './led-group.js'
@@ -10,13 +10,15 @@ interface Waiting {
   readonly done: CommitDone
 }
 
+const nothing = (): OwnRecords => ({})
+
 /**
  * The log of regions that a home group keeps: what it says to be durable is so at all members. What the group has no room for yet waits here; that is
  * bounded by what sites have under way.
  */
 export class GroupLog implements RegionLog {
   readonly #led: LedGroup
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
 
   constructor(led: LedGroup) {
     this.#led = led
@@ -42,7 +44,7 @@ export class GroupLog implements RegionLog {
       const next = this.#waiting.shift()
       if (next === undefined) return
       const { place, change, done } = next
-      this.#led.submit(stepOf(place, change), place.space, change.puts ?? [], done)
+      this.#led.submit(stepOf(place, change), place.space, change.own ?? nothing, done)
     }
   }
 }

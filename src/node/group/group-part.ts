@@ -138,7 +138,10 @@ export class GroupPart {
       const seen = await registry.readPatiently(name)
       if (seen !== undefined && !signal.aborted) this.#back(seen)
     } catch (reason) {
-      logger.log('error', 'a home group cannot be read', { group: name, reason: KhazanaError.from(reason).message })
+      logger.log('error', 'a home group cannot be read', {
+        group: name,
+        reason: KhazanaError.from(reason).message,
+      })
     }
   }
 
@@ -240,7 +243,10 @@ export class GroupPart {
     try {
       return (await registry.readPatiently(name)) ?? before
     } catch (reason) {
-      logger.log('error', 'a home group cannot be read', { group: name, reason: KhazanaError.from(reason).message })
+      logger.log('error', 'a home group cannot be read', {
+        group: name,
+        reason: KhazanaError.from(reason).message,
+      })
       return before
     }
   }
@@ -249,7 +255,10 @@ export class GroupPart {
   async #onRefused(backed: BackedGroup, reason: KhazanaError): Promise<void> {
     if (this.#part.kind !== 'backup' || this.#part.backed !== backed) return
     const { clock, random, logger, signal, name, storageFailed } = this.#options
-    logger.log('warn', 'a copy of a home group cannot be kept up to date', { group: name, reason: reason.message })
+    logger.log('warn', 'a copy of a home group cannot be kept up to date', {
+      group: name,
+      reason: reason.message,
+    })
     backed.close()
     this.#part = { kind: 'neither', early: [] }
     if (reason.code === 'storage-failed') {

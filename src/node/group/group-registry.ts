@@ -1,4 +1,3 @@
-
 import type { Condition, Coordinator, Put } from '../../coordinator/coordinator.js'
 import type { Clock } from '../../io/clock.js'
 import type { WaitOptions } from '../../io/deadline.js'
@@ -73,7 +72,10 @@ export class GroupRegistry {
     const key = groupKey(group)
     try {
       const outcome = await coordinator.transact(
-        { conditions: conditions.map((condition) => conditionOf(key, condition)), puts: [putOf(key, record)] },
+        {
+          conditions: conditions.map((condition) => conditionOf(key, condition)),
+          puts: [putOf(key, record)],
+        },
         { timeoutMs: answerMs, signal },
       )
       return outcome.kind === 'no-lease' ? { kind: 'unknown' } : outcome
@@ -93,4 +95,3 @@ function conditionOf(group: string, condition: GroupCondition): Condition {
   if (condition.kind === 'absent') return { kind: 'absent', key }
   return { kind: 'unchanged', key, modified: condition.modified as never }
 }
-

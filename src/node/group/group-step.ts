@@ -25,7 +25,8 @@ export function stepOf(change: GroupRegionChange, payloads: readonly Uint8Array[
   const { address, region, isEnd, frees } = change
   const pages = change.pages.map(({ page, version }, index) => {
     const bytes = payloads[index]
-    if (bytes === undefined) throw new KhazanaError('protocol-error', 'a page of a group came without its bytes')
+    if (bytes === undefined)
+      throw new KhazanaError('protocol-error', 'a page of a group came without its bytes')
     return { page, version, bytes }
   })
   return { address, region, isEnd, frees, pages }

@@ -1,5 +1,5 @@
 import type { Address } from '../../address/address.js'
-import type { PageIndex, PageRange, Version } from '../../address/page.js'
+import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
 import type { GroupRegion } from '../../wire/group-message.js'
 import type { GroupStep, PageContent } from './group-step.js'
@@ -73,9 +73,4 @@ export class HeldChanges {
     this.bytes += content.bytes.length - (held.pages.get(content.page)?.bytes.length ?? 0)
     held.pages.set(content.page, content)
   }
-}
-
-/** For tests, and for whoever builds one: a page with its bytes. */
-export function pageContent(page: number, version: number, bytes: Uint8Array): PageContent {
-  return { page: page as PageIndex, version: version as Version, bytes }
 }

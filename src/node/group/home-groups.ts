@@ -1,6 +1,6 @@
 import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
-import { isNode } from '../../address/identity.js'
+import { isNode, nodeIdMax } from '../../address/identity.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Coordinator } from '../../coordinator/coordinator.js'
 import type { Clock } from '../../io/clock.js'
@@ -48,7 +48,8 @@ export interface HomeGroupsOptions {
   readonly leaseMs: number
   readonly store: Store
   readonly home: () => Home
-  readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
+  readonly takeSpace: () => SpaceId
+  readonly numbers: () => readonly MetadataPut[]
   /** All nodes of the cluster, as far as is known here. */
   readonly members: () => Iterable<NodeId>
   readonly session: (node: NodeId) => Session | undefined
@@ -127,7 +128,9 @@ export class HomeGroups {
    * A region of which this node has a copy, and is not its home at the moment, and who is as far as is known: this node itself, or nobody, where that
    * is not decided.
    */
-  backed(address: Address): { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined {
+  backed(
+    address: Address,
+  ): { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined {
     for (const part of this.#parts.values()) {
       const descriptor = part.find(address)
       if (descriptor === undefined) continue
@@ -162,11 +165,12 @@ export class HomeGroups {
   }
 
   #add(name: string): GroupPart {
-    const { self, clock, random, logger, store, home, takeSpace, session, sessions, want } = this.#options
+    const { self, clock, random, logger, store, home, takeSpace, numbers, session, sessions, want } =
+      this.#options
     const { took, storageFailed } = this.#options
     const part: GroupPart = new GroupPart({
       ...{ name, self, clock, random, logger, store, session, want, storageFailed },
-      copies: new GroupCopies({ group: name, self, store, takeSpace }),
+      copies: new GroupCopies({ group: name, self, store, takeSpace, numbers }),
       registry: this.#registry,
       signal: this.#closing.signal,
       lease: this.#lease,
@@ -199,7 +203,8 @@ export class HomeGroups {
   #candidate(group: string, except: readonly NodeId[]): LivingNode | undefined {
     const { self, clock, session, want, members } = this.#options
     const others = [...members()].filter((node) => node !== self && !except.includes(node))
-    others.sort((a, b) => Number(a < self) - Number(b < self) || a - b)
+    const next = (node: NodeId): number => (node > self ? node : node + nodeIdMax)
+    others.sort((a, b) => next(a) - next(b))
     for (const node of others) {
       const key = this.#living.keyOf(node)
       if (key !== undefined && session(node) !== undefined) return { node, key }

@@ -7,18 +7,14 @@ import type { SeenRecord } from '../../membership/home-group/group-record.js'
 import { isSameLink } from '../../membership/home-group/link-name.js'
 import type { LinkName } from '../../membership/home-group/link-name.js'
 import { Primary } from '../../membership/home-group/primary.js'
-import type {
-  ChangeOutcome,
-  PrimaryEffect,
-  PrimaryEvent,
-} from '../../membership/home-group/primary-terms.js'
+import type { ChangeOutcome, PrimaryEffect, PrimaryEvent } from '../../membership/home-group/primary-terms.js'
 import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { MetadataPut } from '../../store/commit-group.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
 import type { GroupMessage } from '../../wire/group-message.js'
-import { differences, MemberStamps } from './comparison.js'
+import type { OwnRecords } from '../home/region-log.js'
+import { differences, MemberStamps, regionOf } from './comparison.js'
 import type { GroupCopies } from './group-copies.js'
 import { changeOf, partsOf } from './group-step.js'
 import type { GroupStep } from './group-step.js'
@@ -54,6 +50,8 @@ export interface LedGroupOptions {
 interface Synchronisation {
   readonly name: LinkName
   readonly stamps: MemberStamps
+  /** All that differs has been sent. */
+  isWhole: boolean
 }
 
 /** Between two searches for a node that could be a member. */
@@ -113,7 +111,7 @@ export class LedGroup {
   }
 
   /** One change of one region, and records of this node alone that go with it. Calls `done` when it is durable at all members. */
-  submit(step: GroupStep, space: SpaceId, puts: readonly MetadataPut[], done: CommitDone): void {
+  submit(step: GroupStep, space: SpaceId, own: () => OwnRecords, done: CommitDone): void {
     if (!this.#isOver) this.#options.look()
     if (this.#isOver) {
       done(notServed())
@@ -130,7 +128,7 @@ export class LedGroup {
       if (failure === undefined) this.#step({ kind: 'durable', commit })
       else if (!this.#isOver) ended(failure)
     }
-    copies.submit([step], onDisk, puts, space)
+    copies.submit([step], onDisk, own, space)
   }
 
   /** Nothing more is told or sent. What is open may have happened, or not. Idempotent. */
@@ -140,7 +138,9 @@ export class LedGroup {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
     this.#search = undefined
-    const doubt = new KhazanaError('outcome-unknown', `it may have happened: ${error.message}`, { cause: error })
+    const doubt = new KhazanaError('outcome-unknown', `it may have happened: ${error.message}`, {
+      cause: error,
+    })
     for (const commit of [...this.#waiting.keys()]) this.#end(commit, doubt)
     this.#steps.clear()
     this.#options.forgotten()
@@ -202,20 +202,25 @@ export class LedGroup {
     } catch (reason) {
       // The session is lost, which is told by itself; or a page is damaged here, and the member stays as it is.
       const { code, message } = KhazanaError.from(reason)
-      if (isCurrent()) logger.log('warn', 'a member of a home group was not brought up to date', { node, code, reason: message })
+      if (isCurrent())
+        logger.log('warn', 'a member of a home group was not brought up to date', {
+          node,
+          code,
+          reason: message,
+        })
     }
   }
 
   /** That the lease is past comes before anything else that happens. */
   #step(event: PrimaryEvent): void {
-    if (!this.#isOver) this.#options.look()
+    this.#options.look()
     if (this.#isOver) return
     this.#effects.push(...this.#primary.step(event))
     if (this.#isPerforming) return
     this.#isPerforming = true
     try {
       for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
-        if (!this.#isOver) this.#perform(next)
+        this.#perform(next)
       }
     } finally {
       this.#isPerforming = false
@@ -223,6 +228,7 @@ export class LedGroup {
   }
 
   #perform(effect: PrimaryEffect): void {
+    if (this.#isOver) return
     const { send, serving, ended } = this.#options
     switch (effect.kind) {
       case 'serve':
@@ -241,11 +247,16 @@ export class LedGroup {
       case 'forget':
         return this.#forget(effect.commit)
       case 'synchronise':
-        this.#synchronisations.set(effect.node, { name: effect.name, stamps: new MemberStamps() })
+        this.#synchronisations.set(effect.node, {
+          name: effect.name,
+          stamps: new MemberStamps(),
+          isWhole: false,
+        })
         return send(effect.node, { kind: 'begin', name: effect.name, how: effect.how })
       case 'send':
         return this.#send(effect)
       case 'send-whole':
+        this.#onWhole(effect.node)
         return send(effect.node, { kind: 'whole', name: effect.name, index: effect.index })
       case 'end-link':
         this.#synchronisations.delete(effect.node)
@@ -299,9 +310,22 @@ export class LedGroup {
   #send({ node, name, index, commit }: Extract<PrimaryEffect, { kind: 'send' }>): void {
     const step = this.#steps.get(commit)
     if (step === undefined) return
-    for (const { part, isLast } of partsOf(step)) {
+    for (const { part, isLast } of partsOf(this.#completed(step, node))) {
       this.#options.send(node, { kind: 'entry', name, index, change: changeOf(part), isLast }, bytesOf(part))
     }
+  }
+
+  #onWhole(node: NodeId): void {
+    const synchronisation = this.#synchronisations.get(node)
+    if (synchronisation !== undefined) synchronisation.isWhole = true
+  }
+
+  /** With the region's record, where that may not be there yet. */
+  #completed(step: GroupStep, node: NodeId): GroupStep {
+    if (step.region !== undefined || step.isEnd || this.#synchronisations.get(node)?.isWhole === true)
+      return step
+    const record = this.#options.copies.get(step.address)
+    return record === undefined ? step : { ...step, region: regionOf(record) }
   }
 
   /** Never rejects. */

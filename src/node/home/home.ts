@@ -1,6 +1,6 @@
 import type { Address } from '../../address/address.js'
 import { applyChanges, checkAttributes } from '../../address/attributes.js'
-import type { RegionAttributes, RegionDescriptor } from '../../address/descriptor.js'
+import type { RegionAttributes, RegionDescriptor, TakenRange } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
@@ -19,6 +19,7 @@ import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.
 import type { WaitOptions } from '../../io/deadline.js'
 import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
+import type { LentSpace } from '../pools/lent-space.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { isKeptAlike } from '../kept-alike.js'
@@ -58,7 +59,7 @@ export interface HomeOptions {
   readonly changed: {
     reserved(descriptor: RegionDescriptor): void
     /** Also of a region of this node's address space that was homed elsewhere. */
-    unreserved(descriptor: RegionDescriptor): void
+    unreserved(range: TakenRange): void
   }
   /** Where homes move, and who is told. */
   readonly moves: MoveEnvironment
@@ -66,6 +67,8 @@ export interface HomeOptions {
     /** The home group of that many members that this node leads, or makes. Throws `unreachable`, `timeout`. */
     lead(replicas: number, wait: WaitOptions): Promise<HomeGroup>
   }
+  /** Address space of this node's that regions of home groups have. */
+  readonly lent: LentSpace
   /** Tells the node that has the address space of a region that has ended here. */
   readonly returns: SpaceReturns
 }
@@ -102,7 +105,7 @@ export class Home {
         check: (region) => {
           this.#checkArrival(region)
         },
-        takeSpace: () => this.takeSpace(),
+        takeSpace: () => ({ space: this.takeSpace(), puts: this.numbers() }),
         remove: ({ descriptor: { address } }) => {
           this.#regions.delete(address)
           this.#directory.forget(address)
@@ -127,6 +130,7 @@ export class Home {
       pools.occupy(descriptor.address, descriptor.size)
       this.#allocatedBytes += kept?.bytes ?? 0
     }
+    for (const { address, size } of this.#options.lent.load()) pools.occupy(address, size)
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const region = this.#regionOf(decodeRegion(key, value, node))
       const { address, size } = region.descriptor
@@ -187,10 +191,15 @@ export class Home {
     return this.#generation
   }
 
-  /** A place in the store for the pages of one more region, and the record that says that it is taken. */
-  takeSpace(): { readonly space: SpaceId; readonly puts: readonly MetadataPut[] } {
+  /** A place in the store for the pages of one more region: what `numbers` says then is to be durable with it. */
+  takeSpace(): SpaceId {
     this.#generation += 1
-    return { space: spaceId(this.#generation), puts: [this.#generationPut()] }
+    return spaceId(this.#generation)
+  }
+
+  /** The record of which reservations and places have been given, as it is now. */
+  numbers(): readonly MetadataPut[] {
+    return [this.#generationPut()]
   }
 
   /** Reservations here get higher numbers than this: address space comes here on which another node has used so many. */
@@ -198,6 +207,17 @@ export class Home {
     if (generation <= this.#generation) return
     this.#generation = generation
     await this.#options.store.commit({ puts: [this.#generationPut()] })
+  }
+
+  /** Whether a region of a home group has the address, which is this node's to give. */
+  isLent(address: Address): boolean {
+    return this.#options.lent.has(address)
+  }
+
+  /** What regions of home groups have of this node's address space, wherever they are homed, as if they were here; in no order. */
+  lentInRange(start: Address, size: bigint): TakenRange[] {
+    const { lent, node: home } = this.#options
+    return lent.inRange(start, size).map((taken) => ({ ...taken, home }))
   }
 
   /** All that is homed here, or was handed over from here, and begins in the range, in order of the addresses. */
@@ -256,7 +276,8 @@ export class Home {
     const checked = checkAttributes(attributes)
     checkNoSystemLabel(checked.labels)
     this.#checkSupported(checked)
-    const group = checked.minReplicas > 1 ? await this.#options.groups.lead(checked.minReplicas, wait) : undefined
+    const group =
+      checked.minReplicas > 1 ? await this.#options.groups.lead(checked.minReplicas, wait) : undefined
     return this.#underWay(this.#reserveAnywhere(rounded, pageSize, checked, group))
   }
 
@@ -315,14 +336,18 @@ export class Home {
       era: 1,
       attributes: checked,
     }
+    const { lent } = this.#options
     const record = { descriptor, allocated: new RangeSet(), floor: 0, space: spaceId(this.#generation) }
     const region = this.#regionOf(record, group)
     try {
-      await region.commit({ record, puts: [this.#generationPut()] })
+      const more = group === undefined ? [] : [lent.put(descriptor)]
+      await region.commit({ record, own: () => ({ puts: [this.#generationPut(), ...more] }) })
     } catch (error) {
-      this.#options.pools.give(address, rounded)
+      // It may have been made all the same, where others keep it too.
+      if (KhazanaError.from(error).code !== 'outcome-unknown') this.#options.pools.give(address, rounded)
       throw error
     }
+    if (group !== undefined) lent.begin(descriptor)
     this.#regions.set(address, region)
     this.#directory.add(descriptor)
     this.#options.changed.reserved(descriptor)
@@ -413,10 +438,12 @@ export class Home {
         { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
         options,
       )
-      const { pools, returns } = this.#options
+      const { pools, returns, lent } = this.#options
       const { address, generation } = descriptor
-      const puts = pools.find(address) === undefined ? [returns.intent(address, generation)] : []
-      await region.commit({ record: 'ended', puts })
+      const isOwn = pools.find(address) !== undefined
+      const own = isOwn ? { deletes: [lent.keyOf(address)] } : { puts: [returns.intent(address, generation)] }
+      await region.commit({ record: 'ended', own: () => own })
+      lent.end(address)
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
       const replica = this.#options.replicas.get(descriptor.address)
@@ -442,6 +469,18 @@ export class Home {
    */
   async letGo(descriptor: RegionDescriptor): Promise<void> {
     if (await this.moves.letGo(descriptor.address, descriptor.generation)) this.#giveBack(descriptor)
+  }
+
+  /** The same for a region of a home group that has ended at its home. Idempotent. */
+  async takeBack(address: Address, generation: number): Promise<void> {
+    const { lent, store, pools } = this.#options
+    const size = lent.sizeOf(address, generation)
+    if (size === undefined) return
+    await store.commit({ deletes: [lent.keyOf(address)] })
+    if (lent.sizeOf(address, generation) === undefined) return
+    lent.end(address)
+    pools.give(address, size)
+    this.#options.changed.unreserved({ address, size, generation, home: this.#options.node })
   }
 
   /**

@@ -12,6 +12,13 @@ export interface RegionPlace {
   readonly space: SpaceId
 }
 
+/** Records of a node that are about nobody else. */
+export interface OwnRecords {
+  readonly puts?: readonly MetadataPut[]
+  /** Keys. */
+  readonly deletes?: readonly string[]
+}
+
 /** What becomes durable of a region at once, all or nothing. */
 export interface RegionChange {
   readonly pages?: readonly HomeWrite[]
@@ -19,8 +26,8 @@ export interface RegionChange {
   readonly frees?: readonly PageRange[]
   /** What is kept of the region besides its pages, from then on; `ended`: nothing, nor its pages. */
   readonly record?: RegionRecord | 'ended'
-  /** Records of this node alone, durable together with it. */
-  readonly puts?: readonly MetadataPut[]
+  /** Records of this node alone, durable together with it: as they are when the disk is given it, which may be later. */
+  readonly own?: () => OwnRecords
 }
 
 /**
@@ -52,12 +59,14 @@ export class LocalLog implements RegionLog {
 }
 
 function groupOf({ address, space }: RegionPlace, change: RegionChange): CommitGroup {
-  const { pages = [], frees = [], record, puts = [] } = change
+  const { pages = [], frees = [], record, own } = change
+  const { puts = [], deletes = [] } = own?.() ?? {}
   const isKept = record !== undefined && record !== 'ended'
   return {
     pages: pages.map(({ page, version, bytes }) => ({ space, page, version, bytes })),
     frees: frees.map((range) => ({ space, range })),
     puts: isKept ? [{ key: regionKey(address), value: encodeRegion(record) }, ...puts] : puts,
-    ...(record === 'ended' && { deletes: [regionKey(address)], drops: [space] }),
+    deletes: record === 'ended' ? [regionKey(address), ...deletes] : deletes,
+    ...(record === 'ended' && { drops: [space] }),
   }
 }

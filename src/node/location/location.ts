@@ -44,6 +44,8 @@ export interface LocationOptions {
   readonly isCurrent: (descriptor: RegionDescriptor) => boolean
   /** Whether anybody here has to do with the region. */
   readonly isInUse: (descriptor: RegionDescriptor) => boolean
+  /** Whether a region of a home group has the address, which is this node's to give. */
+  readonly isLent: (address: Address) => boolean
   readonly members: Membership
   readonly peers: Peers
   readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
@@ -176,7 +178,10 @@ export class Location {
     if (copy === undefined) return undefined
     const { descriptor, primary } = copy
     if (primary !== undefined && primary !== self) return { ...descriptor, home: primary }
-    throw new KhazanaError('unreachable', 'the home group of the region has no primary at the moment: try again')
+    throw new KhazanaError(
+      'unreachable',
+      'the home group of the region has no primary at the moment: try again',
+    )
   }
 
   /** What is known without a question to anybody. */
@@ -249,7 +254,7 @@ export class Location {
 
   /** What this node can say of the address by itself, to whoever asks. */
   whereabouts(address: Address): Whereabouts {
-    const { self, home, pools, directory, returns, backed } = this.#options
+    const { self, home, pools, directory, returns, backed, isLent } = this.#options
     const descriptor = home.find(address)
     if (descriptor !== undefined) return { kind: 'home', descriptor }
     const moved = home.moves.find(address)
@@ -259,9 +264,11 @@ export class Location {
       const { primary } = copy
       // Who is asked next must know better: where that is this node, it is not decided yet.
       const cached = directory.find(address)?.home
-      const nodes = primary !== undefined && primary !== self ? [primary] : cached === undefined ? [] : [cached]
+      const nodes =
+        primary !== undefined && primary !== self ? [primary] : cached === undefined ? [] : [cached]
       return { kind: 'elsewhere', nodes, isSure: true }
     }
+    if (isLent(address)) return { kind: 'elsewhere', nodes: [], isSure: true }
     // It may come to be homed here, or not: who sends it knows.
     if (home.moves.settled(address) !== undefined) return { kind: 'elsewhere', nodes: [], isSure: true }
     if (pools.isFree(address) || returns.has(address)) return { kind: 'unreserved' }

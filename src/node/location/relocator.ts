@@ -80,9 +80,7 @@ export class Relocator {
   #delayMs(node: NodeId): number {
     const { hasLeft, replicas, known } = this.#options
     if (hasLeft(node)) return goneMs
-    const isBacked = replicas
-      .knownAt(node)
-      .some((region) => (known(region)?.attributes.minReplicas ?? 1) > 1)
+    const isBacked = replicas.knownAt(node).some((region) => (known(region)?.attributes.minReplicas ?? 1) > 1)
     return isBacked ? backedMs : lostMs
   }
 
@@ -124,6 +122,9 @@ export class Relocator {
   }
 }
 
-function isCopyOf(role: { readonly kind: string; readonly parent?: unknown } | undefined, node: NodeId): boolean {
+function isCopyOf(
+  role: { readonly kind: string; readonly parent?: unknown } | undefined,
+  node: NodeId,
+): boolean {
   return role?.kind === 'copy' && role.parent === node
 }

@@ -1,5 +1,5 @@
 import type { Address } from '../../address/address.js'
-import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { RegionDescriptor, TakenRange } from '../../address/descriptor.js'
 import type { Clock } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import type { MapEntry, ReservedEntry } from '../../location/address-map/map-entry.js'
@@ -104,8 +104,10 @@ export class MapKeeper {
 
   *#wanted(pool: Pool): Generator<MapEntry> {
     const { home } = this.#options
-    const all = home.knownInRange(pool.start, pool.size)
-    for (const descriptor of all) yield entryOf(descriptor)
+    const entries = new Map<Address, ReservedEntry>()
+    for (const lent of home.lentInRange(pool.start, pool.size)) entries.set(lent.address, entryOf(lent))
+    for (const known of home.knownInRange(pool.start, pool.size)) entries.set(known.address, entryOf(known))
+    yield* [...entries.values()].sort((a, b) => (a.start < b.start ? -1 : 1))
   }
 
   // ---- what home and pools tell ---------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ export class MapKeeper {
     this.#mapOf(descriptor)?.add({ kind: 'reserve', entry: entryOf(descriptor) })
   }
 
-  unreserved(descriptor: RegionDescriptor): void {
+  unreserved(descriptor: TakenRange): void {
     this.#mapOf(descriptor)?.add({ kind: 'unreserve', entry: entryOf(descriptor) })
   }
 
@@ -125,7 +127,7 @@ export class MapKeeper {
     this.#mapOf(descriptor)?.add({ kind: 'update', entry: entryOf(descriptor) })
   }
 
-  #mapOf({ address }: RegionDescriptor): PoolMap | undefined {
+  #mapOf({ address }: TakenRange): PoolMap | undefined {
     const pool = this.#options.pools.find(address)
     return pool === undefined ? undefined : this.#maps.get(pool.start)
   }
@@ -142,7 +144,7 @@ export class MapKeeper {
   }
 }
 
-function entryOf({ address, size, generation, home }: RegionDescriptor): ReservedEntry {
+function entryOf({ address, size, generation, home }: TakenRange): ReservedEntry {
   return { kind: 'reserved', start: address, size: BigInt(size), generation, homes: [home] }
 }
 

@@ -27,10 +27,15 @@ export class CoordinatorOutages {
       if (!isOn() || this.#isOver) return
       this.#mend = this.#interrupt()
       this.count += 1
-      this.#world.scheduler.schedule(undefined, this.#random.exponential(this.#lastsMs), 'end of outage', () => {
-        this.#endOne()
-        this.begin(isOn)
-      })
+      this.#world.scheduler.schedule(
+        undefined,
+        this.#random.exponential(this.#lastsMs),
+        'end of outage',
+        () => {
+          this.#endOne()
+          this.begin(isOn)
+        },
+      )
     })
   }
 

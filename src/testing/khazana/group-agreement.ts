@@ -14,7 +14,8 @@ export async function differentBackups(nodes: readonly Node[]): Promise<readonly
       if (record?.members[0] !== node.node) continue
       if (!isServed) found.push(`${node.name} does not serve group ${name}, which it leads`)
       const wanted = Math.min(record.replicas, nodes.length)
-      if (record.members.length < wanted) found.push(`group ${name} has ${record.members.length} of ${wanted} members`)
+      if (record.members.length < wanted)
+        found.push(`group ${name} has ${record.members.length} of ${wanted} members`)
       for (const member of record.members) {
         const other = nodes.find((one) => one.node === member)
         if (other === undefined || other === node) continue
@@ -53,7 +54,10 @@ async function contentOf(copies: GroupCopies): Promise<ReadonlyMap<string, strin
     const ranges = [...allocated].map(({ first, count }) => `${first}+${count}`).join(' ')
     content.set(region, `${generation}.${era}.${revision} ${ranges} above ${floor}`)
     for (const { page, version, bytes } of await copies.pagesOf(space)) {
-      content.set(`${region} page ${page}`, `${version}: ${Buffer.from(bytes).toString('base64').slice(0, 40)}`)
+      content.set(
+        `${region} page ${page}`,
+        `${version}: ${Buffer.from(bytes).toString('base64').slice(0, 40)}`,
+      )
     }
   }
   return content

@@ -9,7 +9,16 @@ import type { RegionKind } from './pledge.js'
  * nodes come and go, and regions are reserved, looked up and given back; else all of one kind.
  */
 export type SimPreset =
-  'strict' | 'release' | 'bounded' | 'eventual' | 'objects' | 'mixed' | 'switch' | 'moving' | 'roaming' | 'backed'
+  | 'strict'
+  | 'release'
+  | 'bounded'
+  | 'eventual'
+  | 'objects'
+  | 'mixed'
+  | 'switch'
+  | 'moving'
+  | 'roaming'
+  | 'backed'
 
 export const simPresets: readonly SimPreset[] = Object.freeze([
   'strict',

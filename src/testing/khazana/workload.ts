@@ -114,7 +114,8 @@ export class KhazanaWorkload implements Workload {
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random, this.#isBacked ? 3 : this.#isMoving ? 2 : 1)
     const { world, random } = stage
-    if (this.#isBacked && random.fork('coordinator').chance(0.7)) this.#outages = new CoordinatorOutages(world, random)
+    if (this.#isBacked && random.fork('coordinator').chance(0.7))
+      this.#outages = new CoordinatorOutages(world, random)
     if (this.#options.preset !== 'strict') this.#programs = random.fork('programs').int(1, 2)
     const processes = this.#processesOf(stage, shape)
     this.#processes = processes
@@ -171,7 +172,8 @@ export class KhazanaWorkload implements Workload {
     const { random } = stage
     const owners = [...this.#khazanas.values()]
     // So that there are regions of several kinds.
-    const keysMin = this.#isMoving || this.#isBacked || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
+    const keysMin =
+      this.#isMoving || this.#isBacked || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
     for (let key = 0; key < keysMin;) {
       const { khazana } = random.pick(owners)
       const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
