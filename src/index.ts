@@ -1,13 +1,17 @@
 import { connect as connectIn, open as openIn } from './client/open.js'
 import type { ConnectToOptions, OpenOptions as OpenInOptions } from './client/open.js'
 import type { Khazana as KhazanaClient } from './client/khazana.js'
+import { coordinatorOf } from './coordinator-option.js'
+import type { CoordinatorChoice } from './coordinator-option.js'
 import { nodeWorld } from './io/node/world.js'
 import { silentLogger } from './io/logger.js'
 import type { Logger } from './io/logger.js'
 
-export interface OpenOptions extends OpenInOptions {
+export interface OpenOptions extends Omit<OpenInOptions, 'coordinator'> {
   /** What happens behind the scenes; nowhere unless told. */
   readonly logger?: Logger
+  /** `embedded` unless told. */
+  readonly coordinator?: CoordinatorChoice
 }
 
 export interface ConnectOptions extends ConnectToOptions {
@@ -23,8 +27,8 @@ export const Khazana = {
    * Throws `bad-format`, `damaged`, `wrong-cluster`, `address-in-use`, `insecure`, `unreachable`, `invalid-argument`.
    */
   open(options: OpenOptions): Promise<KhazanaClient> {
-    const { logger = silentLogger, ...rest } = options
-    return openIn(nodeWorld(logger), rest)
+    const { logger = silentLogger, coordinator = 'embedded', ...rest } = options
+    return openIn(nodeWorld(logger), { ...rest, ...coordinatorOf(coordinator) })
   },
 
   /**
@@ -38,6 +42,9 @@ export const Khazana = {
 }
 
 export type Khazana = KhazanaClient
+
+export type { CoordinatorChoice } from './coordinator-option.js'
+export type { TlsOptions } from './io/http.js'
 
 export { formatAddress, parseAddress } from './address/address.js'
 export type { Address } from './address/address.js'

@@ -1,5 +1,6 @@
 import type { PluginOptions } from '../consistency/plugins.js'
 import type { StoreAccess } from '../coordinator/request.js'
+import type { ClusterId } from '../address/identity.js'
 import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
@@ -36,8 +37,11 @@ export interface NodeOptions extends PluginOptions {
    * unless told.
    */
   readonly autoMigrate?: boolean
-  /** The way to an external coordinator, the node's own to close; without one the founder of the cluster keeps it. */
-  readonly coordinator?: StoreAccess
+  /**
+   * The way to an external coordinator for the cluster, the node's own to close; without one the founder of the cluster keeps it. The same at all nodes,
+   * from the founding of the cluster on.
+   */
+  readonly coordinator?: (cluster: ClusterId) => StoreAccess
   /** Listen in the open without TLS. */
   readonly insecure?: boolean
   /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */

@@ -479,12 +479,12 @@ export class Node implements SiteAccess {
    * has, as a copy, which becomes the home's when that is so. Throws `no-such-region`, `unreachable`.
    */
   #replicaToCome(
-    { address, generation }: RegionDescriptor,
+    descriptor: RegionDescriptor,
     existing: Replica | undefined,
     known: RegionDescriptor | undefined,
   ): Replica {
-    const copy = this.#part.groups.backed(address)
-    if (copy?.descriptor.generation === generation) return this.#backedReplica(copy.descriptor, copy.primary)
+    const { address, generation } = descriptor
+    if (descriptor.attributes.minReplicas > 1) return this.#replicaToFind(descriptor)
     if (this.home.moves.settled(address) === undefined) throw unreserved()
     if (existing?.descriptor.generation === generation) return existing
     if (known?.generation === generation && known.home !== this.identity.node)
@@ -492,10 +492,16 @@ export class Node implements SiteAccess {
     throw new KhazanaError('unreachable', 'the region is moving here: try again soon')
   }
 
-  /** Of a region that this node keeps for a home group, and that another leads, or nobody yet: it is looked for, and locks wait. */
-  #backedReplica(descriptor: RegionDescriptor, primary: NodeId | undefined): Replica {
-    const parent = primary ?? this.identity.node
-    return this.replicas.open({ ...descriptor, home: parent }, { kind: 'copy', parent })
+  /** Of a region of a home group that this node does not lead any more, or not yet: where it does not know who does, locks wait until it is found. */
+  #replicaToFind(descriptor: RegionDescriptor): Replica {
+    const { address, generation } = descriptor
+    const copy = this.#part.groups.backed(address)
+    const isCopied = copy?.descriptor.generation === generation
+    const parent = (isCopied ? copy.primary : undefined) ?? this.identity.node
+    return this.replicas.open(
+      { ...(isCopied ? copy.descriptor : descriptor), home: parent },
+      { kind: 'copy', parent },
+    )
   }
 
   pause(ms: number): Promise<void> {

@@ -8,6 +8,7 @@ import type { RegionNotice } from '../wire/message.js'
 import type { RegionAnswers } from './region-answers.js'
 import { isChildSession, isOf } from './region-message.js'
 import type { RegionRouterOptions } from './region-router-options.js'
+import type { Replica } from './replica/replica.js'
 import type { Session } from './session/session.js'
 
 /** What the drivers of one region at two sites tell each other, beside what its managers do. */
@@ -78,16 +79,29 @@ export class RegionNotices {
           this.#options.regions.get(region)?.descriptor ?? notice.descriptor,
         )
       case 'unserved':
-        if (!isParent || !isOf(replica.descriptor, message) || !isNode(site)) return
-        replica.parentLost()
-        return this.#options.unserved?.(site)
+        if (replica !== undefined && isOf(replica.descriptor, message)) this.unserved(from, replica)
+        return
       case 'gone':
+        if (replica !== undefined && this.unserved(from, replica)) return
         if (isParent && replica.descriptor.generation === generation)
           this.#options.regions.gone(replica.descriptor)
         return
       default:
         return unreachable(notice)
     }
+  }
+
+  /**
+   * Who was taken for the home of a region that has replicas says that it is not, or that there is none: others may have taken it over of which it knows nothing. So it
+   * is looked for. False where that is not what was said.
+   */
+  unserved({ peer: { site } }: Session, replica: Replica): boolean {
+    const { role, descriptor } = replica
+    const isSaid = role.kind === 'copy' && role.parent === site && descriptor.attributes.minReplicas > 1
+    if (!isSaid || !isNode(site) || this.#options.self === undefined) return false
+    replica.parentLost()
+    this.#options.unserved?.(site)
+    return true
   }
 
   /** Found by looking for it: all here go on with it, and clients are told. */

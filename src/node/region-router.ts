@@ -112,7 +112,11 @@ export class RegionRouter {
     if (descriptor?.generation !== envelope.generation) return this.#answers.refuseUnknown(from, envelope)
     if (!this.#isOfThisEra(descriptor, from, envelope, 0)) return
     if (descriptor.home === this.#options.self) this.#options.served?.(descriptor, from.peer.site)
-    this.#serve(from, envelope)?.onMessage(from.peer.site, envelope.body, payloads)
+    const replica = this.#serve(from, envelope)
+    const { body } = envelope
+    const isGone = body.kind === 'refuse' && body.code === 'no-such-region'
+    if (isGone && replica !== undefined && this.#notices.unserved(from, replica)) return
+    replica?.onMessage(from.peer.site, body, payloads)
   }
 
   /** The replica that the message is for. Where there can be none, its sender is told why. */

@@ -9,6 +9,8 @@ import { contactMsMax } from '../../node/contact.js'
 import { parseEndpoint, unixEndpoint } from '../../node/endpoint-text.js'
 import { Node } from '../../node/node.js'
 import type { NodeOptions } from '../../node/node-options.js'
+import { coordinatorOf, parseCoordinator, readTls } from '../../coordinator-option.js'
+import type { CoordinatorChoice } from '../../coordinator-option.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sizeArgument, wholeNumber } from '../arguments.js'
 import { hostAndPortArgument } from '../endpoint-argument.js'
@@ -25,7 +27,10 @@ interface Options {
   readonly join?: string
   readonly memory?: number
   readonly disk?: number
-  readonly coordinator: string
+  readonly coordinator: CoordinatorChoice
+  readonly coordinatorCa?: string
+  readonly coordinatorCert?: string
+  readonly coordinatorKey?: string
   readonly drain?: true
   readonly autoMigrate?: true
   readonly insecure?: true
@@ -76,10 +81,16 @@ export function addNode(program: Command): void {
     .option('--memory <size>', 'RAM for pages (default: 256MiB)', sizeArgument)
     .option('--disk <size>', 'room on disk (default: 8GiB)', sizeArgument)
     .addOption(
-      new Option('--coordinator <kind>', 'who keeps leases and epochs; this version has only "embedded"')
+      new Option(
+        '--coordinator <kind>',
+        'who keeps leases and epochs, the same for all nodes: "embedded" (the node that founded the cluster), or etcd://HOST:PORT,...',
+      )
         .default('embedded')
         .argParser(coordinatorArgument),
     )
+    .option('--coordinator-ca <file>', 'talk TLS to the etcd, and believe these authorities')
+    .option('--coordinator-cert <file>', 'what this node shows to the etcd')
+    .option('--coordinator-key <file>', 'the key of that')
     .option(
       '--drain',
       'on SIGTERM, leave the cluster for good: hand everything over to other nodes, then stop',
@@ -102,7 +113,6 @@ export function addNode(program: Command): void {
 const storageFailedStatus = 74
 
 async function serve(options: Options): Promise<void> {
-  if (options.coordinator !== 'embedded') throw noEtcd(options.coordinator)
   const logger = lineLogger({ level: options.logLevel, format: options.logJson === true ? 'json' : 'text' })
   const plugins = await loadPlugins(options.plugin, 'node')
   stopOnBugs(logger)
@@ -113,6 +123,7 @@ async function serve(options: Options): Promise<void> {
     world: nodeWorld(logger),
     directory: options.dir,
     ...plugins,
+    ...(await coordinatorFrom(options)),
     socketPath,
     listen: parseEndpoint(options.listen),
     ...(name === undefined ? {} : { name }),
@@ -198,21 +209,34 @@ function stopOnBugs(logger: Logger): void {
   process.on('unhandledRejection', stop)
 }
 
-function coordinatorArgument(text: string): string {
-  if (text === 'embedded' || text.startsWith('etcd://')) return text
-  throw new InvalidArgumentError('"embedded", or etcd://HOST:PORT,... in a later version.')
+function coordinatorArgument(text: string): CoordinatorChoice {
+  try {
+    return parseCoordinator(text)
+  } catch (reason) {
+    throw new InvalidArgumentError(`${KhazanaError.from(reason).message}.`)
+  }
+}
+
+async function coordinatorFrom(options: Options): Promise<ReturnType<typeof coordinatorOf>> {
+  const { coordinator, coordinatorCa: ca, coordinatorCert: cert, coordinatorKey: key } = options
+  const isTls = ca !== undefined || cert !== undefined || key !== undefined
+  if (!isTls) return coordinatorOf(coordinator)
+  if (coordinator === 'embedded') {
+    throw new KhazanaError(
+      'invalid-argument',
+      'certificates for the coordinator need --coordinator etcd://...',
+    )
+  }
+  const files = {
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  }
+  return coordinatorOf({ ...coordinator, tls: await readTls(files) })
 }
 
 function nameArgument(text: string): string {
   if (/^[0-9]+$/.test(text)) throw new InvalidArgumentError('a number alone is that of a node, and no name.')
   if (/^[A-Za-z0-9._-]+$/.test(text) && text.length <= nameCharsMax) return text
   throw new InvalidArgumentError(`1 to ${nameCharsMax} letters, digits, ".", "_" and "-".`)
-}
-
-function noEtcd(coordinator: string): KhazanaError {
-  return new KhazanaError(
-    'unsupported',
-    `this version cannot use the coordinator ${coordinator}: leave --coordinator out, and the nodes ` +
-      'keep the membership among themselves',
-  )
 }

@@ -89,13 +89,16 @@ export class ClusterPart {
     this.desk = new CoordinatorDesk({
       self: identity.node,
       host: founder,
+      isInUse: options.coordinator === undefined,
       clock: world.clock,
       store: parts.store,
       peers,
     })
     this.coordinator = new StoreCoordinator({
       clock: world.clock,
-      access: options.coordinator ?? new ServedAccess((request, wait) => this.desk.ask(request, wait)),
+      access:
+        options.coordinator?.(identity.cluster) ??
+        new ServedAccess((request, wait) => this.desk.ask(request, wait)),
     })
     this.groups = new HomeGroups({
       self: identity.node,

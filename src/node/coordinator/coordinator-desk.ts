@@ -17,6 +17,8 @@ export interface CoordinatorDeskOptions {
   readonly self: NodeId
   /** Who keeps the coordinator: the node that founded the cluster. */
   readonly host: NodeId
+  /** Whether the cluster's coordinator is this one, and none of its own. */
+  readonly isInUse: boolean
   readonly clock: Clock
   readonly store: Pick<Store, 'list' | 'commit'>
   readonly peers: Pick<Peers, 'call'>
@@ -33,8 +35,8 @@ export class CoordinatorDesk {
   /** Where this node keeps the coordinator, it serves from now on, and every lease lives for a whole time. Throws `bad-format`. */
   constructor(options: CoordinatorDeskOptions) {
     this.#options = options
-    const { self, host, clock, store } = options
-    if (self === host) this.#server = CoordinatorServer.start({ clock, storage: store, limits })
+    const { self, host, isInUse, clock, store } = options
+    if (self === host && isInUse) this.#server = CoordinatorServer.start({ clock, storage: store, limits })
   }
 
   /** Idempotent. */
@@ -56,7 +58,9 @@ export class CoordinatorDesk {
     const server = this.#server
     if (server === undefined) {
       const { self, host } = this.#options
-      throw new KhazanaError('unsupported', `node ${self} does not keep the coordinator: node ${host} does`)
+      const why =
+        self === host ? 'the cluster has an external one: start all nodes with it' : `node ${host} does`
+      throw new KhazanaError('unsupported', `node ${self} does not keep the coordinator: ${why}`)
     }
     const request = requestOf(question)
     return answerOf(request, await server.ask(request, wait))

@@ -7,6 +7,7 @@ import type { CommitDone, Store } from '../../store/store.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
 import { eraVersions } from '../../membership/home-group/era.js'
+import { OpenPages } from './open-pages.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
 import type { HomeGroup } from './home-group.js'
 import type { RegionChange, RegionLog, RegionPlace } from './region-log.js'
@@ -36,6 +37,8 @@ export class HomedRegion implements HomeBacking {
   #changes: Promise<void> = Promise.resolve()
   /** Groups that the store has no room for in its queue yet, in order. */
   readonly #deferred: Deferred[] = []
+  /** Pages of commits that are under way in a home group. */
+  readonly #open = new OpenPages()
   /** Versions up to this one are not given to anything new. */
   #versionsUsed = 0
   readonly #store: Store
@@ -91,8 +94,15 @@ export class HomedRegion implements HomeBacking {
     return stored > 0 ? stored : undefined
   }
 
-  load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
-    return this.#store.read(this.space, page)
+  /** The disk of this node may have more than all members have: that is nobody's to see yet. */
+  async load(
+    page: PageIndex,
+  ): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
+    for (;;) {
+      await this.#open.whenSettled(page)
+      const stored = await this.#store.read(this.space, page)
+      if (!this.#open.has(page)) return stored
+    }
   }
 
   persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void {
@@ -106,8 +116,10 @@ export class HomedRegion implements HomeBacking {
     if (pendingBytes > pendingBytesMax * deferShare) return
     for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
       const { pages, done } = next
+      if (this.group !== undefined) this.#open.begin(pages)
       this.#log.submit(this.place, { pages }, (failure) => {
         if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
+        this.#open.end(pages)
         done(failure)
         if (failure === undefined) {
           this.watchers.committed(pages, this.descriptor.home)

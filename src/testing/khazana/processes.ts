@@ -124,6 +124,7 @@ export class Processes {
   async #runNode(inhabitant: Inhabitant, world: World, process: SimProcess): Promise<void> {
     const { name } = inhabitant
     const random = this.#options.random.fork(`life of ${process.name}`)
+    const { coordinator } = this.#options
     process.onDeath(() => {
       inhabitant.node = undefined
       inhabitant.isLeaving = false
@@ -144,8 +145,8 @@ export class Processes {
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
           spaceBug: spaceBugOf(this.#options.plantedBug),
-          ...(this.#options.coordinator !== undefined && {
-            coordinator: this.#options.coordinator.accessOf(process, world.clock),
+          ...(coordinator !== undefined && {
+            coordinator: () => coordinator.accessOf(process, world.clock),
           }),
           ...(name === 'node-1' ? {} : { join: this.#door(random, name) }),
           ...this.#options.plugins,

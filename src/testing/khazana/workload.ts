@@ -178,12 +178,17 @@ export class KhazanaWorkload implements Workload {
       const { khazana } = random.pick(owners)
       const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
       const { cells, pages } = planRegion({ pledge, firstKey: key, pageSize, random })
-      const minReplicas = this.#isBacked ? random.fork(`replicas of key ${key}`).pick([1, 2, 2, 2, 3]) : 1
+      const minReplicas = this.#drawReplicas(pledge, random.fork(`replicas of key ${key}`))
       const region = await khazana.reserve(pages * pageSize, { ...pledge.attributes, pageSize, minReplicas })
       await region.allocate()
       for (const cell of cells) this.#places.push({ region: region.address, pageSize, cell, pledge })
       key += cells.length
     }
+  }
+
+  /** What was accepted and is not durable may be lost with a takeover: programs that hold a site to its own writes would be right to complain. */
+  #drawReplicas({ reads, changes }: Pledge, random: Prng): number {
+    return this.#isBacked && reads !== 'eventual' && changes.length === 0 ? random.pick([1, 2, 2, 2, 3]) : 1
   }
 
   #drawPledge(random: Prng): Pledge {
