@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { EtcdAccess, endpointsMax } from './coordinator/etcd/etcd-access.js'
 import { nodeClock } from './io/node/clock.js'
 import { nodeHttp } from './io/node/http.js'
@@ -37,30 +36,6 @@ export function coordinatorOf(choice: CoordinatorChoice): Pick<NodeOptions, 'coo
   // What cannot be is told before a node is made.
   access('check/').close()
   return { coordinator: (cluster) => access(`khazana/${cluster}/`) }
-}
-
-/** Files in PEM. Throws `invalid-argument` where one cannot be read, or a certificate has no key. */
-export async function readTls(files: { ca?: string; cert?: string; key?: string }): Promise<TlsOptions> {
-  if ((files.cert === undefined) !== (files.key === undefined)) {
-    throw new KhazanaError(
-      'invalid-argument',
-      'a certificate for the coordinator needs its key, and a key its certificate',
-    )
-  }
-  const read = async (path: string | undefined): Promise<string | undefined> => {
-    if (path === undefined) return undefined
-    try {
-      return await readFile(path, 'utf8')
-    } catch (cause) {
-      throw new KhazanaError('invalid-argument', `${path} cannot be read`, { cause })
-    }
-  }
-  const [ca, cert, key] = [await read(files.ca), await read(files.cert), await read(files.key)]
-  return {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  }
 }
 
 function isHostAndPort(text: string): boolean {

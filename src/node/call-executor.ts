@@ -63,6 +63,8 @@ export interface CallExecutorOptions {
 
 /** Homes that a request follows a region to. */
 const hopsMax = 8
+/** Between two attempts to find who has taken over a region. */
+const takeoverPauseMs = 100
 /** How long a node is kept waiting for whether this one becomes a region's home. */
 const settleMs = 2000
 
@@ -248,6 +250,12 @@ export class CallExecutor {
       }
       if (caller.kind === 'node') return { op: 'moved', descriptor }
       const result = await this.#forward({ descriptor, found }, call, wait())
+      if (result === 'nobody') {
+        // A backup takes the home's place soon.
+        await this.#pause(wait())
+        hop -= 1
+        continue
+      }
       if (result === undefined) continue
       if (result.op !== 'moved') {
         if (result.op === 'set-attributes' || result.op === 'migrate') location.learned(result.descriptor)
@@ -261,17 +269,31 @@ export class CallExecutor {
     throw movesTooFast()
   }
 
-  /** Undefined where the descriptor was stale: it is forgotten, and whoever asks for it again gets a newer one. */
+  /** Throws `timeout`, `aborted`. */
+  async #pause(options: WaitOptions): Promise<void> {
+    const { clock } = this.#options
+    if (timeoutOf(options) <= takeoverPauseMs) throw nobodyServes()
+    await new Promise<void>((resolve) => clock.after(takeoverPauseMs, resolve))
+  }
+
+  /**
+   * Undefined where the descriptor was stale: it is forgotten, and whoever asks for it again gets a newer one. `nobody`: the same, and the home that it
+   * names has not heard of the call, and is one that others can take over from.
+   */
   async #forward(
     { descriptor, found }: FoundRegion,
     call: HomeCall,
     options: WaitOptions,
-  ): Promise<Result | undefined> {
+  ): Promise<Result | 'nobody' | undefined> {
     const { peers, location, members } = this.#options
     try {
       return await peers.call(descriptor.home, call, options)
     } catch (reason) {
       const { code } = KhazanaError.from(reason)
+      if (code === 'unreachable' && descriptor.attributes.minReplicas > 1) {
+        location.forget(descriptor.address)
+        return 'nobody'
+      }
       const hasLeft = code === 'unreachable' && members.find(descriptor.home)?.state === 'left'
       if (code !== 'no-such-region' && !hasLeft) throw reason
       location.forget(descriptor.address)
@@ -403,6 +425,13 @@ export class CallExecutor {
 
 function leftCluster(cause?: unknown): KhazanaError {
   return new KhazanaError('closed', 'this node has left the cluster: use another one', { cause })
+}
+
+function nobodyServes(): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    'the home of the region cannot be reached, and no backup has taken its place yet',
+  )
 }
 
 function movesTooFast(): KhazanaError {

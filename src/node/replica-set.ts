@@ -182,6 +182,15 @@ export class ReplicaSet {
     this.#router.letThrough(region)
   }
 
+  /** This site is the home of the region no more, and does not know who is: it is looked for. */
+  unseat(replica: Replica, error: KhazanaError): void {
+    const { self } = this.#options
+    if (self === undefined || this.#closed !== undefined) return
+    const { descriptor } = replica
+    const protocol = this.#options.protocol(descriptor.attributes)
+    replica.switchTo({ ...descriptor, home: self }, { kind: 'copy', parent: self }, protocol, error)
+  }
+
   close(replica: Replica, error: KhazanaError): void {
     if (this.#replicas.get(replica.descriptor.address) === replica) {
       this.#replicas.delete(replica.descriptor.address)

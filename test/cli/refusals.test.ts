@@ -60,9 +60,29 @@ describe('a node that cannot start says why', () => {
     assertRefused(outcome, 1, 'wrong-cluster', /use a new directory/)
   })
 
-  test('when the coordinator is one that this version does not have', async () => {
-    const outcome = await start('--dir', folder.in('e'), '--coordinator', 'etcd://127.0.0.1:2379')
-    assertRefused(outcome, 1, 'unsupported', /leave --coordinator out/)
+  test('when there are certificates for a coordinator that takes none', async () => {
+    const outcome = await start('--dir', folder.in('e'), '--coordinator-ca', 'ca.pem')
+    assertRefused(outcome, 1, 'invalid-argument', /need --coordinator etcd/)
+  })
+
+  test('when a certificate for the coordinator cannot be read, or has no key', async () => {
+    const etcd = ['--coordinator', 'etcd://127.0.0.1:2379'] as const
+    const outcome = await start(
+      '--dir',
+      folder.in('e'),
+      ...etcd,
+      '--coordinator-ca',
+      folder.in('missing.pem'),
+    )
+    assertRefused(outcome, 1, 'invalid-argument', /missing.pem cannot be read/)
+    const keyless = await start(
+      '--dir',
+      folder.in('e'),
+      ...etcd,
+      '--coordinator-cert',
+      folder.in('missing.pem'),
+    )
+    assertRefused(keyless, 1, 'invalid-argument', /needs its key/)
   })
 
   test('when the path of its socket is too long', async () => {
@@ -78,6 +98,7 @@ describe('a node that cannot start says why', () => {
     [['--dir', 'x', '--name', 'two words'], /letters/],
     [['--dir', 'x', '--name', '12'], /no name/],
     [['--dir', 'x', '--coordinator', 'zookeeper'], /embedded/],
+    [['--dir', 'x', '--coordinator', 'etcd://one,two'], /HOST:PORT/],
     [[], /--dir/],
   ] as const) {
     test(`when told ${args.length === 0 ? 'nothing' : args.join(' ')}`, async () => {
@@ -126,7 +147,8 @@ describe('a command that fails says why, and how to do better', () => {
     ['allocate ADDR --offset 1', 'invalid-argument', /multiples of 4096/],
     ['reserve 0', 'invalid-argument', /from 1/],
     ['reserve 4KiB --page-size 5000', 'invalid-argument', /power of two/],
-    ['reserve 4KiB --min-replicas 2', 'unsupported', /use 1/],
+    ['reserve 4KiB --min-replicas 2', 'unreachable', /the cluster has 1/],
+    ['reserve 4KiB --min-replicas 8', 'unsupported', /at most 7/],
     ['reserve 4KiB --protocol telepathy', 'unsupported', /crew/],
     ['reserve 4KiB --failure available', 'invalid-argument', /two sides of a partition.*'eventual'/],
     ['reserve 4KiB --protocol crew --consistency eventual', 'invalid-argument', /cannot go with/],
@@ -135,7 +157,7 @@ describe('a command that fails says why, and how to do better', () => {
     ['attributes ADDR --set staleness-ms=5', 'invalid-argument', /the preset 'bounded'/],
     ['read ADDR --plugin ./nowhere.mjs', 'invalid-argument', /no plugin/],
     ['attributes ADDR --set label.2=x', 'invalid-argument', /label/],
-    ['attributes ADDR --set min-replicas=3', 'unsupported', /use 1/],
+    ['attributes ADDR --set min-replicas=3', 'unsupported', /cannot be changed/],
     ['stat ADDR --pages 16:1', 'out-of-range', /65536/],
   ] as const) {
     test(`khazana ${line}`, () => refused(line, 1, code, words))

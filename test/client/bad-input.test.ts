@@ -45,7 +45,8 @@ describe('bad input to the library is refused in words', () => {
         await refused(() => each.reserve(4096, { pageSize }), 'invalid-argument')
       }
       await refused(() => each.reserve(4096, { minReplicas: 0 }), 'invalid-argument')
-      await refused(() => each.reserve(4096, { minReplicas: 2 }), 'unsupported')
+      await refused(() => each.reserve(4096, { minReplicas: 2 }), 'unreachable')
+      await refused(() => each.reserve(4096, { minReplicas: 8 }), 'unsupported')
       await refused(() => each.reserve(4096, { protocol: 'nonesuch' }), 'unsupported')
       await refused(() => each.region(untyped(5)), 'invalid-argument')
       await refused(() => each.region(parseAddress('::dead:0')), 'no-such-region')

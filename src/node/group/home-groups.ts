@@ -271,6 +271,8 @@ export class HomeGroups {
     if (replicas > groupMembersMax) {
       throw new KhazanaError('unsupported', `minReplicas ${replicas} is too many: at most ${groupMembersMax}`)
     }
+    const nodes = [...this.#options.members()].length
+    if (nodes < replicas) throw tooFew(replicas, `the cluster has ${nodes}`)
     this.#takePart()
     let making = this.#making.get(replicas)
     if (making === undefined) {
@@ -285,10 +287,7 @@ export class HomeGroups {
       const count = group?.members.length ?? 0
       if (group !== undefined && count >= replicas) return group
       if (clock.now() + lookMs >= until) {
-        throw new KhazanaError(
-          'unreachable',
-          `a region with minReplicas ${replicas} needs that many nodes: its home group has ${count} so far`,
-        )
+        throw tooFew(replicas, `its home group has ${count} so far`)
       }
       await pause(clock, lookMs, this.#closing.signal)
       if (this.#closing.signal.aborted) throw KhazanaError.from(this.#closing.signal.reason)
@@ -319,4 +318,11 @@ export class HomeGroups {
     }
     throw new KhazanaError('busy', `node ${self} has made ${groupsMax} home groups that others lead`)
   }
+}
+
+function tooFew(replicas: number, how: string): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    `a region with minReplicas ${replicas} needs that many nodes: ${how}`,
+  )
 }

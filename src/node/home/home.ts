@@ -535,7 +535,10 @@ export class Home {
     }
   }
 
-  /** This node serves the regions of the group no more, for the time being or for good: whoever uses them here hears why. */
+  /**
+   * This node serves the regions of the group no more, for the time being or for good: locks that are open here break, and those that wait go on waiting for
+   * whoever is the home next.
+   */
   closeGroup(name: string, error: KhazanaError): void {
     const { replicas } = this.#options
     for (const [address, region] of [...this.#regions]) {
@@ -544,8 +547,8 @@ export class Home {
       this.#directory.forget(address)
       this.#allocatedBytes -= storageBytes(region)
       const replica = replicas.get(address)
-      if (replica !== undefined) replicas.close(replica, error)
-      region.watchers.end(error)
+      if (replica !== undefined) replicas.unseat(replica, error)
+      region.watchers.moved()
     }
   }
 
