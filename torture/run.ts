@@ -136,7 +136,8 @@ class Run {
 
   async #injectFaults({ cluster, network, machines, faults }: Stage): Promise<void> {
     const { seed, nodes, minutes, signal } = this.#options
-    const over = AbortSignal.any([signal, AbortSignal.timeout(minutes * 60_000)])
+    using time = new TimeLimit(minutes * 60_000, signal)
+    const over = time.signal
     if (faults.length === 0) return pause(minutes * 60_000, over)
     const injector = new FaultInjector({
       cluster,
@@ -229,6 +230,33 @@ class Run {
 
   readonly #say = (line: string): void => {
     this.#options.say(`${inSeconds(this.#now()).padStart(9)}  ${line}`)
+  }
+}
+
+/**
+ * Fires after the time, or with another signal. `AbortSignal.any` of `AbortSignal.timeout` would say the same, but Node 20 may forget
+ * such a signal, and then it never fires.
+ */
+class TimeLimit implements Disposable {
+  readonly #over = new AbortController()
+  readonly #timer: NodeJS.Timeout
+  readonly #early: AbortSignal
+  readonly #end = (): void => this.#over.abort()
+
+  constructor(ms: number, early: AbortSignal) {
+    this.#early = early
+    this.#timer = setTimeout(this.#end, ms)
+    early.addEventListener('abort', this.#end)
+    if (early.aborted) this.#end()
+  }
+
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#early.removeEventListener('abort', this.#end)
   }
 }
 

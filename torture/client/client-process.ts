@@ -27,7 +27,7 @@ export class ClientProcess implements AsyncDisposable {
   readonly #name: string
   readonly #child: ChildProcess
   readonly #ended = withResolvers<'all is told'>()
-  readonly #closed: Promise<unknown>
+  readonly #exited: Promise<unknown>
 
   /** Resolves when it is in. Throws where that takes too long. */
   static async start(options: ClientProcessOptions): Promise<ClientProcess> {
@@ -38,7 +38,7 @@ export class ClientProcess implements AsyncDisposable {
     })
     client.#send({ kind: 'start', ...options.request })
     const over = new AbortController()
-    const isIn = await Promise.race([started.promise, client.#closed, pause(startMsMax, over.signal)])
+    const isIn = await Promise.race([started.promise, client.#exited, pause(startMsMax, over.signal)])
     over.abort()
     if (isIn === true) return client
     await client[Symbol.asyncDispose]()
@@ -61,7 +61,8 @@ export class ClientProcess implements AsyncDisposable {
     })
     endWithThisProcess(child)
     this.#child = child
-    this.#closed = once(child, 'close')
+    // Not `close`: it does not come where this side has let go of the channel.
+    this.#exited = once(child, 'exit')
     let isOver = false
     child.on('message', (message) => {
       const told = message as FromClient
@@ -72,16 +73,16 @@ export class ClientProcess implements AsyncDisposable {
       child.disconnect()
     })
     child.on('error', (error) => crashed(`client ${request.name} cannot be run: ${error.message}`))
-    child.on('close', (code, signal) => {
+    child.on('exit', (code, signal) => {
       if (!isOver) crashed(`client ${request.name} ended: ${signal ?? `status ${code}`}`)
     })
   }
 
-  /** Lets it end what it is doing; resolves when it has told all. Throws where that takes too long, or it ends before: then it hangs. */
+  /** Lets it end what it is doing; resolves when it has told all. Throws where that takes too long, or it ends before. */
   async stop(): Promise<void> {
     this.#send({ kind: 'stop' })
     const over = new AbortController()
-    const how = await Promise.race([this.#ended.promise, this.#closed, pause(endMsMax, over.signal)])
+    const how = await Promise.race([this.#ended.promise, this.#exited, pause(endMsMax, over.signal)])
     over.abort()
     if (how === 'all is told') return
     throw new Error(`client ${this.#name} did not come to its end within ${endMsMax / 1000} s`)
@@ -90,7 +91,7 @@ export class ClientProcess implements AsyncDisposable {
   /** By force, where it is there still. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
-    await this.#closed
+    await this.#exited
   }
 
   #send(message: ToClient): void {
