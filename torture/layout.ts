@@ -3,6 +3,11 @@ export const pageBytes = 4096
 export const countersPerRegion = 2
 export const accountsPerRegion = 4
 export const pagesPerRegion = countersPerRegion + accountsPerRegion
+/** The pages of the accounts, counted from the start of the region. */
+export const accountPages: readonly number[] = Array.from(
+  { length: accountsPerRegion },
+  (_, index) => countersPerRegion + index,
+)
 /** What an account begins with. */
 export const balanceAtFirst = 100
 /** Transfers move it about, and never change it: what all accounts of a region have together. */

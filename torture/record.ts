@@ -16,13 +16,12 @@ export interface RecordedOperation extends Operation {
  * operations overlap, and nothing is concluded from their order.
  */
 export function orderOperations(operations: readonly TimedOperation[]): RecordedOperation[] {
-  type Moment = { readonly at: number; readonly kind: 'invoke' | 'complete'; readonly index: number }
   const moments: Moment[] = []
   for (const [index, { invoke, complete }] of operations.entries()) {
     moments.push({ at: invoke, kind: 'invoke', index })
     if (complete !== null) moments.push({ at: complete, kind: 'complete', index })
   }
-  moments.sort((a, b) => a.at - b.at || Number(a.kind === 'complete') - Number(b.kind === 'complete'))
+  moments.sort((a, b) => (a.at === b.at ? rank(a) - rank(b) : a.at - b.at))
   const invoked = new Map<number, number>()
   const completed = new Map<number, number>()
   for (const [order, { kind, index }] of moments.entries()) {
@@ -35,6 +34,18 @@ export function orderOperations(operations: readonly TimedOperation[]): Recorded
       completeOrder: completed.get(index) ?? null,
     }))
     .sort((a, b) => a.invokeOrder - b.invokeOrder)
+}
+
+interface Moment {
+  /** Milliseconds. */
+  readonly at: number
+  readonly kind: 'invoke' | 'complete'
+  /** Of the operation. */
+  readonly index: number
+}
+
+function rank({ kind }: Moment): number {
+  return kind === 'invoke' ? 0 : 1
 }
 
 /** How an operation ended. */

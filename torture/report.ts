@@ -1,4 +1,5 @@
-import type { Finding, Judgement } from './checks/judgement.js'
+import type { Finding } from './checks/finding.js'
+import type { Judgement } from './checks/judgement.js'
 import type { Outage } from './checks/outages.js'
 import type { Tally } from './tally.js'
 

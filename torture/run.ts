@@ -138,7 +138,10 @@ class Run {
     const { seed, nodes, minutes, signal } = this.#options
     using time = new TimeLimit(minutes * 60_000, signal)
     const over = time.signal
-    if (faults.length === 0) return pause(minutes * 60_000, over)
+    if (faults.length === 0) {
+      await pause(minutes * 60_000, over)
+      return
+    }
     const injector = new FaultInjector({
       cluster,
       network,

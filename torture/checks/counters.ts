@@ -2,7 +2,7 @@ import { numberIn } from '../cell.js'
 import { isCounter } from '../layout.js'
 import { outcomeOf } from '../record.js'
 import type { RecordedOperation } from '../record.js'
-import type { Finding } from './judgement.js'
+import type { Finding } from './finding.js'
 
 /**
  * Each write to a counter adds one. So at the end it has at least the acknowledged ones, and at most those of unknown outcome

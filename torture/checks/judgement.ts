@@ -3,13 +3,8 @@ import { checkLinearizability } from '../../src/testing/linearizability.js'
 import type { Operation } from '../../src/testing/history.js'
 import type { RecordedOperation } from '../record.js'
 import { lostIncrements } from './counters.js'
+import type { Finding } from './finding.js'
 import { brokenSums } from './sums.js'
-
-/** Something that must not be, in words; `where` is a key or a region. */
-export interface Finding {
-  readonly where: string
-  readonly explanation: string
-}
 
 export interface Judgement {
   /** Keys of which something acknowledged is gone. */

@@ -2,7 +2,7 @@ import { numberIn } from '../cell.js'
 import { accountsPerRegion, isCounter, regionOf, sumOfAccounts } from '../layout.js'
 import { outcomeOf } from '../record.js'
 import type { RecordedOperation } from '../record.js'
-import type { Finding } from './judgement.js'
+import type { Finding } from './finding.js'
 
 /** Every section that read all accounts of a region must have seen the same sum. */
 export function brokenSums(history: readonly RecordedOperation[]): readonly Finding[] {

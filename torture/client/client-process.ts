@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { withResolvers } from '../../src/io/deadline.js'
 import { pause } from '../clock.js'
-import { endWithThisProcess } from '../cluster/children.js'
+import { startChild } from '../cluster/children.js'
 import type { TimedOperation } from '../record.js'
 import type { ClientError, FromClient, StartRequest, ToClient } from './messages.js'
 
@@ -47,19 +46,10 @@ export class ClientProcess implements AsyncDisposable {
 
   private constructor({ request, prefix, reported, crashed }: ClientProcessOptions) {
     this.#name = request.name
-    const [command = process.execPath, ...rest] = [
-      ...prefix,
-      process.execPath,
-      '--enable-source-maps',
-      program,
-    ]
-    // In a group of its own: an interrupt from the terminal is for the run alone.
-    const child = spawn(command, rest, {
+    const child = startChild([...prefix, process.execPath, '--enable-source-maps', program], {
       stdio: ['ignore', 2, 2, 'ipc'],
       serialization: 'advanced',
-      detached: true,
     })
-    endWithThisProcess(child)
     this.#child = child
     // Not `close`: it does not come where this side has let go of the channel.
     this.#exited = once(child, 'exit')

@@ -33,16 +33,18 @@ export class Clients implements AsyncDisposable {
     const { stage, seed, regions, origin, reported, crashed } = options
     const entrances = entrancesOf(options)
     const pauseMs = (1000 * entrances.length * regions.length) / sectionsPerSecond
-    const processes: ClientProcess[] = []
-    try {
-      for (const [index, { entrance, machine }] of entrances.entries()) {
+    const starts = await Promise.allSettled(
+      entrances.map(({ entrance, machine }, index) => {
         const prefix = machine === undefined ? [] : stage.network.prefix(machine)
         const request = { name: `c${index + 1}`, seed, origin, entrance, regions, pauseMs }
-        processes.push(await ClientProcess.start({ request, prefix, reported, crashed }))
-      }
-    } catch (reason) {
+        return ClientProcess.start({ request, prefix, reported, crashed })
+      }),
+    )
+    const processes = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []))
+    for (const start of starts) {
+      if (start.status === 'fulfilled') continue
       await killAll(processes)
-      throw reason
+      throw start.reason
     }
     return new Clients(processes)
   }

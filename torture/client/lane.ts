@@ -2,7 +2,7 @@ import { unreachable } from '../../src/stdx/assert.js'
 import type { Prng } from '../../src/stdx/prng.js'
 import { textOf } from '../cell.js'
 import { pause } from '../clock.js'
-import { accountsPerRegion, countersPerRegion } from '../layout.js'
+import { accountPages, accountsPerRegion, countersPerRegion } from '../layout.js'
 import type { Gate } from './gate.js'
 import type { PlacedRegion } from './messages.js'
 import type { Notebook } from './notebook.js'
@@ -96,8 +96,6 @@ function drawWork(random: Prng, mark: string): Pick<SectionRequest, 'mode' | 'pa
       return unreachable(kind)
   }
 }
-
-const accountPages = Array.from({ length: accountsPerRegion }, (_, index) => countersPerRegion + index)
 
 function drawKind(random: Prng): (typeof shares)[number][0] {
   let left = random.unit()

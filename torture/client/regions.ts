@@ -1,13 +1,6 @@
 import { Khazana, KhazanaError, formatAddress } from '../../src/index.js'
 import { pageOf, textOf } from '../cell.js'
-import {
-  accountsPerRegion,
-  balanceAtFirst,
-  countersPerRegion,
-  keyOf,
-  pageBytes,
-  pagesPerRegion,
-} from '../layout.js'
+import { accountPages, balanceAtFirst, keyOf, pageBytes, pagesPerRegion } from '../layout.js'
 import type { RegionPlan } from '../layout.js'
 import type { TimedOperation } from '../record.js'
 import type { PlacedRegion } from './messages.js'
@@ -28,8 +21,6 @@ export interface RegionMaking {
   readonly now: () => number
 }
 
-const accounts = Array.from({ length: accountsPerRegion }, (_, index) => countersPerRegion + index)
-
 /** Reserves all regions, each at its node, and gives their accounts something to transfer. */
 export async function makeRegions({ plans, socketOf, now }: RegionMaking): Promise<MadeRegions> {
   const regions: PlacedRegion[] = []
@@ -45,10 +36,10 @@ export async function makeRegions({ plans, socketOf, now }: RegionMaking): Promi
       const lock = await region.lock('write')
       const invoke = now()
       const value = textOf({ number: balanceAtFirst, mark: `setup.${plan.name}` })
-      for (const page of accounts) lock.write(page * pageBytes, pageOf(value))
+      for (const page of accountPages) lock.write(page * pageBytes, pageOf(value))
       await lock.unlock()
       const times = { invoke, complete: now(), ok: true }
-      for (const page of accounts) {
+      for (const page of accountPages) {
         const key = keyOf(plan.name, page)
         operations.push({ process: 'setup', op: 'write', key, value, old: null, ...times })
       }

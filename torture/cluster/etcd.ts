@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -6,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { findEtcd } from '../../test/coordinator/etcd-process.js'
 import { pause } from '../clock.js'
-import { endWithThisProcess } from './children.js'
+import { startChild } from './children.js'
 import type { Network } from './network.js'
 
 const startMsMax = 30_000
@@ -45,12 +44,9 @@ export class Etcd implements AsyncDisposable {
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', `m0=${peerUrl}`],
     ]
-    const [first = program, ...rest] = command
     const log = openSync(logFile, 'a')
-    // In a group of its own: an interrupt from the terminal is for the run alone.
-    const child = spawn(first, rest, { stdio: ['ignore', log, log], detached: true })
+    const child = startChild(command, { stdio: ['ignore', log, log] })
     closeSync(log)
-    endWithThisProcess(child)
     const etcd = new Etcd(`etcd://${host}:${client}`, child)
     try {
       await etcd.#serving(logFile)

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -8,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { parseReady } from '../../src/cli/ready.js'
 import type { ReadyNode } from '../../src/cli/ready.js'
 import { pause } from '../clock.js'
-import { endWithThisProcess } from './children.js'
+import { startChild } from './children.js'
 
 /** Seen from `dist`, where this file is compiled to. */
 const bin = fileURLToPath(new URL('../../../bin/khazana', import.meta.url))
@@ -56,13 +55,12 @@ export class NodeProcess {
   /** Resolves when it serves. Throws with its last words where it ends before, or does not serve in time: then it is killed. */
   async start(): Promise<ReadyNode> {
     const { dir, args, prefix, logFile } = this.#options
-    const [program, ...rest] = [...prefix, process.execPath, bin, 'node', '--dir', dir, ...args]
-    if (program === undefined) throw new Error('a command is never empty')
     const log = openSync(logFile, 'a')
-    // In a group of its own: an interrupt from the terminal is for the run alone. The channel ends with this process, and the node with it.
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', log, 'ipc'], detached: true })
+    const child = startChild([...prefix, process.execPath, bin, 'node', '--dir', dir, ...args], {
+      // The channel ends with this process, and the node with it, also if this one is killed.
+      stdio: ['ignore', 'pipe', log, 'ipc'],
+    })
     closeSync(log)
-    endWithThisProcess(child)
     this.#child = child
     this.#isWanted = true
     const ended = endOf(child)
