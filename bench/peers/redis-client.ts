@@ -2,8 +2,8 @@ import { createConnection } from 'node:net'
 import type { Socket } from 'node:net'
 
 interface Waiting {
-  resolve(): void
-  reject(reason: unknown): void
+  readonly resolve: () => void
+  readonly reject: (reason: unknown) => void
 }
 
 /** As little of a Redis client as it takes to set: its protocol (RESP) on one connection, on which answers come in order. */

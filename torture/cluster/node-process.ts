@@ -62,7 +62,6 @@ export class NodeProcess {
     })
     closeSync(log)
     this.#child = child
-    this.#isWanted = true
     const ended = endOf(child)
     void ended.then((how) => this.#ended(child, how))
     const over = new AbortController()
@@ -72,9 +71,14 @@ export class NodeProcess {
       pause(startMsMax, over.signal).then(() => `does not serve within ${startMsMax / 1000} s`),
     ])
     over.abort()
-    if (typeof ready === 'object') return ready
+    if (typeof ready === 'object' && this.#child === child) {
+      this.#isWanted = true
+      return ready
+    }
     await this.kill()
-    throw new Error(`${this.name} ${ready}: ${await this.#lastWords()}`)
+    throw new Error(
+      `${this.name} ${typeof ready === 'object' ? 'ended as soon as it served' : ready}: ${await this.#lastWords()}`,
+    )
   }
 
   /** Resolves when the process is gone. A no-op where there is none. */
