@@ -52,6 +52,7 @@ const recoveryPollMs = 200
 /** One run, from nothing to its report. All that it starts is gone at its end; its directory stays where it found something. */
 export async function torture(options: TortureOptions): Promise<TortureResult> {
   const folder = await mkdtemp(join(options.parent, 'khz-torture-'))
+  options.say(`in ${folder}`)
   let isKept = true
   try {
     const result = await new Run(options, folder).play()
