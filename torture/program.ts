@@ -30,7 +30,7 @@ const drawnSeedEnd = 1_000_000
 
 const help = `
 Nodes are processes of their own, with real disks and sockets. They are killed with kill -9 and started again, stopped for longer than
-their lease and continued, and cut off from each other, in one direction or both. Meanwhile client processes count, transfer
+their lease and continued (clients, too), and cut off from each other, in one direction or both. Meanwhile client processes count, transfer
 between accounts and read, in a region of each number of replicas at each node. At the end all nodes are killed once more.
 
 What clients saw is then judged: nothing that was acknowledged is lost, no read was stale, and every read of all accounts saw the

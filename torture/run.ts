@@ -125,7 +125,7 @@ class Run {
     this.#say('clients are at work')
     const progress = setInterval(() => this.#say(this.#progress(stage)), progressMs)
     try {
-      await this.#injectFaults(stage)
+      await this.#injectFaults(stage, clients)
       await this.#recover(regions)
       await clients.stop()
     } catch (reason) {
@@ -135,7 +135,7 @@ class Run {
     }
   }
 
-  async #injectFaults({ cluster, network, machines, faults }: Stage): Promise<void> {
+  async #injectFaults({ cluster, network, machines, faults }: Stage, clients: Clients): Promise<void> {
     const { seed, nodes, minutes, signal } = this.#options
     using time = new TimeLimit(minutes * 60_000, signal)
     const over = time.signal
@@ -144,9 +144,8 @@ class Run {
       return
     }
     const injector = new FaultInjector({
-      cluster,
-      network,
-      schedule: faultSchedule({ seed, nodes, machines, kinds: faults, leaseMs }),
+      ...{ cluster, clients, network },
+      schedule: faultSchedule({ seed, nodes, clients: clients.count, machines, kinds: faults, leaseMs }),
       began: this.#say,
     })
     try {

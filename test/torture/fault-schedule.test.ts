@@ -8,9 +8,10 @@ import type { Episode } from '../../torture/faults/fault-schedule.js'
 const leaseMs = 3000
 const nodes = 5
 const machines = 6
+const clients = 3
 
 function episodes(seed: number, kinds: readonly FaultKind[] = faultKinds, count = 500): readonly Episode[] {
-  const schedule = faultSchedule({ seed, nodes, machines, kinds, leaseMs })
+  const schedule = faultSchedule({ seed, nodes, clients, machines, kinds, leaseMs })
   return Array.from({ length: count }, () => schedule.next().value)
 }
 
@@ -41,6 +42,16 @@ describe('a schedule of faults', () => {
     )
   })
 
+  test('stops nodes, and now and then a client', () => {
+    const stopped = new Set<string>()
+    for (const fault of faultsOf(episodes(6, ['stop']))) {
+      if (fault.kind === 'stop') stopped.add(`${fault.target.kind} ${fault.target.number}`)
+    }
+    const all = (kind: string, count: number): readonly string[] =>
+      Array.from({ length: count }, (_, index) => `${kind} ${index + 1}`)
+    assert.deepEqual([...stopped].sort(), [...all('client', clients), ...all('node', nodes)])
+  })
+
   test('kills one node, some, and now and then all at one moment', () => {
     const counts = new Set<number>()
     for (const fault of faultsOf(episodes(3, ['kill'])))
@@ -67,7 +78,11 @@ describe('a schedule of faults', () => {
     let together = 0
     for (const { faults } of episodes(5)) {
       const hit = faults.flatMap((fault) =>
-        fault.kind === 'partition' ? [] : fault.kind === 'kill' ? fault.nodes : [fault.node],
+        fault.kind === 'partition'
+          ? []
+          : fault.kind === 'kill'
+            ? fault.nodes.map((node) => `node ${node}`)
+            : [`${fault.target.kind} ${fault.target.number}`],
       )
       assert.equal(new Set(hit).size, hit.length)
       if (faults.length > 1) together += 1
@@ -76,10 +91,11 @@ describe('a schedule of faults', () => {
   })
 
   test('can be drawn for two machines, and for one node alone', () => {
-    const small = faultSchedule({ seed: 1, nodes: 1, machines: 2, kinds: faultKinds, leaseMs })
+    const small = faultSchedule({ seed: 1, nodes: 1, clients: 0, machines: 2, kinds: faultKinds, leaseMs })
     for (let count = 0; count < 200; count++) {
       for (const fault of small.next().value.faults) {
         if (fault.kind === 'kill') assert.deepEqual(fault.nodes, [1])
+        if (fault.kind === 'stop') assert.deepEqual(fault.target, { kind: 'node', number: 1 })
         if (fault.kind === 'partition') assert.ok(fault.cuts.length > 0, fault.shape)
       }
     }

@@ -78,6 +78,11 @@ export class ClientProcess implements AsyncDisposable {
     throw new Error(`client ${this.#name} did not come to its end within ${endMsMax / 1000} s`)
   }
 
+  /** A no-op where it does not run. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#child.kill(signal)
+  }
+
   /** By force, where it is there still. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')

@@ -53,6 +53,17 @@ export class Clients implements AsyncDisposable {
     this.#processes = processes
   }
 
+  get count(): number {
+    return this.#processes.length
+  }
+
+  /** By its number, from 1. */
+  process(number: number): ClientProcess {
+    const process = this.#processes[number - 1]
+    if (process === undefined) throw new Error(`there is no client ${number}`)
+    return process
+  }
+
   /** Lets all end what they are doing. Throws where one does not. */
   async stop(): Promise<void> {
     const ends = await Promise.allSettled(this.#processes.map((client) => client.stop()))

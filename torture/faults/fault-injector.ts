@@ -9,10 +9,16 @@ import type { Episode } from './fault-schedule.js'
 
 export interface InjectorOptions {
   readonly cluster: Cluster
+  readonly clients: { process(number: number): Stoppable }
   readonly network: Network
   readonly schedule: Iterable<Episode, never>
   /** Told of each fault when it begins. */
   readonly began: (what: string) => void
+}
+
+/** A process that hears signals. */
+export interface Stoppable {
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
 }
 
 /** Does to real processes what the schedule says. */
@@ -44,7 +50,7 @@ export class FaultInjector {
     const count = fault.kind === 'kill' ? fault.nodes.length : 1
     this.#counts.set(fault.kind, (this.#counts.get(fault.kind) ?? 0) + count)
     this.#options.began(describeFault(fault))
-    const { cluster } = this.#options
+    const { cluster, clients } = this.#options
     switch (fault.kind) {
       case 'kill':
         return killed(
@@ -52,7 +58,12 @@ export class FaultInjector {
           () => pause(fault.lastsMs, signal),
         )
       case 'stop':
-        return stopped(cluster.node(fault.node), () => pause(fault.lastsMs, signal))
+        return stopped(
+          fault.target.kind === 'node'
+            ? cluster.node(fault.target.number)
+            : clients.process(fault.target.number),
+          () => pause(fault.lastsMs, signal),
+        )
       case 'partition':
         return this.#cut(fault.cuts, () => pause(fault.lastsMs, signal))
       default:
@@ -71,12 +82,12 @@ export class FaultInjector {
   }
 }
 
-async function stopped(node: NodeProcess, lasting: () => Promise<void>): Promise<void> {
-  node.signal('SIGSTOP')
+async function stopped(process: Stoppable, lasting: () => Promise<void>): Promise<void> {
+  process.signal('SIGSTOP')
   try {
     await lasting()
   } finally {
-    node.signal('SIGCONT')
+    process.signal('SIGCONT')
   }
 }
 

@@ -1,11 +1,13 @@
 import { assert, unreachable } from '../../src/stdx/assert.js'
 import { Prng } from '../../src/stdx/prng.js'
-import type { Cut, Fault, FaultKind } from './fault.js'
+import type { Cut, Fault, FaultKind, Target } from './fault.js'
 
 export interface ScheduleOptions {
   readonly seed: number
   /** Machines 1 to this are nodes, which can be killed and stopped. */
   readonly nodes: number
+  /** Client processes, which can be stopped. */
+  readonly clients: number
   /** All that can be cut off from each other: nodes, and what else the run has. At least as many as nodes. */
   readonly machines: number
   /** What may happen; at least one. */
@@ -28,6 +30,7 @@ const killMsMin = 100
 const stopPastLease = 1.1
 const bothShare = 0.25
 const shortStopShare = 0.2
+const stopClientShare = 0.2
 const killTwoShare = 0.15
 const killAllShare = 0.05
 
@@ -49,7 +52,8 @@ export function* faultSchedule(options: ScheduleOptions): Generator<Episode, nev
   }
 }
 
-function draw({ nodes, machines, leaseMs }: ScheduleOptions, random: Prng, kind: FaultKind): Fault {
+function draw(options: ScheduleOptions, random: Prng, kind: FaultKind): Fault {
+  const { nodes, clients, machines, leaseMs } = options
   switch (kind) {
     case 'kill': {
       const share = random.unit()
@@ -58,12 +62,15 @@ function draw({ nodes, machines, leaseMs }: ScheduleOptions, random: Prng, kind:
       return { kind, nodes: killed, lastsMs: random.logarithmic(killMsMin, lastsMsMax) }
     }
     case 'stop': {
-      const node = random.int(1, nodes)
+      const isClient = clients > 0 && random.chance(stopClientShare)
+      const target: Target = isClient
+        ? { kind: 'client', number: random.int(1, clients) }
+        : { kind: 'node', number: random.int(1, nodes) }
       const isShort = random.chance(shortStopShare)
       const lastsMs = isShort
         ? random.between(killMsMin, leaseMs)
         : random.between(leaseMs * stopPastLease, leaseMs * stopPastLease + lastsMsMax / 2)
-      return { kind, node, lastsMs }
+      return { kind, target, lastsMs }
     }
     case 'partition':
       return { kind, ...drawCuts(machines, random), lastsMs: random.between(killMsMin, lastsMsMax) }
@@ -105,12 +112,16 @@ function bothWays(a: number, b: number): readonly Cut[] {
 
 function hitsTheSame(a: Fault, b: Fault): boolean {
   if (a.kind === 'partition' || b.kind === 'partition') return a.kind === b.kind
-  const nodes = hitBy(a)
-  return hitBy(b).some((node) => nodes.includes(node))
+  const targets = hitBy(a)
+  return hitBy(b).some(({ kind, number }) =>
+    targets.some((target) => target.kind === kind && target.number === number),
+  )
 }
 
-function hitBy(fault: Exclude<Fault, { readonly kind: 'partition' }>): readonly number[] {
-  return fault.kind === 'kill' ? fault.nodes : [fault.node]
+function hitBy(fault: Exclude<Fault, { readonly kind: 'partition' }>): readonly Target[] {
+  return fault.kind === 'stop'
+    ? [fault.target]
+    : fault.nodes.map((number): Target => ({ kind: 'node', number }))
 }
 
 function numbersTo(last: number): readonly number[] {

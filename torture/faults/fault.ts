@@ -9,12 +9,18 @@ export interface Cut {
   readonly to: number
 }
 
+/** A process, by its number among its kind, from 1. */
+export interface Target {
+  readonly kind: 'node' | 'client'
+  readonly number: number
+}
+
 /** What goes wrong for a while, and is then put right. Machines are numbered from 1, nodes first. */
 export type Fault =
   /** `kill -9`, and started again at the end. */
   | { readonly kind: 'kill'; readonly nodes: readonly number[]; readonly lastsMs: number }
   /** SIGSTOP, and SIGCONT at the end. */
-  | { readonly kind: 'stop'; readonly node: number; readonly lastsMs: number }
+  | { readonly kind: 'stop'; readonly target: Target; readonly lastsMs: number }
   | {
       readonly kind: 'partition'
       /** In words. */
@@ -30,7 +36,7 @@ export function describeFault(fault: Fault): string {
     case 'kill':
       return `kill ${fault.nodes.map((node) => `n${node}`).join(', ')} ${time}`
     case 'stop':
-      return `stop n${fault.node} ${time}`
+      return `stop ${fault.target.kind === 'node' ? 'n' : 'c'}${fault.target.number} ${time}`
     case 'partition':
       return `partition: ${fault.shape} ${time}`
     default:
