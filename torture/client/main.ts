@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Prng } from '../../src/stdx/prng.js'
 import { msSince } from '../clock.js'
 import { Gate } from './gate.js'
@@ -21,6 +22,8 @@ process.on('disconnect', () => process.exit())
 /** The whole life of a client process. */
 async function run(request: StartRequest): Promise<void> {
   const { name, seed, origin, entrance, regions, pauseMs } = request
+  // Each lane waits for it.
+  setMaxListeners(regions.length + 1, stop.signal)
   const notebook = new Notebook()
   const gate = new Gate(entrance, notebook)
   if ((await gate.enter(stop.signal)) !== undefined) say({ kind: 'started' })
