@@ -104,16 +104,18 @@ module.exports = {
     {
       name: 'testing-for-tests',
       severity: 'error',
-      comment: 'src/testing is for src/testing itself, for tests and for the program that simulates',
-      from: { pathNot: '^(src/testing|test|sim)/' },
+      comment:
+        'src/testing is for src/testing itself, for tests and for the programs that simulate and torture',
+      from: { pathNot: '^(src/testing|test|sim|torture)/' },
       to: { path: '^src/testing/' },
     },
     {
       name: 'src-alone',
       severity: 'error',
-      comment: 'what is shipped imports neither tests nor benchmarks nor the simulation',
+      comment:
+        'what is shipped imports neither tests nor benchmarks nor the programs that simulate and torture',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|sim|scripts|bin)/' },
+      to: { path: '^(test|bench|sim|torture|scripts|bin)/' },
     },
     {
       name: 'examples-as-users',

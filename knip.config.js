@@ -5,6 +5,7 @@ export default {
     'src/testing/index.ts',
     'src/cli/{main,demo,demo/count}.ts',
     'sim/{,scale/}main.ts',
+    'torture/{,client/}main.ts',
     'bin/khazana',
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',
@@ -14,6 +15,7 @@ export default {
   project: [
     'src/**/*.ts',
     'sim/**/*.ts',
+    'torture/**/*.ts',
     'test/**/*.ts',
     'bench/**/*.ts',
     'examples/**/*.ts',

@@ -40,10 +40,10 @@ async function run(options: BenchOptions, rows: readonly Row[]): Promise<number>
   process.once('SIGINT', interrupted)
   process.once('SIGTERM', interrupted)
   try {
-    const results = await measure(stage, rows, { ...options, progress })
+    const measured = await measure(stage, rows, { ...options, progress })
     await stage.end()
     progress('')
-    process.stdout.write(`${options.format === 'json' ? asJson(results) : asTable(results)}\n`)
+    process.stdout.write(`${options.format === 'json' ? asJson(measured) : asTable(measured)}\n`)
     return 0
   } catch (error) {
     progress('')

@@ -1,6 +1,6 @@
-import type { Result } from './run.js'
+import type { Measured } from './run.js'
 
-export function asJson(results: readonly Result[]): string {
+export function asJson({ results, skipped }: Measured): string {
   const rows = results.map(({ name, value, unit, limit, ratio, messagesPerOperation = null }) => ({
     name,
     value,
@@ -9,13 +9,13 @@ export function asJson(results: readonly Result[]): string {
     ratio,
     messagesPerOperation,
   }))
-  return JSON.stringify({ rows })
+  return JSON.stringify({ rows, skipped })
 }
 
 const headings = ['', 'median', 'p99', 'unit', 'limit', 'times slower', 'messages per op']
 
-/** For people: columns, the numbers to the right. */
-export function asTable(results: readonly Result[]): string {
+/** For people: columns, the numbers to the right; below what was not measured, and why. */
+export function asTable({ results, skipped }: Measured): string {
   const lines = results.map(({ name, value, unit, limit, ratio, p99, messagesPerOperation }) => [
     name,
     shown(value),
@@ -27,14 +27,15 @@ export function asTable(results: readonly Result[]): string {
   ])
   const table = [headings, ...lines]
   const widths = headings.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0)))
-  return table
-    .map((line) =>
-      line
-        .map((cell, column) => padded(cell, column, widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
+  const notes = skipped.map(({ name, reason }) => `skipped ${name}: ${reason}`)
+  return [...table.map((line) => lineOf(line, widths)), ...notes].join('\n')
+}
+
+function lineOf(cells: readonly string[], widths: readonly number[]): string {
+  return cells
+    .map((cell, column) => padded(cell, column, widths[column] ?? 0))
+    .join('  ')
+    .trimEnd()
 }
 
 function padded(cell: string, column: number, width: number): string {

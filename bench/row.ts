@@ -14,5 +14,6 @@ export interface Row {
   readonly unit: 'us' | 'MiB/s'
   /** The row it is held against: what the machine can do, or another consistency. Null for what is only held against. */
   readonly limit: string | null
+  /** Throws `RowSkipped` where it cannot be measured here. */
   open(stage: Stage): Promise<Probe>
 }

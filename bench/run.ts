@@ -1,4 +1,5 @@
 import type { Probe, Row } from './row.js'
+import { RowSkipped } from './row-skipped.js'
 import type { Sample } from './sample.js'
 import type { Stage } from './stage.js'
 import { median } from './statistics.js'
@@ -15,6 +16,17 @@ export interface Result {
   readonly messagesPerOperation: number | undefined
 }
 
+/** A row that cannot be measured here. */
+export interface Skipped {
+  readonly name: string
+  readonly reason: string
+}
+
+export interface Measured {
+  readonly results: readonly Result[]
+  readonly skipped: readonly Skipped[]
+}
+
 export interface RunOptions {
   readonly rounds: number
   /** Rounds before those: until the compiler has seen enough of the code, an operation takes several times as long. */
@@ -29,15 +41,17 @@ export interface RunOptions {
  * limits and on what is held against them alike. A row's value is the median of its
  * rounds, but for those that warm up.
  */
-export async function measure(
-  stage: Stage,
-  rows: readonly Row[],
-  options: RunOptions,
-): Promise<readonly Result[]> {
+export async function measure(stage: Stage, rows: readonly Row[], options: RunOptions): Promise<Measured> {
+  const skipped: Skipped[] = []
   const played: { readonly row: Row; readonly probe: Probe; readonly samples: Sample[] }[] = []
   for (const row of rows) {
     options.progress(`preparing ${row.name}`)
-    played.push({ row, probe: await row.open(stage), samples: [] })
+    try {
+      played.push({ row, probe: await row.open(stage), samples: [] })
+    } catch (reason) {
+      if (!(reason instanceof RowSkipped)) throw reason
+      skipped.push({ name: row.name, reason: reason.message })
+    }
   }
   const { rounds, warmUpRounds, budgetMs, progress } = options
   for (let round = 1 - warmUpRounds; round <= rounds; round++) {
@@ -50,7 +64,7 @@ export async function measure(
   const values = new Map(
     played.map(({ row, samples }) => [row.name, median(samples.map(({ value }) => value))]),
   )
-  return played.map(({ row: { name, unit, limit }, samples }) => {
+  const results = played.map(({ row: { name, unit, limit }, samples }) => {
     const value = values.get(name) ?? NaN
     return {
       name,
@@ -62,6 +76,7 @@ export async function measure(
       messagesPerOperation: medianOfKnown(samples.map(({ messagesPerOperation }) => messagesPerOperation)),
     }
   })
+  return { results, skipped }
 }
 
 function medianOfKnown(values: readonly (number | undefined)[]): number | undefined {

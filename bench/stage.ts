@@ -6,6 +6,8 @@ import { rawAppendPart } from './parts/raw-appends.js'
 import type { RawAppendActions } from './parts/raw-appends.js'
 import { rawClientPart } from './parts/raw-client.js'
 import type { RawClientActions } from './parts/raw-client.js'
+import { installed } from './peers/installed.js'
+import { PeerServer, freePorts } from './peers/peer-server.js'
 import { Worker } from './process/worker.js'
 import type { Remote } from './process/worker.js'
 
@@ -43,6 +45,7 @@ export class Stage {
   readonly #root: string
   readonly #options: StageOptions
   readonly #workers = new Map<string, Worker>()
+  readonly #servers: PeerServer[] = []
   readonly #scenes = new Map<string, Promise<unknown>>()
 
   private constructor(root: string, options: StageOptions) {
@@ -119,9 +122,43 @@ export class Stage {
     })
   }
 
+  /** An etcd of one member, by the port at which it serves. Throws `RowSkipped` where there is none. */
+  etcd(): Promise<number> {
+    return this.#once('etcd', async () => {
+      const program = installed('etcd')
+      const [client = 0, peer = 0] = await freePorts(2)
+      const [clientUrl, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`]
+      const args = [
+        ...['--name', 'm0', '--data-dir', await this.#directory('etcd'), '--log-level', 'info'],
+        ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
+        ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+        ...['--initial-cluster', `m0=${peerUrl}`],
+      ]
+      const readyText = 'ready to serve client requests'
+      this.#servers.push(await PeerServer.start({ program, args, readyText }))
+      return client
+    })
+  }
+
+  /** A Redis that flushes before it answers, by the port at which it serves. Throws `RowSkipped` where there is none. */
+  redis(): Promise<number> {
+    return this.#once('redis', async () => {
+      const program = installed('redis-server')
+      const [port = 0] = await freePorts(1)
+      const args = [
+        ...['--bind', '127.0.0.1', '--port', String(port), '--dir', await this.#directory('redis')],
+        ...['--appendonly', 'yes', '--appendfsync', 'always', '--save', ''],
+      ]
+      const readyText = 'Ready to accept connections'
+      this.#servers.push(await PeerServer.start({ program, args, readyText }))
+      return port
+    })
+  }
+
   /** Clients and guests first, as they were started last. */
   async end(): Promise<void> {
     for (const worker of [...this.#workers.values()].reverse()) await worker.end()
+    for (const server of this.#servers) await server.end()
     await rm(this.#root, { recursive: true, force: true })
   }
 

@@ -1,11 +1,11 @@
-// Compiles src, test, bench, sim and examples into dist.
+// Compiles src, test, bench, sim, torture and examples into dist.
 import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { root, run, say } from './run.mjs'
 import { setup } from './setup.mjs'
 
-const sourceFolders = ['src', 'test', 'bench', 'sim', 'examples']
+const sourceFolders = ['src', 'test', 'bench', 'sim', 'torture', 'examples']
 
 /** Touched after every build without errors: what is newer has not been compiled. */
 const stamp = join(root, 'dist', '.built')

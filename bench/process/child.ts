@@ -1,4 +1,5 @@
 import { assert, present } from '../../src/stdx/assert.js'
+import { KhazanaError } from '../../src/index.js'
 import type { Khazana } from '../../src/index.js'
 import type { Answer, Request } from './messages.js'
 import type { Actions, Host } from './part.js'
@@ -36,7 +37,8 @@ async function handle(request: Request): Promise<void> {
     answer({ kind: 'done', id: request.id, result: await perform(request) })
   } catch (error) {
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    answer({ kind: 'failed', id: request.id, message })
+    const code = error instanceof KhazanaError ? error.code : undefined
+    answer({ kind: 'failed', id: request.id, message, code })
   }
 }
 

@@ -13,4 +13,10 @@ export type Request =
 
 export type Answer =
   | { readonly kind: 'done'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'failed'; readonly id: number; readonly message: string }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      readonly message: string
+      /** Of a `KhazanaError`. */
+      readonly code: string | undefined
+    }

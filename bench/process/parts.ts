@@ -12,6 +12,7 @@ import { halfWriterPart } from '../rows/page-halves.js'
 import { mixPart } from '../rows/read-write-mix.js'
 import { rawAppendPart } from '../parts/raw-appends.js'
 import { rawClientPart } from '../parts/raw-client.js'
+import { peerWriterPart } from '../rows/peers.js'
 import { pingPongPart } from '../rows/remote-ping-pong-write.js'
 import { remoteReadMissPart } from '../rows/remote-read-miss.js'
 import { streamPart } from '../rows/streams.js'
@@ -31,6 +32,7 @@ export const parts: readonly Part<never, object>[] = [
   lockManyPart,
   rawAppendPart,
   rawClientPart,
+  peerWriterPart,
   pingPongPart,
   remoteReadMissPart,
   streamPart,

@@ -15,6 +15,17 @@ export interface Remote<A extends object> {
 type ArgumentsOf<F> = F extends (...argument: infer P) => unknown ? P : never
 type ResultOf<F> = F extends (argument: never) => infer R ? Awaited<R> : never
 
+/** What a part has thrown. */
+export class RemoteError extends Error {
+  /** Of a `KhazanaError`. */
+  readonly code: string | undefined
+
+  constructor(message: string, code: string | undefined) {
+    super(message)
+    this.code = code
+  }
+}
+
 export interface WorkerOptions {
   /** For people, and for the name of its profile. */
   readonly name: string
@@ -99,7 +110,7 @@ export class Worker {
     const open = this.#open.get(answer.id)
     this.#open.delete(answer.id)
     if (answer.kind === 'done') open?.resolve(answer.result)
-    else open?.reject(new Error(`in process ${this.#name}: ${answer.message}`))
+    else open?.reject(new RemoteError(`in process ${this.#name}: ${answer.message}`, answer.code))
   }
 
   #failAll(error: Error): void {

@@ -1,11 +1,18 @@
 import type { Row } from '../row.js'
 import { clientReadHit } from './client-read-hit.js'
 import { copy4k } from './copy-4k.js'
-import { clientDurableWrite, durableWrite, durableWrite64 } from './durable-write.js'
+import {
+  clientDurableWrite,
+  durableWrite,
+  durableWrite64,
+  replicatedWrites,
+  replicatedWrites64,
+} from './durable-write.js'
 import { localReadHit } from './local-read-hit.js'
 import { localWriteHit } from './local-write-hit.js'
 import { lock1000Pages } from './lock-1000-pages.js'
 import { halvesAtOnce, halvesInTurn } from './page-halves.js'
+import { etcdPut, etcdPut64, redisSet, redisSet64 } from './peers.js'
 import { append4k, append4k64, appendDurable4k, appendStream } from './raw-appends.js'
 import { tcpPingPong4000k, tcpPingPong4k, tcpStream, unixPingPong4k } from './raw-sockets.js'
 import { readWriteMixes } from './read-write-mix.js'
@@ -21,10 +28,16 @@ export const allRows: readonly Row[] = [
   localWriteHit,
   append4k,
   durableWrite,
+  ...replicatedWrites,
   clientDurableWrite,
+  etcdPut,
+  redisSet,
   appendDurable4k,
   append4k64,
   durableWrite64,
+  ...replicatedWrites64,
+  etcdPut64,
+  redisSet64,
   tcpPingPong4k,
   remoteReadMiss,
   remotePingPongWrite,

@@ -10,6 +10,8 @@ import {
   writtenRegion,
 } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
+import { RemoteError } from '../process/worker.js'
+import { RowSkipped } from '../row-skipped.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
 import { timeConcurrent, timeEach } from '../timing.js'
@@ -21,13 +23,18 @@ interface Actions {
   concurrent(budgetMs: number): Promise<Sample>
 }
 
-/** In the region at the address, or in one of its own. */
-export const durableWritePart: Part<Address | undefined, Actions> = {
+/** In the region at the address, or in one that it makes. */
+export const durableWritePart: Part<
+  { readonly address: Address } | { readonly minReplicas: number },
+  Actions
+> = {
   name: 'durable-write',
-  create: async (host, address) => {
+  create: async (host, where) => {
     const { site } = host
     const region =
-      address === undefined ? await writtenRegion(site, workingSetBytes) : await site.region(address)
+      'address' in where
+        ? await site.region(where.address)
+        : await writtenRegion(site, workingSetBytes, where)
     const pages = pagesInOrder()
     const bytes = new Uint8Array(pageBytes).fill(6)
     return {
@@ -56,7 +63,7 @@ export const durableWrite: Row = {
   unit: 'us',
   limit: 'append-fdatasync-4k',
   open: async (stage) => {
-    const part = await (await stage.embedded()).create(durableWritePart, undefined)
+    const part = await (await stage.embedded()).create(durableWritePart, { minReplicas: 1 })
     return { round: (budgetMs) => part.call('serial', budgetMs) }
   },
 }
@@ -67,9 +74,44 @@ export const durableWrite64: Row = {
   unit: 'us',
   limit: 'append-fdatasync-4k-64',
   open: async (stage) => {
-    const part = await (await stage.embedded()).create(durableWritePart, undefined)
+    const part = await (await stage.embedded()).create(durableWritePart, { minReplicas: 1 })
     return { round: (budgetMs) => part.call('concurrent', budgetMs) }
   },
+}
+
+/** The same at the home of a region of 2 and of 3 replicas, each a process with a directory of its own; one after the other. */
+export const replicatedWrites: readonly Row[] = [
+  replicated('durable-write', 2),
+  replicated('durable-write', 3),
+]
+/** The same with 64 under way. */
+export const replicatedWrites64: readonly Row[] = [
+  replicated('durable-write-64', 2),
+  replicated('durable-write-64', 3),
+]
+
+function replicated(name: 'durable-write' | 'durable-write-64', minReplicas: 2 | 3): Row {
+  const isSerial = name === 'durable-write'
+  return {
+    name: `${name}-r${minReplicas}`,
+    unit: 'us',
+    limit: isSerial ? 'append-fdatasync-4k' : 'append-fdatasync-4k-64',
+    open: async (stage) => {
+      const { home } = await (minReplicas === 2 ? stage.pair() : stage.trio())
+      const part = await orSkipped(home.create(durableWritePart, { minReplicas }))
+      return { round: (budgetMs) => part.call(isSerial ? 'serial' : 'concurrent', budgetMs) }
+    },
+  }
+}
+
+/** What this version does not have is not measured. */
+async function orSkipped<T>(made: Promise<T>): Promise<T> {
+  try {
+    return await made
+  } catch (reason) {
+    if (!(reason instanceof RemoteError) || reason.code !== 'unsupported') throw reason
+    throw new RowSkipped('unsupported: this version keeps no replicas', { cause: reason })
+  }
 }
 
 /** One after the other, from a process that is connected to the node over its unix socket. */
@@ -82,7 +124,7 @@ export const clientDurableWrite: Row = {
     const region = await (
       await home.create(homeRegion, undefined)
     ).call('reserve', { bytes: workingSetBytes })
-    const part = await client.create(durableWritePart, region)
+    const part = await client.create(durableWritePart, { address: region })
     return { round: (budgetMs) => part.call('serial', budgetMs) }
   },
 }

@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { findEtcd } from '../coordinator/etcd-process.js'
 
 const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url))
 const bench = promisify(execFile)
@@ -20,6 +21,7 @@ interface Document {
     readonly ratio: number | null
     readonly messagesPerOperation: number | null
   }[]
+  readonly skipped: readonly { readonly name: string; readonly reason: string }[]
 }
 
 test('a benchmark row comes with its limit, as one document, and leaves nothing behind', async () => {
@@ -57,6 +59,37 @@ test('a row that counts messages tells how many an operation takes', async () =>
     // Of the home: update and ack. Of the other node: commit and committed.
     ['halves-in-turn-release', '2.0'],
   ])
+})
+
+test('a row that cannot be measured here is left out with the reason, and the others are measured', async () => {
+  const args = [main, '--json', '--quick', '--rows', 'redis-set']
+  const env = { ...process.env, PATH: '' }
+  const { rows, skipped } = JSON.parse((await bench(process.execPath, args, { env })).stdout) as Document
+  assert.deepEqual(
+    rows.map(({ name }) => name),
+    ['append-fdatasync-4k'],
+  )
+  assert.deepEqual(skipped, [{ name: 'redis-set', reason: 'redis-server is not installed' }])
+})
+
+test("another one's server is measured in the same run, and ends with it", async (context) => {
+  if (findEtcd() === undefined) {
+    context.skip('there is no etcd')
+    return
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'khazana-bench-test-'))
+  try {
+    const args = [main, '--json', '--quick', '--rows', 'etcd-put,etcd-put-64', '--directory', directory]
+    // `close` waits for everybody who holds its streams.
+    const { rows, skipped } = JSON.parse((await bench(process.execPath, args)).stdout) as Document
+    assert.deepEqual(skipped, [])
+    for (const name of ['etcd-put', 'etcd-put-64']) {
+      assert.ok((rows.find((row) => row.name === name)?.value ?? 0) > 0, name)
+    }
+    assert.deepEqual(await readdir(directory), [])
+  } finally {
+    await rm(directory, { recursive: true })
+  }
 })
 
 test('an interrupted benchmark ends its processes and removes its files', async () => {
