@@ -19,6 +19,8 @@ export type NodeLeaseEvent =
   /** What was asked last had no answer, or none that counts. */
   | { readonly kind: 'failed'; readonly now: number }
   | { readonly kind: 'alarm'; readonly now: number }
+  /** It is wanted no more: it is left to end by itself, until `start`. */
+  | { readonly kind: 'rest'; readonly now: number }
   /** Before anything is done that rests on it. */
   | { readonly kind: 'look'; readonly now: number }
 
@@ -60,6 +62,7 @@ export class NodeLease {
   #leaseMs = 0
   #validUntil = -Infinity
   #isAsking = false
+  #isResting = false
 
   /** `ttlMs`: what is asked for; a coordinator may grant more. */
   constructor(ttlMs: number) {
@@ -75,6 +78,11 @@ export class NodeLease {
     const effects = this.#lapse(event.now)
     switch (event.kind) {
       case 'start':
+        this.#isResting = false
+        return [...effects, ...this.#ask()]
+      case 'rest':
+        this.#isResting = true
+        return effects
       case 'alarm':
         return [...effects, ...this.#ask()]
       case 'look':
@@ -98,7 +106,7 @@ export class NodeLease {
   }
 
   #ask(): NodeLeaseEffect[] {
-    if (this.#isAsking) return []
+    if (this.#isAsking || this.#isResting) return []
     this.#isAsking = true
     return this.#lease === undefined ? [{ kind: 'register' }] : [{ kind: 'renew', lease: this.#lease }]
   }

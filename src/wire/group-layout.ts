@@ -39,6 +39,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     'other-reign': [6, { reign: count }],
     offer: [8, {}],
     invite: [9, {}],
+    farewell: [10, {}],
     dismissed: [7, { reign: count, epoch: count }],
   })
 }

@@ -67,5 +67,7 @@ export type GroupMessage =
   | { readonly kind: 'invite' }
   /** To the primary, of a node that is no member: there is a copy here. */
   | { readonly kind: 'offer' }
+  /** To the primary, of a member: it will be none, and does not take part any more. */
+  | { readonly kind: 'farewell' }
   /** Primary to backup: no copy is needed there. */
   | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }

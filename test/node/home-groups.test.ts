@@ -248,4 +248,50 @@ describe('a region with replicas', () => {
       assert.equal(await codeOf(read(there)), 'no-such-region')
     })
   })
+
+  it('goes on when its home leaves the cluster, and when a backup does; its addresses go with the pool', async () => {
+    const groups = new GroupCluster(4)
+    const { cluster } = groups
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, 1, { minReplicas: 2 })
+      const there = await cluster.at(1, region)
+      await write(there, 1)
+      const [, backup = 0] = groups.groupOf(region).members
+      const user = await cluster.at(backup === 1 ? 3 : 1, region)
+      await cluster.leave(2)
+      await writeAgain(cluster, user, 2)
+      assert.equal(groups.groupOf(region).home, backup)
+      await groups.whole(region, 2)
+      const other = groups.groupOf(region).members[1] ?? 0
+      await cluster.leave(other)
+      const left = [1, 3, 4].find((node) => node !== other && node !== backup) ?? 0
+      const last = await cluster.at(left, region)
+      await writeAgain(cluster, last, 3)
+      assert.equal(await read(last), 3)
+      await groups.whole(region, 2)
+      for (const { pools } of cluster.nodes) assert.equal(pools.isFree(region.address), false)
+      await last.unreserve()
+      await cluster.until('the address is free again', () =>
+        cluster.nodes.some(({ pools }) => pools.isFree(region.address)),
+      )
+    })
+  })
+
+  it('keeps the only node that has it in the cluster, and the founder that keeps the coordinator', async () => {
+    const groups = new GroupCluster(2)
+    await groups.cluster.run(async () => {
+      const { cluster } = groups
+      const region = await cluster.reserve(2, 1, { minReplicas: 2 })
+      await write(region, 1)
+      await cluster.leave(1)
+      await cluster.until('it is alone', () => groups.groupOf(region).members.length === 1)
+      assert.equal(await codeOf(cluster.node(2).leave({ timeoutMs: 2000 })), 'unreachable')
+      assert.equal(await read(region), 1)
+    })
+    const embedded = new NodeCluster({ nodes: 2 })
+    await embedded.run(async () => {
+      await embedded.reserve(2, 1, { minReplicas: 2 })
+      assert.equal(await codeOf(embedded.node(1).leave({ timeoutMs: 2000 })), 'unsupported')
+    })
+  })
 })

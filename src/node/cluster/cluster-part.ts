@@ -8,9 +8,11 @@ import { mapPageBytes } from '../../location/address-map/map-layout.js'
 import { PoolGrants } from '../../location/pool-grants.js'
 import { PoolHints } from '../../location/pool-hints.js'
 import { RegionDirectory } from '../../location/region-directory.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { Store } from '../../store/store.js'
 import { CoordinatorDesk } from '../coordinator/coordinator-desk.js'
+import { groupKey } from '../group/group-registry.js'
 import { HomeGroups } from '../group/home-groups.js'
 import type { Home } from '../home/home.js'
 import { MoveReview } from '../home/move-review.js'
@@ -240,6 +242,9 @@ export class ClusterPart {
       members: this.members,
       record,
       call: (peer, call, wait) => peers.call(peer, call, wait),
+      groups: this.groups,
+      objection: (wait) => this.#objection(wait),
+      known: (address) => this.location.descriptorOf(address),
       unfollow: (pool) => {
         this.maps.unfollow(pool)
       },
@@ -271,6 +276,17 @@ export class ClusterPart {
     this.relocator.stop()
     this.#review.stop()
     this.leave.stop(error)
+  }
+
+  /** The coordinator that home groups rest on cannot be handed over. Throws `unreachable`. */
+  async #objection(wait: WaitOptions): Promise<KhazanaError | undefined> {
+    if (!this.desk.isHost) return undefined
+    const { found } = await this.coordinator.list(groupKey(''), wait)
+    if (found.length === 0) return undefined
+    return new KhazanaError(
+      'unsupported',
+      'this node keeps the coordinator, on which home groups rest: it cannot leave. A cluster with an etcd has no such node',
+    )
   }
 
   /** A session has begun. */

@@ -40,6 +40,7 @@ export class LeaseKeeper {
   #timer: Timer | undefined
   #endTimer: Timer | undefined
   #isStarted = false
+  #isResting = false
   #modified: Revision | undefined
 
   constructor(options: LeaseKeeperOptions) {
@@ -74,9 +75,17 @@ export class LeaseKeeper {
 
   /** Idempotent. */
   start(): void {
-    if (this.#isStarted) return
+    if (this.#isStarted && !this.#isResting) return
     this.#isStarted = true
+    this.#isResting = false
     this.#step({ kind: 'start', now: this.#options.clock.now() })
+  }
+
+  /** The lease is left to end by itself, and no other is asked for, until `start`. */
+  rest(): void {
+    if (!this.#isStarted) return
+    this.#step({ kind: 'rest', now: this.#options.clock.now() })
+    this.#isResting = true
   }
 
   /** The lease is left to end by itself. */

@@ -12,6 +12,7 @@ import type { Call, LeaveProgress, NodeStatus, Result } from '../../wire/message
 import { expectResult } from '../calls/result.js'
 import { Expired, timeoutOf, within } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
+import type { HomeGroups } from '../group/home-groups.js'
 import type { Home } from '../home/home.js'
 import { isSystemRegion } from '../map/system-regions.js'
 import { pause } from '../pause.js'
@@ -64,6 +65,11 @@ export interface LeaveOptions {
   readonly members: Membership
   readonly record: NodeRecord
   readonly call: (node: NodeId, call: Call, wait: WaitOptions) => Promise<Result>
+  readonly groups: Pick<HomeGroups, 'isTakingPart' | 'retire' | 'reenter'>
+  /** Why this node cannot go, whatever is done; undefined where it can. Throws `unreachable`. */
+  readonly objection: (wait: WaitOptions) => Promise<KhazanaError | undefined>
+  /** Of a region that a home group keeps: what is known of it now. */
+  readonly known: (address: Address) => RegionDescriptor | undefined
   /** The pool is another node's: its map is kept there. */
   readonly unfollow: (pool: Pool) => void
 }
@@ -188,7 +194,9 @@ export class Leave {
   }
 
   async #run(patience: Patience): Promise<void> {
-    const { self, clock, home, logger, members, pools } = this.#options
+    const { self, clock, home, logger, members, pools, objection } = this.#options
+    const reason = await objection(this.#waitOf(patience))
+    if (reason !== undefined) throw reason
     home.refuse(new KhazanaError('closed', `node ${self} is leaving the cluster: use another one`))
     logger.log('info', 'leaving the cluster', { regions: home.regionCount })
     try {
@@ -207,6 +215,7 @@ export class Leave {
     } catch (error) {
       pools.reopen()
       home.refuse(undefined)
+      this.#options.groups.reenter()
       throw error
     }
     logger.log('info', 'this node has left the cluster')
@@ -215,6 +224,10 @@ export class Leave {
       'outcome-unknown',
       'this node has left, and no other one could be told: start it once more on its directory, to tell them',
     )
+  }
+
+  #waitOf(patience: Patience): WaitOptions {
+    return { timeoutMs: this.#leftOf(patience), signal: patience.signal }
   }
 
   /** Milliseconds, more than 0. */
@@ -266,6 +279,7 @@ export class Leave {
   async #round(patience: Patience): Promise<KhazanaError | undefined> {
     try {
       const heirs = await this.#heirs(patience)
+      if (this.#options.groups.isTakingPart) await this.#options.groups.retire(this.#waitOf(patience))
       await this.#moveRegions(heirs, patience)
       await this.#handOverPools(heirs, patience)
       await this.#handOverIds(heirs, patience)
@@ -413,7 +427,7 @@ export class Leave {
     unfollow(pool)
     // What is being reserved has an address, and is no region yet.
     await home.whenReserved()
-    const regions = [...home.knownInRange(pool.start, pool.size)]
+    const regions = [...home.knownInRange(pool.start, pool.size), ...this.#lentIn(pool)]
     const { generation } = home
     for (let at = 0; ; at += movedRegionsMax) {
       const isLast = at + movedRegionsMax >= regions.length
@@ -422,6 +436,15 @@ export class Leave {
       if (isLast) break
     }
     await pools.endLeaving(pool)
+  }
+
+  /** Regions that home groups have from the pool, wherever they are now. */
+  #lentIn(pool: Pool): RegionDescriptor[] {
+    const { home, known } = this.#options
+    return home.lentInRange(pool.start, pool.size).map((lent) => {
+      const now = known(lent.address)
+      return now?.generation === lent.generation ? now : lent
+    })
   }
 
   /** To one node, and no other, as nobody could tell whether it has given some of them away already. */

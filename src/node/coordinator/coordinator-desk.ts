@@ -39,6 +39,11 @@ export class CoordinatorDesk {
     if (self === host && isInUse) this.#server = CoordinatorServer.start({ clock, storage: store, limits })
   }
 
+  /** Whether this node keeps it. */
+  get isHost(): boolean {
+    return this.#server !== undefined
+  }
+
   /** Idempotent. */
   close(): void {
     this.#server?.close()

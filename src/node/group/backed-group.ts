@@ -107,6 +107,7 @@ export class BackedGroup {
       case 'other-reign':
       case 'offer':
       case 'invite':
+      case 'farewell':
         return
       default:
         unreachable(message)

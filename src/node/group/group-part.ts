@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Clock } from '../../io/clock.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
 import { nextEra } from '../../membership/home-group/era.js'
@@ -143,6 +144,31 @@ export class GroupPart {
         reason: KhazanaError.from(reason).message,
       })
     }
+  }
+
+  /** Whether nobody else has what is here. Where it is not known, this node may be needed. */
+  get isNeeded(): boolean {
+    const members = this.record?.members ?? []
+    return !this.copies.isEmpty && members[0] === this.#options.self && members.length < 2
+  }
+
+  /** Takes no part in it any more, until `enter`: who leads it is told. */
+  withdraw(error: KhazanaError): void {
+    const part = this.#part
+    if (part.kind === 'primary' && part.group !== undefined) this.#options.stopped(this.name, error)
+    if (part.kind === 'backup') this.#send(primaryOf(part.backed.seen.record), { kind: 'farewell' }, [])
+    this.close(error)
+  }
+
+  /** Whether this node is a member by the coordinator's word. Throws as `Coordinator.get`. */
+  async isMember(wait: WaitOptions): Promise<boolean> {
+    const { registry, self } = this.#options
+    const seen = await registry.read(this.name, wait)
+    // Of one that has nothing nobody is missed.
+    return (
+      seen?.record.members.includes(self) === true &&
+      !(this.copies.isEmpty && seen.record.members.length === 1)
+    )
   }
 
   close(error: KhazanaError): void {

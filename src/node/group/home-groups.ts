@@ -36,6 +36,8 @@ const invitedMax = 4
 const invitationMs = 2000
 /** Between two looks at whether a group has all its members. */
 const lookMs = 50
+/** Between two looks at whether all goes on without this node. */
+const retireLookMs = 200
 
 export interface HomeGroupsOptions {
   readonly self: NodeId
@@ -75,6 +77,7 @@ export class HomeGroups {
   readonly #making = new Map<number, Promise<GroupPart>>()
   /** Whether the parts know that the lease is held, and could do what rests on it. */
   #isTold = false
+  #isRetiring = false
   #nextInvited = 0
   /** When nodes were asked last whether they live. */
   readonly #invited = new Map<NodeId, number>()
@@ -237,6 +240,58 @@ export class HomeGroups {
     this.#options.revoke(reason)
   }
 
+  // ---- leaving the cluster -----------------------------------------------------------------------------------------
+
+  /** Whether this node has a part in any group. */
+  get isTakingPart(): boolean {
+    return this.#parts.size > 0
+  }
+
+  /**
+   * Lets backups take over what this node leads, once its lease has ended, and primaries replace it; resolves when it is a member of no group. Throws `busy` where nobody else has
+   * what is here, `unreachable`, `timeout`, `closed`; `reenter` then goes on.
+   */
+  async retire(wait: WaitOptions): Promise<void> {
+    const { clock } = this.#options
+    const { signal } = this.#closing
+    const until = clock.now() + timeoutOf(wait)
+    const needed = [...this.#parts.values()].find(({ isNeeded }) => isNeeded)
+    if (needed !== undefined && !this.#isRetiring) {
+      throw new KhazanaError(
+        'busy',
+        `nobody else has the regions of home group ${needed.name} yet: another node must join it first`,
+      )
+    }
+    this.#isRetiring = true
+    this.#lease.rest()
+    const reason = new KhazanaError('unreachable', 'this node is leaving the cluster')
+    const isPast = async (isOver: () => boolean | Promise<boolean>): Promise<void> => {
+      while (!(await isOver())) {
+        if (clock.now() >= until)
+          throw new KhazanaError('timeout', 'home groups have not gone on without this node yet')
+        await pause(clock, retireLookMs, signal)
+        if (signal.aborted) throw KhazanaError.from(signal.reason)
+      }
+    }
+    await isPast(() => {
+      this.#lease.look()
+      return !this.#lease.isHeld
+    })
+    for (const part of this.#parts.values()) part.withdraw(reason)
+    for (const part of this.#parts.values()) {
+      await isPast(
+        async () => !(await part.isMember({ timeoutMs: Math.max(1, until - clock.now()), signal })),
+      )
+    }
+  }
+
+  /** After `retire`, in vain or not: this node takes part again. */
+  reenter(): void {
+    if (!this.#isRetiring) return
+    this.#isRetiring = false
+    this.start()
+  }
+
   // ---- messages and sessions ---------------------------------------------------------------------------------------
 
   /** Throws `protocol-error`. */
@@ -246,6 +301,7 @@ export class HomeGroups {
     this.#lease.look()
     if (from.loss !== undefined) return
     let part = this.#parts.get(group)
+    if (this.#isRetiring) return
     if (body.kind === 'invite') this.#takePart()
     if (part === undefined && body.kind === 'begin') {
       part = this.#add(group)

@@ -154,6 +154,8 @@ export class LedGroup {
         return this.#step({ kind: 'stored', node, name: this.#nameOf(message.name), index: message.index })
       case 'other-reign':
         return this.#step({ kind: 'other-reign', reign: message.reign })
+      case 'farewell':
+        return this.#step({ kind: 'session-lost', node })
       case 'offer': {
         const key = this.#options.keyOf(node)
         if (key !== undefined) this.#step({ kind: 'candidate', candidate: { node, key } })

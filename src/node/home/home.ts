@@ -130,7 +130,8 @@ export class Home {
       pools.occupy(descriptor.address, descriptor.size)
       this.#allocatedBytes += kept?.bytes ?? 0
     }
-    for (const { address, size } of this.#options.lent.load()) pools.occupy(address, size)
+    this.#options.lent.load()
+    for (const { address, size } of this.#options.lent.all()) pools.occupy(address, size)
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const region = this.#regionOf(decodeRegion(key, value, node))
       const { address, size } = region.descriptor
@@ -214,10 +215,9 @@ export class Home {
     return this.#options.lent.has(address)
   }
 
-  /** What regions of home groups have of this node's address space, wherever they are homed, as if they were here; in no order. */
-  lentInRange(start: Address, size: bigint): TakenRange[] {
-    const { lent, node: home } = this.#options
-    return lent.inRange(start, size).map((taken) => ({ ...taken, home }))
+  /** What regions of home groups have of this node's address space, wherever they are homed, as they were when they were reserved; in no order. */
+  lentInRange(start: Address, size: bigint): RegionDescriptor[] {
+    return this.#options.lent.inRange(start, size)
   }
 
   /** All that is homed here, or was handed over from here, and begins in the range, in order of the addresses. */
@@ -474,13 +474,13 @@ export class Home {
   /** The same for a region of a home group that has ended at its home. Idempotent. */
   async takeBack(address: Address, generation: number): Promise<void> {
     const { lent, store, pools } = this.#options
-    const size = lent.sizeOf(address, generation)
-    if (size === undefined) return
+    const region = lent.get(address, generation)
+    if (region === undefined) return
     await store.commit({ deletes: [lent.keyOf(address)] })
-    if (lent.sizeOf(address, generation) === undefined) return
+    if (lent.get(address, generation) !== region) return
     lent.end(address)
-    pools.give(address, size)
-    this.#options.changed.unreserved({ address, size, generation, home: this.#options.node })
+    pools.give(address, region.size)
+    this.#options.changed.unreserved(region)
   }
 
   /**
