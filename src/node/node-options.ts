@@ -1,6 +1,7 @@
 import type { PluginOptions } from '../consistency/plugins.js'
 import type { StoreAccess } from '../coordinator/request.js'
 import type { ClusterId } from '../address/identity.js'
+import type { GroupBug } from '../membership/home-group/group-bug.js'
 import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
@@ -42,6 +43,8 @@ export interface NodeOptions extends PluginOptions {
    * from the founding of the cluster on.
    */
   readonly coordinator?: (cluster: ClusterId) => StoreAccess
+  /** A fault of home groups, to see that it is found. Never set outside tests. */
+  readonly groupBug?: GroupBug | undefined
   /** Listen in the open without TLS. */
   readonly insecure?: boolean
   /** The disk has failed for good: nothing can be written any more, and the node should be closed. May come repeatedly. */

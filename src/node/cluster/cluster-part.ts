@@ -127,6 +127,7 @@ export class ClusterPart {
         this.#took(descriptors)
       },
       storageFailed: parts.storageFailed,
+      bug: options.groupBug,
     })
     this.maps = new MapKeeper({
       clock: world.clock,

@@ -3,6 +3,7 @@ import type { NodeId } from '../../address/identity.js'
 import type { Clock, Timer } from '../../io/clock.js'
 import { Backup } from '../../membership/home-group/backup.js'
 import type { BackupEffect, BackupEvent } from '../../membership/home-group/backup-terms.js'
+import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import type { GroupChange } from '../../membership/home-group/group-change.js'
 import { groupTakeoverPauseMs } from '../../membership/home-group/group-limits.js'
 import type { SeenRecord } from '../../membership/home-group/group-record.js'
@@ -25,6 +26,7 @@ export interface BackedGroupOptions {
   readonly seen: SeenRecord
   readonly clock: Clock
   readonly copies: GroupCopies
+  readonly bug?: GroupBug | undefined
   /** Tells of a lease that is past, before anything else happens. */
   readonly look: () => void
   /** Nothing is sent where there is no session. */
@@ -65,7 +67,7 @@ export class BackedGroup {
 
   constructor(options: BackedGroupOptions) {
     this.#options = options
-    this.#backup = new Backup(options.self, options.seen)
+    this.#backup = new Backup(options.self, options.seen, options.bug)
   }
 
   get seen(): SeenRecord {
@@ -133,7 +135,7 @@ export class BackedGroup {
     const { send, becamePrimary, discard, clock } = this.#options
     switch (effect.kind) {
       case 'open':
-        this.#touched = new TouchedPages()
+        this.#touched = new TouchedPages(this.#options.bug)
         this.#ended = new Set()
         this.#parts = []
         this.#held = new HeldChanges()

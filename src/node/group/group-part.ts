@@ -6,6 +6,7 @@ import type { WaitOptions } from '../../io/deadline.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
 import { nextEra } from '../../membership/home-group/era.js'
+import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import type { LivingNode } from '../../membership/home-group/group-change.js'
 import { primaryOf } from '../../membership/home-group/group-record.js'
 import type { GroupRecord, SeenRecord } from '../../membership/home-group/group-record.js'
@@ -60,6 +61,7 @@ export interface GroupPartOptions {
   /** Nobody needs a copy here, and there is none any more. */
   readonly discarded: () => void
   readonly storageFailed: (error: KhazanaError) => void
+  readonly bug?: GroupBug | undefined
 }
 
 interface Early {
@@ -226,7 +228,7 @@ export class GroupPart {
     const { name, self, clock, lease, registry, key } = this.#options
     const early = this.#part.kind === 'neither' ? this.#part.early : []
     const backed = new BackedGroup({
-      ...{ self, group: name, seen, clock, copies: this.copies },
+      ...{ self, group: name, seen, clock, copies: this.copies, bug: this.#options.bug },
       look: () => {
         lease.look()
       },
@@ -316,7 +318,7 @@ export class GroupPart {
     const { self, logger, name } = this.#options
     const { epoch, members } = seen.record
     logger.log('info', 'this node leads a home group', { group: name, epoch, members: members.length })
-    const steps = [...this.copies.all()].map((record) => inNextEra(record, self))
+    const steps = [...this.copies.all()].map((record) => inNextEra(record, self, this.#options.bug))
     const led = this.#lead(seen)
     try {
       await this.copies.commit(steps)
@@ -330,7 +332,7 @@ export class GroupPart {
     const { name, self, clock, logger, store, lease, registry, session, key, keyOf, want } = this.#options
     const { findCandidate } = this.#options
     const led: LedGroup = new LedGroup({
-      ...{ self, group: name, seen, clock, logger, store, keyOf, copies: this.copies },
+      ...{ self, group: name, seen, clock, logger, store, keyOf, copies: this.copies, bug: this.#options.bug },
       look: () => {
         lease.look()
       },
@@ -403,10 +405,15 @@ export class GroupPart {
   }
 }
 
-function inNextEra(record: RegionRecord, self: NodeId): GroupStep {
+function inNextEra(record: RegionRecord, self: NodeId, bug: GroupBug | undefined): GroupStep {
   const { descriptor } = record
   const { address, era, revision } = descriptor
-  const next = { ...descriptor, home: self, era: nextEra(era), revision: revision + 1 }
+  const next = {
+    ...descriptor,
+    home: self,
+    era: bug === 'no-new-era' ? era : nextEra(era),
+    revision: revision + 1,
+  }
   return {
     address,
     region: { ...regionOf(record), descriptor: next },

@@ -8,6 +8,7 @@ import { timeoutOf, within } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
+import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import type { LivingNode } from '../../membership/home-group/group-change.js'
 import { groupMembersMax } from '../../membership/home-group/group-limits.js'
 import { firstRecord, primaryOf } from '../../membership/home-group/group-record.js'
@@ -39,6 +40,8 @@ const lookMs = 50
 /** Between two looks at whether all goes on without this node. */
 const retireLookMs = 200
 
+const forEver = { validUntil: Infinity, look: () => undefined }
+
 export interface HomeGroupsOptions {
   readonly self: NodeId
   readonly incarnation: number
@@ -63,6 +66,7 @@ export interface HomeGroupsOptions {
   /** Regions are homed here that were homed elsewhere, or here in another reign. */
   readonly took: (descriptors: readonly RegionDescriptor[]) => void
   readonly storageFailed: (error: KhazanaError) => void
+  readonly bug?: GroupBug | undefined
 }
 
 /** The home groups that this node leads, backs, or is to back (DESIGN 7). */
@@ -124,6 +128,7 @@ export class HomeGroups {
 
   /** For how many milliseconds from now a peer may rely on what this node grants. */
   leaseLimit(): number {
+    if (this.#options.bug === 'skip-the-lease') return Infinity
     return this.#bound.limit()
   }
 
@@ -170,13 +175,14 @@ export class HomeGroups {
   #add(name: string): GroupPart {
     const { self, clock, random, logger, store, home, takeSpace, numbers, session, sessions, want } =
       this.#options
-    const { took, storageFailed } = this.#options
+    const { took, storageFailed, bug } = this.#options
     const part: GroupPart = new GroupPart({
       ...{ name, self, clock, random, logger, store, session, want, storageFailed },
       copies: new GroupCopies({ group: name, self, store, takeSpace, numbers }),
       registry: this.#registry,
       signal: this.#closing.signal,
-      lease: this.#lease,
+      lease: bug === 'skip-the-lease' ? forEver : this.#lease,
+      bug,
       key: () => (this.#isTold ? this.#lease.key : undefined),
       keyOf: (node) => this.#living.keyOf(node),
       isLifeKnown: () => this.#living.isKnown,
@@ -233,7 +239,7 @@ export class HomeGroups {
 
   /** First nothing is served, then nobody has anything of this node any more. */
   #onLapsed(): void {
-    if (!this.#isTold) return
+    if (!this.#isTold || this.#options.bug === 'skip-the-lease') return
     this.#isTold = false
     const reason = new KhazanaError('unreachable', 'this node has lost its lease at the coordinator')
     for (const part of this.#parts.values()) part.leaseLapsed(reason)

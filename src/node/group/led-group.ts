@@ -2,6 +2,7 @@ import type { NodeId } from '../../address/identity.js'
 import type { Clock, Timer } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
 import { groupCommitsOpenMax, groupSilenceMs } from '../../membership/home-group/group-limits.js'
+import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import type { GroupChange, LivingNode } from '../../membership/home-group/group-change.js'
 import type { SeenRecord } from '../../membership/home-group/group-record.js'
 import { isSameLink } from '../../membership/home-group/link-name.js'
@@ -28,6 +29,7 @@ export interface LedGroupOptions {
   readonly logger: Logger
   readonly store: Pick<Store, 'read' | 'pagesOf'>
   readonly copies: GroupCopies
+  readonly bug?: GroupBug | undefined
   /** Tells of a lease that is past, before anything else happens. */
   readonly look: () => void
   /** Nothing is sent where there is no session. */
@@ -76,7 +78,7 @@ export class LedGroup {
 
   constructor(options: LedGroupOptions) {
     this.#options = options
-    this.#primary = new Primary(options.self, options.seen)
+    this.#primary = new Primary(options.self, options.seen, options.bug)
   }
 
   get isServing(): boolean {

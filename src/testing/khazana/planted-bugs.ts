@@ -8,6 +8,7 @@ import type { PlantedBug as CrewBug } from '../../consistency/crew/planted-bug.j
 import { eventualWith } from '../../consistency/eventual/eventual.js'
 import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
 import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
+import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
 import { spaceBugs } from '../../node/pools/space-bug.js'
@@ -15,7 +16,7 @@ import type { SpaceBug } from '../../node/pools/space-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, of how homes move, or of how address space is handed out, to see that it is found. */
+/** A fault of one of the protocols, of how homes move, of home groups, or of how address space is handed out, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -24,6 +25,18 @@ export type PlantedBug =
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
   | `roaming:${SpaceBug}`
+  | `backed:${SimulatedGroupBug}`
+
+/** Those that whole clusters show soon; all others the model checker finds (`test/membership/home-group`). */
+const simulatedGroupBugs = [
+  'skip-the-lease',
+  'acknowledge-before-backups',
+  'acknowledge-before-durable',
+  'ignore-the-reign',
+  'no-new-era',
+  'overwrite-touched',
+] as const satisfies readonly GroupBug[]
+type SimulatedGroupBug = (typeof simulatedGroupBugs)[number]
 
 /** Bugs that change nothing in the protocol that they would be planted in. */
 const harmless: readonly PlantedBug[] = [
@@ -47,6 +60,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...eventualBugs.map((bug) => `eventual:${bug}` as const),
   ...moveBugs.map((bug) => `moving:${bug}` as const),
   ...spaceBugs.map((bug) => `roaming:${bug}` as const),
+  ...simulatedGroupBugs.map((bug) => `backed:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -70,6 +84,7 @@ export function protocolWith(bug: PlantedBug): AnyProtocol | undefined {
       return eventualWith(name)
     case 'moving':
     case 'roaming':
+    case 'backed':
       return undefined
     default:
       return unreachable(preset)
@@ -88,6 +103,13 @@ export function spaceBugOf(bug: PlantedBug | undefined): SpaceBug | undefined {
   if (bug === undefined) return undefined
   const [preset, name] = partsOf(bug)
   return preset === 'roaming' ? name : undefined
+}
+
+/** The fault of home groups. */
+export function groupBugOf(bug: PlantedBug | undefined): GroupBug | undefined {
+  if (bug === undefined) return undefined
+  const [preset, name] = partsOf(bug)
+  return preset === 'backed' ? name : undefined
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never
