@@ -8,7 +8,7 @@ import type { CrewMessage } from './crew-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 4
+export const protocolVersion = 5
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage

@@ -1,3 +1,4 @@
+import type { FenceMark } from '../../address/fence.js'
 import { present } from '../../stdx/assert.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
@@ -44,9 +45,10 @@ export function onTransfer(
     readonly session: number
     readonly right: TokenRight
     readonly page: PageStamp
+    readonly fences: FenceMark | undefined
   },
 ): void {
-  const { serial, session, right, page: stamp } = message
+  const { serial, session, right, page: stamp, fences } = message
   const state = crew.pages.get(stamp.page)
   const { parent, parentSession } = crew.site
   if (parent === undefined || !crew.connected || session !== parentSession) return
@@ -57,6 +59,7 @@ export function onTransfer(
     cancelAsk(crew, state)
     return
   }
+  if (fences !== undefined) crew.fences.learn(fences)
   accept(crew, state, stamp, fromToken(right), stamp.hasBytes ? 0 : undefined)
   crew.send(parent, { kind: 'accepted', serial, page: stamp.page, right })
 }
@@ -159,6 +162,7 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     serial: transfer.serial,
     session: transfer.session,
     right: transfer.right,
+    fences: transfer.right === 'exclusive' ? handedFences(crew) : undefined,
     page: { page: state.page, version: state.version as Version, hasBytes },
   })
   crew.send(parent, {
@@ -166,7 +170,13 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     range: { first: state.page, count: 1 },
     keep: toKept(keep),
     handed: true,
+    used: crew.fences.used,
   })
+}
+
+function handedFences(crew: CrewState): FenceMark {
+  const { mark } = crew.fences
+  return crew.plantedBug === 'hand-over-without-fences' ? { ...mark, used: 0 } : mark
 }
 
 /** The parent's own rights to these pages ended, and so do this site's. */
@@ -183,6 +193,7 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
   crew.forgetSurrender()
+  crew.fences.loseParent()
   for (const state of crew.pages.values()) {
     state.asked = undefined
     state.owesYield = false

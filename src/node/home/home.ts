@@ -551,8 +551,8 @@ export class Home {
   }
 
   #regionOf(record: RegionRecord): HomedRegion {
-    const { store, storageFailed } = this.#options
-    return new HomedRegion(store, this.#log, record, storageFailed)
+    const { store, storageFailed, moves } = this.#options
+    return new HomedRegion(store, this.#log, record, storageFailed, moves.incarnation)
   }
 
   #checkRoom(bytes: number): void {

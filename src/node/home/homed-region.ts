@@ -1,4 +1,5 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { FenceMark } from '../../address/fence.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
@@ -7,6 +8,7 @@ import type { CommitDone, Store } from '../../store/store.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
+import { FenceReserve, fencesKey } from './fence-reserve.js'
 import type { RegionChange, RegionLog, RegionPlace } from './region-log.js'
 import type { RegionRecord } from './region-record.js'
 
@@ -35,12 +37,14 @@ export class HomedRegion implements HomeBacking {
   readonly #store: Store
   readonly #log: RegionLog
   readonly #storageFailed: (error: KhazanaError) => void
+  readonly #fences: FenceReserve
 
   constructor(
     store: Store,
     log: RegionLog,
     record: RegionRecord,
     storageFailed: (error: KhazanaError) => void,
+    incarnation: number,
   ) {
     this.#store = store
     this.#log = log
@@ -49,6 +53,14 @@ export class HomedRegion implements HomeBacking {
     this.allocated = record.allocated
     this.floor = record.floor
     this.space = record.space
+    const { address, generation } = record.descriptor
+    this.#fences = new FenceReserve({
+      ...{ address, generation, incarnation },
+      stored: store.get(fencesKey(address)),
+      write: (put, done) => {
+        log.submit(this.place, { puts: [put] }, done)
+      },
+    })
   }
 
   /** What the home keeps of it on its disk, besides the pages. */
@@ -119,6 +131,14 @@ export class HomedRegion implements HomeBacking {
   /** An empty commit is durable when all before it are. */
   whenCaughtUp(): Promise<void> {
     return this.#store.commit({})
+  }
+
+  beginFences(era: number): FenceMark {
+    return this.#fences.begin(era)
+  }
+
+  fenceLimit(used: number): number {
+    return this.#fences.limitFor(used)
   }
 
   isDamaged(page: PageIndex): boolean {
