@@ -56,6 +56,7 @@ import {
   onRevoke,
   onSiblingLost,
   onTransfer,
+  recallForRoom,
   yieldVoluntarily,
 } from './upstream.js'
 
@@ -287,7 +288,7 @@ class CrewManager implements ConsistencyManager {
     }
     if (!isIdle(state)) {
       // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
-      if (isOnlyShared(state)) onRecall(crew, { first: page, count: 1 }, none, undefined)
+      if (isOnlyShared(state)) recallForRoom(crew, state)
       return { kind: 'refused', effects: crew.hasMarked ? this.#finish() : noEffects }
     }
     crew.pages.delete(page)

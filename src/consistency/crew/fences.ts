@@ -64,12 +64,19 @@ export class Fences {
     return this.#limit - this.#used <= this.#span / 2
   }
 
-  /** From the parent, storage, or a sibling that hands a token over. */
+  /**
+   * From the parent, or storage. What it said before does not count any more: a node that has begun anew knows nothing of what it told its
+   * clients.
+   */
   learn({ used, limit }: FenceMark): void {
     if (used > this.#used) this.#used = used
-    if (limit <= this.#limit) return
+    if (limit > this.#limit) this.#span = Math.max(0, limit - this.#used)
     this.#limit = limit
-    this.#span = Math.max(0, limit - this.#used)
+  }
+
+  /** From a sibling that hands a token over. They have one parent, which goes by the highest limit of all. */
+  inherit({ used, limit }: FenceMark): void {
+    this.learn({ used, limit: Math.max(limit, this.#limit) })
   }
 
   /** From a child: how far it has counted. No further than it was let, whatever it says. */
@@ -91,18 +98,6 @@ export class Fences {
     if (this.#plantedBug === 'no-fence-beyond-the-lost') return
     const told = this.#told[kindOf(child)]
     if (told > this.#used) this.#used = told
-  }
-
-  /**
-   * The parent may begin anew, not knowing what it told this site before: that is void. Where this site has told children, they still have
-   * it from here. It is a node then, and its parent is the home, which after a crash counts from beyond all that it ever told.
-   */
-  loseParent(): void {
-    this.isAsking = false
-    if (this.#told.node > 0 || this.#told.client > 0) return
-    this.#used = 0
-    this.#limit = 0
-    this.#span = 0
   }
 }
 

@@ -7,7 +7,7 @@ import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
 import { loseRights } from './lost-rights.js'
-import { fromToken, localsAllow, noBytes, shared, toKept, toToken } from './page-state.js'
+import { fromToken, localsAllow, noBytes, none, shared, toKept, toToken } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 /** Asks the parent for a right, unless a question about the page is open. */
@@ -59,7 +59,7 @@ export function onTransfer(
     cancelAsk(crew, state)
     return
   }
-  if (fences !== undefined) crew.fences.learn(fences)
+  if (fences !== undefined) crew.fences.inherit(fences)
   accept(crew, state, stamp, fromToken(right), stamp.hasBytes ? 0 : undefined)
   crew.send(parent, { kind: 'accepted', serial, page: stamp.page, right })
 }
@@ -120,10 +120,17 @@ export function onRecall(
   for (let page = range.first; page < range.first + range.count; page++) {
     const state = crew.pages.get(page)
     if (state === undefined || state.right <= keep) continue
-    const kept = state.recalled !== undefined && state.recalled.keep < keep ? state.recalled.keep : keep
-    state.recalled = { keep: kept, transfer }
+    const before = state.recalled?.isOwn === true ? undefined : state.recalled
+    const kept = before !== undefined && before.keep < keep ? before.keep : keep
+    state.recalled = { keep: kept, transfer, isOwn: false }
     crew.mark(state)
   }
+}
+
+/** Storage needs the room of a page that only children read: it is given up once they have let go. */
+export function recallForRoom(crew: CrewState, state: PageState): void {
+  state.recalled = { keep: none, transfer: undefined, isOwn: true }
+  crew.mark(state)
 }
 
 /**
@@ -133,6 +140,11 @@ export function onRecall(
 export function obeyRecall(crew: CrewState, state: PageState): boolean {
   const { recalled } = state
   if (recalled === undefined) return true
+  // Somebody here wants the page after all. The answer may be on its way, and what is given up now would be taken for that.
+  if (recalled.isOwn && state.asked !== undefined) {
+    state.recalled = undefined
+    return true
+  }
   const mayGo = crew.plantedBug === 'yield-while-locked'
   // What others may do once this site keeps no more than `keep`: to read beside it, or to write.
   const others: Right = recalled.keep === shared ? shared : 2
@@ -193,7 +205,7 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
   crew.forgetSurrender()
-  crew.fences.loseParent()
+  crew.fences.isAsking = false
   for (const state of crew.pages.values()) {
     state.asked = undefined
     state.owesYield = false
