@@ -16,7 +16,10 @@ export class OutsideStore {
       const last = this.#last.get(page)
       if (last !== undefined && last.section !== section) {
         const before = `${last.section.name} had fence ${last.fence}`
-        assert(fence > last.fence, `${section.name} has fence ${fence} for page ${page}, and ${before} before it`)
+        assert(
+          fence > last.fence,
+          `${section.name} has fence ${fence} for page ${page}, and ${before} before it`,
+        )
       }
       this.#last.set(page, { fence, section })
     }

@@ -88,7 +88,12 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
   tagged('kind', 'commit', { commit: count, pages: stamps, final: fc.boolean() }),
   tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean(), used }),
   tagged('kind', 'accepted', { serial: count, page, right }),
-  tagged('kind', 'grant', { serial: count, right, pages: stamps, fences: fc.option(fences, { nil: undefined }) }),
+  tagged('kind', 'grant', {
+    serial: count,
+    right,
+    pages: stamps,
+    fences: fc.option(fences, { nil: undefined }),
+  }),
   tagged('kind', 'refuse', { serial: count, range: crewRange, code, message: short }),
   tagged('kind', 'recall', { range: crewRange, keep, transfer: fc.option(transfer, { nil: undefined }) }),
   tagged('kind', 'committed', { commit: count }),

@@ -116,7 +116,13 @@ export class Outbox {
     if (this.#empty) return
     this.#empty = true
     for (const run of this.#yields.splice(0)) {
-      send(effects, run.to, { kind: 'yield', range: rangeOf(run), keep: run.keep, handed: false, used: fences.used })
+      send(effects, run.to, {
+        kind: 'yield',
+        range: rangeOf(run),
+        keep: run.keep,
+        handed: false,
+        used: fences.used,
+      })
     }
     for (const run of this.#cancels.splice(0)) {
       send(effects, run.to, { kind: 'cancel', serial: run.serial, range: rangeOf(run) })

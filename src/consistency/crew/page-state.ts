@@ -86,8 +86,7 @@ export interface PageState {
    * the room.
    */
   recalled:
-    | { readonly keep: Right; readonly transfer: Transfer | undefined; readonly isOwn: boolean }
-    | undefined
+    { readonly keep: Right; readonly transfer: Transfer | undefined; readonly isOwn: boolean } | undefined
   /** What each child has been told to go down to, and has not yet. */
   recalling: Map<SiteId, Right> | undefined
   handing: Handing | undefined

@@ -434,7 +434,10 @@ export class Engine {
       )
     }
     if (count !== 'not-yet') return count
-    throw new KhazanaError('busy', 'the next fences are on their way from the home: read it again a little later')
+    throw new KhazanaError(
+      'busy',
+      'the next fences are on their way from the home: read it again a little later',
+    )
   }
 
   /** Ends a lock under which nothing was written. */

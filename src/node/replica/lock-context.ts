@@ -179,7 +179,7 @@ export class LockContext {
    * A number for systems outside, which may be written to under this lock and know nothing of it: of two contexts that had the
    * exclusive right to a page one after the other, the later one has the greater fence. So a store that remembers the greatest fence that it has
    * seen, and refuses what comes with a smaller one, is never written to by who has lost the right and does not know it yet (P4).
-   * docs/fences.md has an example.
+   * `examples/fenced-store` is worked out.
    *
    * 1 to 2^63 - 1; the same whenever it is asked for. It costs no message and no wait. Fences of different regions, and of a region that was
    * unreserved and another one at its address, are not to be compared. Write locks in regions with the preset `strict` and without a conflict
