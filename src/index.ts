@@ -54,6 +54,7 @@ export type { AttributeSettings } from './address/attributes.js'
 export type { ConsistencySettings } from './address/consistency-settings.js'
 export type { ConsistencyPreset, ConsistencyVector } from './address/consistency-vector.js'
 export type { RegionAttributes, RegionDescriptor } from './address/descriptor.js'
+export type { FenceMark } from './address/fence.js'
 export type { NodeId, SiteId } from './address/identity.js'
 export type { LockDemands } from './address/lock-demands.js'
 export type { LockMode } from './address/lock-mode.js'
@@ -74,6 +75,7 @@ export type {
   ConflictTest,
   ConsistencyManager,
   EvictAnswer,
+  FenceAnswer,
   LockClaim,
   LockId,
   MergeFunction,

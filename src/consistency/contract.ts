@@ -1,4 +1,5 @@
 import type { RegionAttributes } from '../address/descriptor.js'
+import type { FenceMark } from '../address/fence.js'
 import type { SiteId } from '../address/identity.js'
 import type { LockMode } from '../address/lock-mode.js'
 import type { LockTerms } from '../address/lock-terms.js'
@@ -51,6 +52,11 @@ export interface ConsistencyManager<M = CrewMessage> {
   evict(page: PageIndex): EvictAnswer<M>
   /** Whether the page's frame holds bytes that are still on their way to stable storage. */
   isUnsettled(page: PageIndex): boolean
+  /**
+   * The next number for a context that has an exclusive right: above those of all contexts that had the right to one of its pages before, in
+   * this era. Absent where the protocol gives no such right.
+   */
+  fence?(): FenceAnswer<M>
   /**
    * Whether locks of this mode on these terms may be granted and used only under a valid lease. Where not, they go on while
    * the home cannot be reached.
@@ -230,6 +236,12 @@ export type EvictAnswer<M = CrewMessage> =
   | { readonly kind: 'refused'; readonly effects: readonly CmEffect<M>[] }
   | { readonly kind: 'allowed'; readonly effects: readonly CmEffect<M>[] }
 
+/** `count`: 1 to `fenceCountMax`. `not-yet`: more has been asked for. `used-up`: there is none any more in this era. */
+export interface FenceAnswer<M = CrewMessage> {
+  readonly count: number | 'not-yet' | 'used-up'
+  readonly effects: readonly CmEffect<M>[]
+}
+
 export interface PageView {
   /** What this site may do with the page without asking anybody. */
   readonly right: 'none' | 'shared' | 'exclusive'
@@ -264,6 +276,11 @@ export interface CmSite {
   siblingSession(child: SiteId): number | undefined
   /** The number of this site's own session with its parent. For `crew`. */
   readonly parentSession: number
+  /**
+   * Root: how far it may count fences that has counted up to `used`: no further than what storage has set aside by now, which it does
+   * ahead of the counting. For `crew`.
+   */
+  fenceLimit(used: number): number
   /** Whether this site could send to a sibling now. For `crew`. */
   canReach(sibling: SiteId): boolean
 }
@@ -299,6 +316,8 @@ export interface CmOptions {
   /** Root: whether rights from before a restart may be outstanding; then no write is granted until `grace-ended`. */
   readonly grace: 'none' | 'until-ended'
   readonly pageSize: number
+  /** Root: fences that no root before this one was given; none unless told. For `crew`. */
+  readonly fences?: FenceMark
   /** The region's, with its consistency vector and its labels, in which a protocol may look for parameters. */
   readonly attributes: RegionAttributes
   /** The application's own test of whether two locks conflict, where the region names one. Symmetric, and pure. */

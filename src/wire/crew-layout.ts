@@ -1,3 +1,5 @@
+import { fenceCountMax } from '../address/fence.js'
+import type { FenceMark } from '../address/fence.js'
 import { nodeIdMax } from '../address/identity.js'
 import { pagesPerRegionMax, type PageIndex, type PageRange, type Version } from '../address/page.js'
 import type { NodeId } from '../address/identity.js'
@@ -47,6 +49,9 @@ const transfer = record<Transfer>({
   known: knownVersion,
 })
 
+const fenceCount = integer(0, fenceCountMax)
+const fences = record<FenceMark>({ used: fenceCount, limit: fenceCount })
+
 export const crewMessage = union<CrewMessage, 'kind'>('kind', {
   acquire: [
     0,
@@ -54,13 +59,18 @@ export const crewMessage = union<CrewMessage, 'kind'>('kind', {
   ],
   cancel: [1, { serial: count, range: crewRange }],
   commit: [2, { commit: count, pages: pageStamps, final: flag }],
-  yield: [3, { range: crewRange, keep: keptRight, handed: flag }],
+  yield: [3, { range: crewRange, keep: keptRight, handed: flag, used: fenceCount }],
   accepted: [4, { serial: count, page: pageIndex, right: tokenRight }],
-  grant: [5, { serial: count, right: tokenRight, pages: pageStamps }],
+  grant: [5, { serial: count, right: tokenRight, pages: pageStamps, fences: optional(fences) }],
   refuse: [6, { serial: count, range: crewRange, code: errorCode, message: errorMessage }],
   recall: [7, { range: crewRange, keep: keptRight, transfer: optional(transfer) }],
   committed: [8, { commit: count }],
   uncommitted: [9, { commit: count, code: errorCode, message: errorMessage }],
   revoke: [10, { range: crewRange }],
-  transfer: [11, { serial: count, session: count, right: tokenRight, page: pageStamp }],
+  transfer: [
+    11,
+    { serial: count, session: count, right: tokenRight, page: pageStamp, fences: optional(fences) },
+  ],
+  'ask-fences': [12, { used: fenceCount }],
+  fences: [13, { fences }],
 })

@@ -1,4 +1,5 @@
 import type { PageIndex, PageRange, Version } from '../address/page.js'
+import type { FenceMark } from '../address/fence.js'
 import type { NodeId } from '../address/identity.js'
 
 /** The right that a token carries: to read a page, or to read and write it. */
@@ -48,9 +49,15 @@ export type CrewMessage =
     }
   /**
    * The child gives its tokens up, down to `keep`: on recall, or on its own accord. `handed`: it has sent the token
-   * to the sibling that the recall named.
+   * to the sibling that the recall named. `used`: how far it has counted fences.
    */
-  | { readonly kind: 'yield'; readonly range: PageRange; readonly keep: KeptRight; readonly handed: boolean }
+  | {
+      readonly kind: 'yield'
+      readonly range: PageRange
+      readonly keep: KeptRight
+      readonly handed: boolean
+      readonly used: number
+    }
   /** The child got a token straight from its former owner. */
   | {
       readonly kind: 'accepted'
@@ -58,14 +65,22 @@ export type CrewMessage =
       readonly page: PageIndex
       readonly right: TokenRight
     }
+  /** The child has counted fences up to `used`, and would count on. Answered by `fences`. */
+  | { readonly kind: 'ask-fences'; readonly used: number }
   // --- parent to child ---
-  /** Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. */
+  /**
+   * Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. `fences` with
+   * exclusive ones, from where the child counts on.
+   */
   | {
       readonly kind: 'grant'
       readonly serial: number
       readonly right: TokenRight
       readonly pages: readonly PageStamp[]
+      readonly fences: FenceMark | undefined
     }
+  /** How far the child may count fences: as far as before, where the parent has no more yet. */
+  | { readonly kind: 'fences'; readonly fences: FenceMark }
   /** What of `serial` the parent will not grant, and why. */
   | {
       readonly kind: 'refuse'
@@ -89,7 +104,10 @@ export type CrewMessage =
   /** The parent itself lost its rights to the range: the child's are void at once. */
   | { readonly kind: 'revoke'; readonly range: PageRange }
   // --- between two children of one home ---
-  /** A token with its bytes, on the home's order. Void unless it fits the request that the receiver has open. */
+  /**
+   * A token with its bytes, on the home's order. Void unless it fits the request that the receiver has open. `fences` with an
+   * exclusive one: those of the sender.
+   */
   | {
       readonly kind: 'transfer'
       readonly serial: number
@@ -97,6 +115,7 @@ export type CrewMessage =
       readonly session: number
       readonly right: TokenRight
       readonly page: PageStamp
+      readonly fences: FenceMark | undefined
     }
 
 export interface Transfer {

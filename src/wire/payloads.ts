@@ -60,6 +60,8 @@ function crewPayloadCount(message: CrewMessage): number {
     case 'committed':
     case 'uncommitted':
     case 'revoke':
+    case 'ask-fences':
+    case 'fences':
       return 0
     default:
       return unreachable(message)

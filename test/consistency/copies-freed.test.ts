@@ -17,6 +17,7 @@ it('a page whose storage goes away while it is being fetched is refused, not sen
       isAllocated: () => isAllocated,
       siblingSession: () => undefined,
       parentSession: -1,
+      fenceLimit: () => 0,
       canReach: () => false,
     },
     { grace: 'none', pageSize: 4096, attributes: checkAttributes({}), conflicts: undefined, merges: false },

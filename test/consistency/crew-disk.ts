@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { FenceMark } from '../../src/address/fence.js'
 import { neverWritten, nextVersion } from '../../src/address/page.js'
 import type { PageIndex, PageRange, Version } from '../../src/address/page.js'
 import type { CommitId } from '../../src/consistency/contract.js'
@@ -27,9 +28,21 @@ export class CrewDisk {
   readonly #floors = new Map<PageIndex, Version>()
   readonly #freed = new Set<PageIndex>()
   queue: Group[] = []
+  #fences = 0
 
   versionOf(page: PageIndex): Version {
     return this.#stored.get(page)?.version ?? this.#floors.get(page) ?? neverWritten
+  }
+
+  beginFences(): FenceMark {
+    const used = this.#fences
+    return { used, limit: this.fenceLimit(used) }
+  }
+
+  /** Writes it down before it says so. */
+  fenceLimit(used: number): number {
+    this.#fences = Math.max(this.#fences, used + 2 ** 20)
+    return this.#fences
   }
 
   valueOf(page: PageIndex): Value {

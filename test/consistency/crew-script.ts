@@ -96,6 +96,7 @@ export class CrewScript {
       lock: undefined,
       isGivenUp: false,
       seen: new Map(),
+      fence: undefined,
     }
     this.#event(`${name}: lock ${mode} ${wordsOfRange(range)}`, () => {
       if (site.begin(section)) this.lines.push(`${name}: a hit, no message`)

@@ -23,6 +23,8 @@ export interface Section {
   isGivenUp: boolean
   /** What the pages held when it began. */
   seen: ReadonlyMap<PageIndex, Value>
+  /** Once it was asked for. */
+  fence: number | undefined
 }
 
 export function pagesIn(range: PageRange): PageIndex[] {

@@ -22,6 +22,7 @@ const regressions = [
   { seed: 384, fault: 'writing on top of a version that failed together with an earlier commit' },
   { seed: 415, fault: 'granting a lock over a page that was freed while it waited at a lower one' },
   { seed: 494, fault: 'naming bytes in a question that are not durable yet' },
+  { seed: 5995, fault: 'giving up a page to make room while an upgrade of it is on its way' },
   { seed: 1073, fault: 'giving the right to write during the grace of the home' },
 ]
 

@@ -13,6 +13,7 @@ import type { Place } from './crew-network.js'
 import { pagesIn } from './crew-section.js'
 import type { Outcome, Section } from './crew-section.js'
 import type { CrewSite } from './crew-site.js'
+import { OutsideStore } from './outside-store.js'
 
 /** What may go wrong in a run: each kind is left out in some of them. */
 interface Faults {
@@ -39,6 +40,9 @@ export class CrewSimulation {
   readonly #pages: readonly PageIndex[]
   readonly #faults: Faults
   readonly #recorder: HistoryRecorder
+  /** Its own, so that fences change nothing of what else happens. */
+  readonly #fencePrng: Prng
+  readonly #outside = new OutsideStore()
   readonly #operations = new Map<Section, Map<PageIndex, OpenOperation>>()
   #steps = 0
   #sections = 0
@@ -51,6 +55,7 @@ export class CrewSimulation {
   constructor(seed: number, protocol: ProtocolDefinition) {
     const prng = Prng.fromSeed(seed)
     this.#prng = prng
+    this.#fencePrng = prng.fork('fences')
     const pageCount = prng.pick([1, 1, 2, 3, 4])
     this.#pages = pagesIn({ first: 0 as PageIndex, count: pageCount })
     const often = (): boolean => prng.chance(0.4)
@@ -94,6 +99,20 @@ export class CrewSimulation {
   #check(): void {
     this.#steps += 1
     checkInvariants(this.network, this.#pages)
+    if (this.#fencePrng.chance(0.3)) this.#writeOutside()
+  }
+
+  /** A section that may write does so outside, too. */
+  #writeOutside(): void {
+    const writers = this.#sectionsIn('open').filter(
+      ([site, { mode, isSeizure }]) => mode === 'write' && !isSeizure && site.isValid,
+    )
+    if (writers.length === 0) return
+    const [site, section] = this.#fencePrng.pick(writers)
+    const fence = site.readFence(section)
+    assert(fence !== undefined, `${section.name} gets a fence`)
+    this.log.push(`  ${section.name} has fence ${fence}`)
+    this.#outside.write(section, fence)
   }
 
   #do(what: string, act: () => void): void {
@@ -169,6 +188,7 @@ export class CrewSimulation {
       lock: undefined,
       isGivenUp: false,
       seen: new Map(),
+      fence: undefined,
     }
     const operations = new Map<PageIndex, OpenOperation>()
     for (const page of pagesIn(range)) {

@@ -92,6 +92,7 @@ export class CrewSite implements CmSite {
       attributes: defaultAttributes,
       conflicts: undefined,
       merges: false,
+      ...(this.disk !== undefined && { fences: this.disk.beginFences() }),
     })
   }
 
@@ -112,6 +113,10 @@ export class CrewSite implements CmSite {
 
   get parentSession(): number {
     return this.#surroundings.parentSession(this.id) ?? -1
+  }
+
+  fenceLimit(used: number): number {
+    return this.disk?.fenceLimit(used) ?? 0
   }
 
   canReach(sibling: SiteId): boolean {
@@ -145,6 +150,17 @@ export class CrewSite implements CmSite {
       terms: plainTerms,
     })
     return false
+  }
+
+  /** The fence of an open section that may write; undefined where it cannot be had now. */
+  readFence(section: Section): number | undefined {
+    assert(section.state === 'open' && section.mode === 'write' && this.isValid)
+    if (section.fence !== undefined) return section.fence
+    const answer = this.manager.fence?.()
+    assert(answer !== undefined, 'crew has fences')
+    this.#perform(answer.effects, [])
+    if (typeof answer.count === 'number') section.fence = answer.count
+    return section.fence
   }
 
   cancel(section: Section): void {

@@ -43,6 +43,10 @@ export function wordsOfMessage(message: CmMessage, nameOf: (site: number) => str
       return `committed c${message.commit}`
     case 'uncommitted':
       return `uncommitted c${message.commit}: ${message.code}`
+    case 'ask-fences':
+      return `ask-fences, ${message.used} used`
+    case 'fences':
+      return `fences ${message.fences.used} to ${message.fences.limit}`
     case 'revoke':
       return `revoke ${wordsOfRange(message.range)}`
     case 'transfer':

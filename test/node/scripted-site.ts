@@ -2,6 +2,7 @@ import type { Address } from '../../src/address/address.js'
 import { checkAttributes } from '../../src/address/attributes.js'
 import type { AttributeSettings } from '../../src/address/attributes.js'
 import type { RegionDescriptor } from '../../src/address/descriptor.js'
+import type { FenceMark } from '../../src/address/fence.js'
 import { founder } from '../../src/address/identity.js'
 import type { SiteId } from '../../src/address/identity.js'
 import type { LockMode } from '../../src/address/lock-mode.js'
@@ -144,6 +145,14 @@ export class FakeBacking implements HomeBacking {
 
   versionOf(index: PageIndex): Version {
     return this.stored.get(index)?.version ?? (0 as Version)
+  }
+
+  beginFences(): FenceMark {
+    return { used: 0, limit: this.fenceLimit() }
+  }
+
+  fenceLimit(): number {
+    return 1000
   }
 
   storedVersion(index: PageIndex): Version | undefined {

@@ -2,6 +2,8 @@ import { presets } from '../../src/address/consistency-vector.js'
 import { pageStampsMax, sessionNumberMax } from '../../src/wire/limits.js'
 import fc, { type Arbitrary } from 'fast-check'
 import { addressFrom, addressSpaceEnd } from '../../src/address/address.js'
+import { fenceCountMax } from '../../src/address/fence.js'
+import type { FenceMark } from '../../src/address/fence.js'
 import type { RegionAttributes, RegionDescriptor } from '../../src/address/descriptor.js'
 import {
   siteIdMax,
@@ -63,6 +65,8 @@ const crewRange: Arbitrary<PageRange> = page.chain((first) =>
 )
 const stamp: Arbitrary<PageStamp> = plain({ page, version, hasBytes: fc.boolean() })
 const stamps = fc.array(stamp, { maxLength: 5 })
+const used = whole(0, fenceCountMax)
+const fences: Arbitrary<FenceMark> = plain({ used, limit: used })
 const transfer: Arbitrary<Transfer> = plain({ to: node, serial: count, session: count, right, known })
 
 function tagged<Tag extends string, Kind extends string, T>(
@@ -82,15 +86,28 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
   }),
   tagged('kind', 'cancel', { serial: count, range: crewRange }),
   tagged('kind', 'commit', { commit: count, pages: stamps, final: fc.boolean() }),
-  tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean() }),
+  tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean(), used }),
   tagged('kind', 'accepted', { serial: count, page, right }),
-  tagged('kind', 'grant', { serial: count, right, pages: stamps }),
+  tagged('kind', 'grant', {
+    serial: count,
+    right,
+    pages: stamps,
+    fences: fc.option(fences, { nil: undefined }),
+  }),
   tagged('kind', 'refuse', { serial: count, range: crewRange, code, message: short }),
   tagged('kind', 'recall', { range: crewRange, keep, transfer: fc.option(transfer, { nil: undefined }) }),
   tagged('kind', 'committed', { commit: count }),
   tagged('kind', 'uncommitted', { commit: count, code, message: short }),
   tagged('kind', 'revoke', { range: crewRange }),
-  tagged('kind', 'transfer', { serial: count, session: count, right, page: stamp }),
+  tagged('kind', 'transfer', {
+    serial: count,
+    session: count,
+    right,
+    page: stamp,
+    fences: fc.option(fences, { nil: undefined }),
+  }),
+  tagged('kind', 'ask-fences', { used }),
+  tagged('kind', 'fences', { fences }),
 )
 
 const labels = fc.dictionary(short, short, { maxKeys: 4, noNullPrototype: true })

@@ -2,6 +2,7 @@ import type { SiteId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
 import type { CrewMessage } from '../../wire/crew-message.js'
 import type { CmEffect, CmOptions, CmSite, CommitId, LockId } from '../contract.js'
+import { Fences } from './fences.js'
 import { Outbox } from './outbox.js'
 import { exclusive, newPageState, noBytes, none, setChild } from './page-state.js'
 import type { LockRequest, PageState, Right } from './page-state.js'
@@ -26,6 +27,7 @@ export class CrewState {
   readonly locks = new Map<LockId, LockRequest>()
   readonly commits = new Map<CommitId, Commit>()
   readonly outbox = new Outbox()
+  readonly fences: Fences
   readonly site: CmSite
   readonly plantedBug: PlantedBug | undefined
   /** Root: whether no exclusive right may be given yet. */
@@ -47,6 +49,7 @@ export class CrewState {
   constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
     this.site = site
     this.plantedBug = plantedBug
+    this.fences = new Fences(options.fences ?? noFences, plantedBug)
     this.inGrace = options.grace === 'until-ended'
     this.connected = site.parent === undefined
   }
@@ -86,6 +89,19 @@ export class CrewState {
 
   send(to: SiteId, message: CrewMessage): void {
     this.effects.push({ kind: 'send', to, message })
+  }
+
+  /** Asks for more fences before there are none. */
+  askForFences(): void {
+    const { fences } = this
+    const { parent } = this.site
+    if (!fences.isLow || fences.isAsking || !this.connected) return
+    if (parent === undefined) {
+      fences.learn({ used: 0, limit: this.site.fenceLimit(fences.used) })
+      return
+    }
+    fences.isAsking = true
+    this.send(parent, { kind: 'ask-fences', used: fences.used })
   }
 
   nextSerial = (): number => ++this.#serial
@@ -170,3 +186,5 @@ export class CrewState {
     }
   }
 }
+
+const noFences = { used: 0, limit: 0 } as const

@@ -13,6 +13,7 @@ import type {
   CommitId,
   ConsistencyManager,
   EvictAnswer,
+  FenceAnswer,
   LockId,
   PageView,
   ProtocolDefinition,
@@ -23,6 +24,7 @@ import {
   notAllocated,
   onAccepted,
   onAcquire,
+  onAskFences,
   onCancel,
   onChildLost,
   onYield,
@@ -54,6 +56,7 @@ import {
   onRevoke,
   onSiblingLost,
   onTransfer,
+  recallForRoom,
   yieldVoluntarily,
 } from './upstream.js'
 
@@ -128,7 +131,7 @@ class CrewManager implements ConsistencyManager {
     pumpMarked(crew)
     const { effects } = crew
     crew.effects = []
-    crew.outbox.flush(effects)
+    crew.outbox.flush(effects, crew.fences)
     return effects
   }
 
@@ -184,12 +187,19 @@ class CrewManager implements ConsistencyManager {
       case 'commit':
         return onCommit(crew, from, message.commit, message.pages)
       case 'yield':
+        crew.fences.hear(from, message.used)
         onYield(crew, from, { range: message.range, keep: fromToken(message.keep), handed: message.handed })
         return this.#forgetRange(message.range)
       case 'accepted':
         return onAccepted(crew, from, message.serial, message.page, fromToken(message.right))
       case 'grant':
+        if (message.fences !== undefined) crew.fences.learn(message.fences)
         return onGrant(crew, message.serial, message.right, message.pages)
+      case 'ask-fences':
+        return onAskFences(crew, from, message.used)
+      case 'fences':
+        crew.fences.isAsking = false
+        return crew.fences.learn(message.fences)
       case 'refuse':
         return onRefuse(crew, message.serial, message.range, codeOf(message.code), message.message)
       case 'recall':
@@ -278,7 +288,7 @@ class CrewManager implements ConsistencyManager {
     }
     if (!isIdle(state)) {
       // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
-      if (isOnlyShared(state)) onRecall(crew, { first: page, count: 1 }, none, undefined)
+      if (isOnlyShared(state)) recallForRoom(crew, state)
       return { kind: 'refused', effects: crew.hasMarked ? this.#finish() : noEffects }
     }
     crew.pages.delete(page)
@@ -296,6 +306,16 @@ class CrewManager implements ConsistencyManager {
       const state = crew.pages.get(page)
       if (state !== undefined) forgetIfIdle(crew, state)
     }
+  }
+
+  fence(): FenceAnswer {
+    const crew = this.#crew
+    const count = crew.fences.take()
+    crew.askForFences()
+    const { effects } = crew
+    if (effects.length === 0) return { count, effects: noEffects }
+    crew.effects = []
+    return { count, effects }
   }
 
   needsLease(): boolean {
@@ -344,6 +364,7 @@ export function crewWith(plantedBug: PlantedBug | undefined): ProtocolDefinition
 function isForChildren(kind: CmMessage['kind']): boolean {
   return (
     kind === 'grant' ||
+    kind === 'fences' ||
     kind === 'refuse' ||
     kind === 'recall' ||
     kind === 'committed' ||

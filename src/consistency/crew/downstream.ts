@@ -96,6 +96,7 @@ export function onChildLost(crew: CrewState, child: SiteId): void {
   for (const page of crew.involved(child)) {
     const state = crew.pages.get(page)
     if (state === undefined) continue
+    if (state.children?.get(child) === exclusive || state.handing?.to === child) crew.fences.lose(child)
     if (state.handing?.to === child || state.handing?.from === child) state.handing = undefined
     state.queue = state.queue.filter((waiter) => waiter.kind !== 'child' || waiter.child !== child)
     state.recalling?.delete(child)
@@ -148,10 +149,18 @@ function directTransfer(
 
 /** Gives the child at the head of the queue what it asked, as nothing is in the way any more. */
 export function grantChild(crew: CrewState, state: PageState, request: ChildRequest): void {
+  if (request.right === exclusive) crew.askForFences()
   const hasBytes = request.known !== state.version
   const stamp = { page: state.page, version: state.version as Version, hasBytes }
   crew.outbox.grant(request.child, request.serial, toToken(request.right), stamp)
   crew.lend(state, request.child, request.right)
+}
+
+/** A child would count on. It asks again, sooner or later, where there is no more for it yet. */
+export function onAskFences(crew: CrewState, child: SiteId, used: number): void {
+  crew.fences.hear(child, used)
+  crew.askForFences()
+  crew.send(child, { kind: 'fences', fences: crew.fences.tell(child) })
 }
 
 /** Tells everybody who waits for the page why it cannot be had. */

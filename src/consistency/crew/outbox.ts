@@ -1,11 +1,18 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
+import type { FenceMark } from '../../address/fence.js'
 import type { CrewMessage, KeptRight, PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { CmEffect } from '../contract.js'
 
 /** Pages in one `acquire`, and so in one `grant`: what bounds the frame that answers it. */
 export const acquirePagesMax = 64
+
+/** What goes along with exclusive rights. */
+interface SentFences {
+  readonly used: number
+  tell(child: SiteId): FenceMark
+}
 
 interface Run {
   readonly to: SiteId
@@ -105,11 +112,17 @@ export class Outbox {
   }
 
   /** Appends the gathered messages to `effects` and forgets them. */
-  flush(effects: CmEffect[]): void {
+  flush(effects: CmEffect[], fences: SentFences): void {
     if (this.#empty) return
     this.#empty = true
     for (const run of this.#yields.splice(0)) {
-      send(effects, run.to, { kind: 'yield', range: rangeOf(run), keep: run.keep, handed: false })
+      send(effects, run.to, {
+        kind: 'yield',
+        range: rangeOf(run),
+        keep: run.keep,
+        handed: false,
+        used: fences.used,
+      })
     }
     for (const run of this.#cancels.splice(0)) {
       send(effects, run.to, { kind: 'cancel', serial: run.serial, range: rangeOf(run) })
@@ -130,7 +143,13 @@ export class Outbox {
       send(effects, run.to, { kind: 'refuse', serial, range: rangeOf(run), code, message })
     }
     for (const { to, serial, right, pages } of this.#grants.splice(0)) {
-      send(effects, to, { kind: 'grant', serial, right, pages })
+      send(effects, to, {
+        kind: 'grant',
+        serial,
+        right,
+        pages,
+        fences: right === 'exclusive' ? fences.tell(to) : undefined,
+      })
     }
     for (const run of this.#recalls.splice(0)) {
       send(effects, run.to, { kind: 'recall', range: rangeOf(run), keep: run.keep, transfer: run.transfer })

@@ -81,8 +81,12 @@ export interface PageState {
   queue: Waiter[]
   /** The request that is open at the parent. */
   asked: { readonly serial: number; readonly right: Right; cancelling: boolean } | undefined
-  /** What the parent has told this site to go down to, and not been answered yet. */
-  recalled: { readonly keep: Right; readonly transfer: Transfer | undefined } | undefined
+  /**
+   * What the parent has told this site to go down to, and not been answered yet; or, `isOwn`, what this site has told itself, as it needs
+   * the room.
+   */
+  recalled:
+    { readonly keep: Right; readonly transfer: Transfer | undefined; readonly isOwn: boolean } | undefined
   /** What each child has been told to go down to, and has not yet. */
   recalling: Map<SiteId, Right> | undefined
   handing: Handing | undefined

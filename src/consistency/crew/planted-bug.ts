@@ -15,6 +15,10 @@ export type PlantedBug =
   | 'grant-while-recalled'
   /** Bytes of a commit that failed are kept, and count as the version that they would have had. */
   | 'keep-failed-bytes'
+  /** A token that goes straight to a sibling does not take along how far fences are counted. */
+  | 'hand-over-without-fences'
+  /** A child is lost, and the counting of fences goes on below what it may have given. */
+  | 'no-fence-beyond-the-lost'
 
 export const plantedBugs: readonly PlantedBug[] = [
   'yield-while-locked',
@@ -23,4 +27,6 @@ export const plantedBugs: readonly PlantedBug[] = [
   'acknowledge-before-durable',
   'grant-while-recalled',
   'keep-failed-bytes',
+  'hand-over-without-fences',
+  'no-fence-beyond-the-lost',
 ]

@@ -1,3 +1,4 @@
+import type { FenceMark } from '../../address/fence.js'
 import { present } from '../../stdx/assert.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
@@ -6,7 +7,7 @@ import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
 import { loseRights } from './lost-rights.js'
-import { fromToken, localsAllow, noBytes, shared, toKept, toToken } from './page-state.js'
+import { fromToken, localsAllow, noBytes, none, shared, toKept, toToken } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 /** Asks the parent for a right, unless a question about the page is open. */
@@ -44,9 +45,10 @@ export function onTransfer(
     readonly session: number
     readonly right: TokenRight
     readonly page: PageStamp
+    readonly fences: FenceMark | undefined
   },
 ): void {
-  const { serial, session, right, page: stamp } = message
+  const { serial, session, right, page: stamp, fences } = message
   const state = crew.pages.get(stamp.page)
   const { parent, parentSession } = crew.site
   if (parent === undefined || !crew.connected || session !== parentSession) return
@@ -57,6 +59,7 @@ export function onTransfer(
     cancelAsk(crew, state)
     return
   }
+  if (fences !== undefined) crew.fences.inherit(fences)
   accept(crew, state, stamp, fromToken(right), stamp.hasBytes ? 0 : undefined)
   crew.send(parent, { kind: 'accepted', serial, page: stamp.page, right })
 }
@@ -117,10 +120,17 @@ export function onRecall(
   for (let page = range.first; page < range.first + range.count; page++) {
     const state = crew.pages.get(page)
     if (state === undefined || state.right <= keep) continue
-    const kept = state.recalled !== undefined && state.recalled.keep < keep ? state.recalled.keep : keep
-    state.recalled = { keep: kept, transfer }
+    const before = state.recalled?.isOwn === true ? undefined : state.recalled
+    const kept = before !== undefined && before.keep < keep ? before.keep : keep
+    state.recalled = { keep: kept, transfer, isOwn: false }
     crew.mark(state)
   }
+}
+
+/** Storage needs the room of a page that only children read: it is given up once they have let go. */
+export function recallForRoom(crew: CrewState, state: PageState): void {
+  state.recalled = { keep: none, transfer: undefined, isOwn: true }
+  crew.mark(state)
 }
 
 /**
@@ -130,6 +140,11 @@ export function onRecall(
 export function obeyRecall(crew: CrewState, state: PageState): boolean {
   const { recalled } = state
   if (recalled === undefined) return true
+  // Somebody here wants the page after all. The answer may be on its way, and what is given up now would be taken for that.
+  if (recalled.isOwn && state.asked !== undefined) {
+    state.recalled = undefined
+    return true
+  }
   const mayGo = crew.plantedBug === 'yield-while-locked'
   // What others may do once this site keeps no more than `keep`: to read beside it, or to write.
   const others: Right = recalled.keep === shared ? shared : 2
@@ -159,6 +174,7 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     serial: transfer.serial,
     session: transfer.session,
     right: transfer.right,
+    fences: transfer.right === 'exclusive' ? handedFences(crew) : undefined,
     page: { page: state.page, version: state.version as Version, hasBytes },
   })
   crew.send(parent, {
@@ -166,7 +182,13 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     range: { first: state.page, count: 1 },
     keep: toKept(keep),
     handed: true,
+    used: crew.fences.used,
   })
+}
+
+function handedFences(crew: CrewState): FenceMark {
+  const { mark } = crew.fences
+  return crew.plantedBug === 'hand-over-without-fences' ? { ...mark, used: 0 } : mark
 }
 
 /** The parent's own rights to these pages ended, and so do this site's. */
@@ -183,6 +205,7 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
   crew.forgetSurrender()
+  crew.fences.isAsking = false
   for (const state of crew.pages.values()) {
     state.asked = undefined
     state.owesYield = false

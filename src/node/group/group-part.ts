@@ -332,7 +332,17 @@ export class GroupPart {
     const { name, self, clock, logger, store, lease, registry, session, key, keyOf, want } = this.#options
     const { findCandidate } = this.#options
     const led: LedGroup = new LedGroup({
-      ...{ self, group: name, seen, clock, logger, store, keyOf, copies: this.copies, bug: this.#options.bug },
+      ...{
+        self,
+        group: name,
+        seen,
+        clock,
+        logger,
+        store,
+        keyOf,
+        copies: this.copies,
+        bug: this.#options.bug,
+      },
       look: () => {
         lease.look()
       },

@@ -21,6 +21,7 @@ import type { ReplicaSet } from '../replica-set.js'
 import { backoffMs } from '../session/backoff.js'
 import type { HomedRegion } from './homed-region.js'
 import type { MoveBug } from './move-bug.js'
+import { fencesKey } from './fence-reserve.js'
 import { regionKey } from './region-record.js'
 import { decodeMoved, encodeMoved, movedKey, movedKeyPrefix } from './moved-record.js'
 import type { MovedRecord } from './moved-record.js'
@@ -290,7 +291,7 @@ export class Departures {
     const puts =
       bug === 'forget-where-it-went' ? [] : [{ key: movedKey(address), value: encodeMoved(record) }]
     try {
-      await store.commit({ puts, deletes: [regionKey(address)] })
+      await store.commit({ puts, deletes: [regionKey(address), fencesKey(address)] })
     } catch (reason) {
       const error = KhazanaError.from(reason)
       replicas.switches.resume(region.descriptor)

@@ -646,8 +646,8 @@ export class Home {
   }
 
   #regionOf(record: RegionRecord, group?: HomeGroup): HomedRegion {
-    const { store, storageFailed } = this.#options
-    return new HomedRegion(store, group?.log ?? this.#log, record, storageFailed, group)
+    const { store, storageFailed, moves } = this.#options
+    return new HomedRegion(store, group?.log ?? this.#log, record, storageFailed, moves.incarnation, group)
   }
 
   #checkRoom(bytes: number): void {

@@ -1,4 +1,5 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
+import type { FenceMark } from '../../address/fence.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
@@ -9,6 +10,7 @@ import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
 import { eraVersions } from '../../membership/home-group/era.js'
 import { OpenPages } from './open-pages.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
+import { FenceReserve, fencesKey } from './fence-reserve.js'
 import type { HomeGroup } from './home-group.js'
 import type { RegionChange, RegionLog, RegionPlace } from './region-log.js'
 import type { RegionRecord } from './region-record.js'
@@ -44,12 +46,14 @@ export class HomedRegion implements HomeBacking {
   readonly #store: Store
   readonly #log: RegionLog
   readonly #storageFailed: (error: KhazanaError) => void
+  readonly #fences: FenceReserve
 
   constructor(
     store: Store,
     log: RegionLog,
     record: RegionRecord,
     storageFailed: (error: KhazanaError) => void,
+    incarnation: number,
     group?: HomeGroup,
   ) {
     this.#store = store
@@ -62,6 +66,14 @@ export class HomedRegion implements HomeBacking {
     this.allocated = record.allocated
     this.floor = record.floor
     this.space = record.space
+    const { address, generation } = record.descriptor
+    this.#fences = new FenceReserve({
+      ...{ address, generation, incarnation },
+      stored: store.get(fencesKey(address)),
+      write: (put, done) => {
+        log.submit(this.place, { own: () => ({ puts: [put] }) }, done)
+      },
+    })
   }
 
   /** What the home keeps of it on its disk, besides the pages. */
@@ -148,6 +160,14 @@ export class HomedRegion implements HomeBacking {
   /** An empty commit is durable when all before it are. */
   whenCaughtUp(): Promise<void> {
     return this.#store.commit({})
+  }
+
+  beginFences(era: number): FenceMark {
+    return this.#fences.begin(era)
+  }
+
+  fenceLimit(used: number): number {
+    return this.#fences.limitFor(used)
   }
 
   isDamaged(page: PageIndex): boolean {

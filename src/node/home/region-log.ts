@@ -3,6 +3,7 @@ import type { PageRange } from '../../address/page.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, CommitGroup, MetadataPut, Store } from '../../store/store.js'
 import type { HomeWrite } from '../replica/home-backing.js'
+import { fencesKey } from './fence-reserve.js'
 import { encodeRegion, regionKey } from './region-record.js'
 import type { RegionRecord } from './region-record.js'
 
@@ -66,7 +67,7 @@ function groupOf({ address, space }: RegionPlace, change: RegionChange): CommitG
     pages: pages.map(({ page, version, bytes }) => ({ space, page, version, bytes })),
     frees: frees.map((range) => ({ space, range })),
     puts: isKept ? [{ key: regionKey(address), value: encodeRegion(record) }, ...puts] : puts,
-    deletes: record === 'ended' ? [regionKey(address), ...deletes] : deletes,
+    deletes: record === 'ended' ? [regionKey(address), fencesKey(address), ...deletes] : deletes,
     ...(record === 'ended' && { drops: [space] }),
   }
 }

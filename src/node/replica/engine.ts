@@ -126,6 +126,7 @@ export class Engine {
     this.manager = protocol.create(this.#site(), {
       grace: role.kind === 'home' && role.inGrace() ? 'until-ended' : 'none',
       pageSize,
+      ...(isCrew && role.kind === 'home' && { fences: role.backing.beginFences(era) }),
       attributes,
       conflicts: env.plugins.conflictTestOf(attributes),
       merges: attributes.merge !== '',
@@ -149,6 +150,7 @@ export class Engine {
       get parentSession(): number {
         return uplink()?.id ?? -1
       },
+      fenceLimit: (used) => backing?.fenceLimit(used) ?? 0,
       canReach: (sibling) => env.canReach(sibling),
     }
   }
@@ -408,10 +410,34 @@ export class Engine {
     if (message.kind !== 'grant') return
     // The child had no right to a page whose bytes it needs, and does not hear of the one it was to get.
     const range: PageRange = { first: page, count: 1 }
-    const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false }
+    const taken: CmMessage = { kind: 'yield', range, keep: 'none', handed: false, used: 0 }
     this.step({ kind: 'message', from: to, message: taken, parcels: [] })
     const { serial } = message
     this.#link.send(to, { kind: 'refuse', serial, range, code: error.code, message: error.message }, [])
+  }
+
+  /** The next number of this era for a lock with an exclusive right. Throws `unsupported`, `busy`. */
+  fence(): number {
+    const answer = this.manager.fence?.()
+    if (answer === undefined) {
+      throw new KhazanaError(
+        'unsupported',
+        "locks of this region exclude nobody, and have no fence: use the preset 'strict' without a conflict test",
+      )
+    }
+    this.perform(answer.effects)
+    const { count } = answer
+    if (count === 'used-up') {
+      throw new KhazanaError(
+        'unsupported',
+        'the fences of this era of the region are used up: move the region, which begins another one',
+      )
+    }
+    if (count !== 'not-yet') return count
+    throw new KhazanaError(
+      'busy',
+      'the next fences are on their way from the home: read it again a little later',
+    )
   }
 
   /** Ends a lock under which nothing was written. */

@@ -1,3 +1,4 @@
+import type { FenceMark } from '../../address/fence.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
@@ -28,6 +29,10 @@ export interface HomeBacking {
   readonly isBacklogged: boolean
   /** Resolves when it is not. */
   whenCaughtUp(): Promise<void>
+  /** Fences for a root replica that begins in the era: above all that any before it may have given, also before a crash. */
+  beginFences(era: number): FenceMark
+  /** The limit for that root replica once it has counted up to `used`. It is raised, as far as storage has set more aside. */
+  fenceLimit(used: number): number
   /** Whether the page's newest record is damaged. */
   isDamaged(page: PageIndex): boolean
 }

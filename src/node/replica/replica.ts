@@ -1,5 +1,6 @@
 import type { LockMode } from '../../address/lock-mode.js'
 import { formatAddress } from '../../address/address.js'
+import { fenceOf } from '../../address/fence.js'
 import { plainTerms } from '../../address/lock-terms.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
@@ -320,6 +321,10 @@ export class Replica implements ContextOwner {
   ageMs(page: PageIndex): number {
     const { freshAt } = this.#engine.manager.inspect(page)
     return freshAt === undefined ? 0 : Math.max(0, this.#env.clock.now() - freshAt)
+  }
+
+  nextFence(): bigint {
+    return fenceOf(this.#descriptor.era, this.#engine.fence())
   }
 
   takeBuffer(): Uint8Array {

@@ -13,6 +13,8 @@ import { readCell, writeCell } from './cell.js'
 import type { Cell } from './cell.js'
 import { Locker } from './locker.js'
 import { pause } from './pause.js'
+import type { OutsideStore } from './outside-store.js'
+import { isAlwaysStrict } from './pledge.js'
 import type { Pledge } from './pledge.js'
 import { floodMemory, useScratch } from './scratch.js'
 import type { OpenSection, SectionLog } from './section-log.js'
@@ -35,6 +37,7 @@ export interface ActorOptions {
   readonly random: Prng
   readonly history: HistoryRecorder
   readonly sections: SectionLog
+  readonly outside: OutsideStore
   readonly places: readonly Place[]
   /** Nodes that regions are moved to, while they are used; none where they stay. They may have left by then. */
   readonly movesTo: () => readonly string[]
@@ -64,6 +67,8 @@ const harmless: ReadonlySet<ErrorCode> = new Set([
 
 /** How often an operation is to move the region's home, where homes move. */
 const movingShare = 0.06
+/** How often a section that may write does so outside as well, at its beginning and at its end. */
+const outsideShare = 0.4
 /** How often an operation is one on the address space, where there are such. */
 const spaceShare = 0.25
 
@@ -89,12 +94,15 @@ export class Actor {
   readonly #options: ActorOptions
   readonly #locker: Locker
   readonly #spaceUser: SpaceUser | undefined
+  /** Its own, so that fences change nothing of what else is done. */
+  readonly #fenceRandom: Prng
   #written = 0
   #isStopped = false
 
   constructor(options: ActorOptions) {
     this.#options = options
     this.#locker = new Locker(options)
+    this.#fenceRandom = options.random.fork('fences')
     const { space } = options
     if (space !== undefined) this.#spaceUser = new SpaceUser({ ...options, log: space })
   }
@@ -256,9 +264,11 @@ export class Actor {
       const section = await this.#lock(place, this.#modeToWrite(place), undefined)
       lock = section.lock
       try {
+        this.#writeOutside(place, lock)
         if (kind === 'read-first' && cell.form.kind !== 'set') old = readCell(lock, cell)
         writeCell(lock, cell, value)
         await this.#linger()
+        this.#writeOutside(place, lock)
         noteUse(lock, section.log)
       } catch (error) {
         lock.discard()
@@ -310,6 +320,7 @@ export class Actor {
         if (cell.form.kind === 'text') writeCell(lock, cell, value)
         else lock.write(cell.offset, new Uint8Array(cell.slots[0]?.length ?? 0).fill(0xff))
         await this.#linger()
+        this.#writeOutside(place, lock)
       } finally {
         lock.discard()
       }
@@ -328,6 +339,23 @@ export class Actor {
       lock,
       log: this.#options.sections.begin(this.#options.name, { region, pages, mode, tag, excludes }),
     }
+  }
+
+  /** Some sections also change what is outside global memory. */
+  #writeOutside({ region, cell, pageSize, pledge }: Place, lock: LockContext): void {
+    if (!this.#fenceRandom.chance(outsideShare)) return
+    const { name, outside, complain } = this.#options
+    let fence: bigint
+    try {
+      fence = lock.fence
+    } catch (error) {
+      const { code } = KhazanaError.from(error)
+      if (code === 'context-broken' || code === 'context-closed') return
+      if (code !== 'unsupported' || isAlwaysStrict(pledge)) complain(`${name} gets no fence: ${code}`)
+      return
+    }
+    const wrong = outside.write(region, pagesOf(cell, pageSize), { fence, lock, by: name })
+    if (wrong !== undefined) complain(wrong)
   }
 
   async #linger(): Promise<void> {

@@ -108,6 +108,12 @@ export function isMerged({ attributes }: Pledge): boolean {
   return attributes.merge === growOnly
 }
 
+/** Whether write locks of the region exclude everybody, page by page, at all times: then they have fences. */
+export function isAlwaysStrict({ reads, excludes, changes, attributes }: Pledge): boolean {
+  const isPlain = reads === 'linearizable' && excludes === 'everybody' && changes.length === 0
+  return isPlain && attributes.protocol === undefined
+}
+
 function drawIsolation(random: Prng): Pledge['isolation'] {
   return random.chance(0.25) ? 'live' : 'snapshot'
 }

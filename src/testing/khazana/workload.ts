@@ -30,6 +30,7 @@ import { Processes } from './processes.js'
 import { planRegion } from './region-plan.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
+import { OutsideStore } from './outside-store.js'
 import { drawShape } from './shape.js'
 import type { Shape } from './shape.js'
 import { kindOfRegion } from './sim-preset.js'
@@ -77,6 +78,7 @@ export class KhazanaWorkload implements Workload {
   readonly #living = new Map<SimProcess, string[]>()
   readonly #dead = new Set<string>()
   readonly #sections = new SectionLog()
+  readonly #outside = new OutsideStore()
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
   readonly #last = new Map<string, string | null>()
@@ -350,6 +352,7 @@ export class KhazanaWorkload implements Workload {
       random: stage.random.fork(name),
       history: stage.history,
       sections: this.#sections,
+      outside: this.#outside,
       places: this.#places,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,

@@ -146,6 +146,10 @@ export class ProtocolSite<M> implements CmSite {
     return -1
   }
 
+  fenceLimit(): number {
+    return 0
+  }
+
   canReach(): boolean {
     return false
   }
