@@ -1,5 +1,6 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
+import { isNode } from '../address/identity.js'
 import type { SiteId } from '../address/identity.js'
 import type { Clock } from '../io/clock.js'
 import type { KhazanaError } from '../stdx/errors.js'
@@ -92,6 +93,15 @@ export class RegionSwitches {
       this.#options.notify(child, after, { kind: 'resume', descriptor: after })
     }
     this.#options.unsealed(before.address)
+  }
+
+  /** This site is the home now, in a new era, of a region that nobody has handed to it: its clients hear so; other nodes look for the home by themselves. */
+  takeOver(descriptor: RegionDescriptor): void {
+    this.#end(descriptor)
+    for (const child of this.#options.children(descriptor)) {
+      if (!isNode(child.peer.site)) this.#options.notify(child, descriptor, { kind: 'resume', descriptor })
+    }
+    this.#options.unsealed(descriptor.address)
   }
 
   /** Home: whether all is at rest, and waits for the change to be made. */

@@ -182,6 +182,22 @@ export class ReplicaSet {
     this.#router.letThrough(region)
   }
 
+  /** This site is the home of the region now, in a new era, in place of one that is gone: copies and ways here become the home's. */
+  seat(descriptor: RegionDescriptor, role: ReplicaRole): void {
+    const isUsed = this.isInUse(descriptor)
+    this.#relay.learned(descriptor)
+    this.#options.learned(descriptor)
+    const replica = this.#replicas.get(descriptor.address)
+    if (replica?.descriptor.generation === descriptor.generation) {
+      try {
+        this.open(descriptor, role)
+      } catch (reason) {
+        this.close(replica, KhazanaError.from(reason))
+      }
+    }
+    if (isUsed) this.switches.takeOver(descriptor)
+  }
+
   /** This site is the home of the region no more, and does not know who is: it is looked for. */
   unseat(replica: Replica, error: KhazanaError): void {
     const { self } = this.#options

@@ -531,7 +531,7 @@ export class Home {
       this.#regions.set(descriptor.address, region)
       this.#directory.add(descriptor)
       this.#allocatedBytes += storageBytes(region)
-      if (replicas.get(descriptor.address) !== undefined) replicas.open(descriptor, this.#roleOf(region))
+      replicas.seat(descriptor, this.#roleOf(region))
     }
   }
 
