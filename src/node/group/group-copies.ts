@@ -1,11 +1,13 @@
 import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
+import { neverWritten } from '../../address/page.js'
+import type { PageIndex } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
 import type { CommitDone, CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import type { SpaceId } from '../../store/space.js'
-import type { Store } from '../../store/store.js'
+import type { PagePlace, Store } from '../../store/store.js'
 import { pageStampsMax } from '../../wire/limits.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
 import type { OwnRecords } from '../home/region-log.js'
@@ -33,7 +35,10 @@ export interface GroupCopiesOptions {
   readonly group: string
   /** Whose store it is: descriptors name it as the home, whoever that is. */
   readonly self: NodeId
-  readonly store: Pick<Store, 'list' | 'pagesOf' | 'read' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
+  readonly store: Pick<
+    Store,
+    'list' | 'pagesOf' | 'read' | 'isDamaged' | 'placeOf' | 'submit' | 'pendingBytes' | 'pendingBytesMax'
+  >
   /** A place in the store for the pages of a region. */
   readonly takeSpace: () => SpaceId
   /** What is durable with the first use of such a place: as it is when the disk is given it. */
@@ -128,6 +133,16 @@ export class GroupCopies {
     return pages
   }
 
+  /** Where this disk has a page, for those who do harm to it on purpose. */
+  placeOf(space: SpaceId, page: PageIndex): PagePlace | undefined {
+    return this.#options.store.placeOf(space, page)
+  }
+
+  /** Whether what is on this disk of a page is known to be damaged. */
+  isDamaged(space: SpaceId, page: PageIndex): boolean {
+    return this.#options.store.isDamaged(space, page)
+  }
+
   get isEmpty(): boolean {
     return this.#regions.size === 0
   }
@@ -183,7 +198,12 @@ export class GroupCopies {
   *stamps(): Generator<GroupRegionStamps> {
     for (const { descriptor, space } of this.#regions.values()) {
       const { address, generation, revision, era } = descriptor
-      const pages = Array.from(this.#options.store.pagesOf(space), ({ page, version }) => ({ page, version }))
+      const { store } = this.#options
+      const pages = Array.from(store.pagesOf(space), ({ page, version }) => ({
+        page,
+        // As if it were another one: so it is sent, or taken away.
+        version: store.isDamaged(space, page) ? neverWritten : version,
+      }))
       for (let at = 0; at === 0 || at < pages.length; at += pageStampsMax) {
         yield { address, generation, revision, era, pages: pages.slice(at, at + pageStampsMax) }
       }

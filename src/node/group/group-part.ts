@@ -13,6 +13,7 @@ import type { Store } from '../../store/store.js'
 import type { GroupMessage } from '../../wire/group-message.js'
 import type { HomeGroup } from '../home/home-group.js'
 import type { RegionRecord } from '../home/region-record.js'
+import type { ByteRate } from '../byte-rate.js'
 import { pause } from '../pause.js'
 import { backoffMs } from '../session/backoff.js'
 import type { Session } from '../session/session.js'
@@ -23,6 +24,8 @@ import { GroupLog } from './group-log.js'
 import type { GroupRegistry } from './group-registry.js'
 import type { GroupStep } from './group-step.js'
 import { LedGroup } from './led-group.js'
+import type { MendBug } from './mend-bug.js'
+import { PageMender } from './page-mender.js'
 
 /** Messages of a group whose record is being read; more are dropped, and the primary begins anew. */
 const earlyMax = 1000
@@ -35,8 +38,13 @@ export interface GroupPartOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly store: Pick<Store, 'read' | 'pagesOf'>
+  readonly store: Pick<Store, 'read' | 'pagesOf' | 'commit' | 'versionOf' | 'isDamaged' | 'damage'>
   readonly copies: GroupCopies
+  /** Of what nodes are sent that are to be members: of all groups together. */
+  readonly rate: ByteRate
+  /** A damaged page is sound again. */
+  readonly mended: () => void
+  readonly mendBug: MendBug | undefined
   readonly registry: GroupRegistry
   /** Ends all that waits. */
   readonly signal: AbortSignal
@@ -79,6 +87,8 @@ type Part =
  */
 export class GroupPart {
   readonly copies: GroupCopies
+  /** Whatever part this node has in the group. */
+  readonly mender: PageMender
   readonly #options: GroupPartOptions
   #part: Part = { kind: 'neither', early: [] }
   #failures = 0
@@ -86,6 +96,14 @@ export class GroupPart {
   constructor(options: GroupPartOptions) {
     this.#options = options
     this.copies = options.copies
+    const { name: group, clock, logger, store, copies, signal, self, sessions, mended } = options
+    this.mender = new PageMender({
+      ...{ group, clock, logger, store, copies, signal, mended, reached: sessions, bug: options.mendBug },
+      members: () => (this.record?.members ?? []).filter((node) => node !== self),
+      send: (node, body, pages = []) => {
+        this.#send(node, body, pages)
+      },
+    })
   }
 
   get name(): string {
@@ -146,6 +164,7 @@ export class GroupPart {
   }
 
   close(error: KhazanaError): void {
+    this.mender.close()
     const part = this.#part
     this.#part = { kind: 'neither', early: [] }
     if (part.kind === 'primary') part.led.close(error)
@@ -188,6 +207,10 @@ export class GroupPart {
 
   /** Throws `protocol-error`. */
   onMessage(from: NodeId, body: GroupMessage, pages: readonly Uint8Array[]): void {
+    if (body.kind === 'page-wanted' || body.kind === 'page-given') {
+      this.mender.onMessage(from, body, pages)
+      return
+    }
     const part = this.#part
     if (part.kind === 'primary') part.led.onMessage(from, body)
     else if (part.kind === 'backup') part.backed.onMessage(from, body, pages)
@@ -302,9 +325,13 @@ export class GroupPart {
 
   #lead(seen: SeenRecord): LedGroup {
     const { name, self, clock, logger, store, lease, registry, session, key, keyOf, want } = this.#options
-    const { findCandidate } = this.#options
+    const { findCandidate, rate } = this.#options
     const led: LedGroup = new LedGroup({
-      ...{ self, group: name, seen, clock, logger, store, keyOf, copies: this.copies },
+      ...{ self, group: name, seen, clock, logger, keyOf, copies: this.copies, rate },
+      reader: {
+        pagesOf: (space) => store.pagesOf(space),
+        read: (region, page) => this.mender.read(region, page),
+      },
       look: () => {
         lease.look()
       },
@@ -355,6 +382,10 @@ export class GroupPart {
       },
       log,
       lease,
+      read: (region, page) => this.mender.read(region, page),
+      get restoring() {
+        return led.restoring
+      },
     }
     serves(part.group, this.copies.all())
   }

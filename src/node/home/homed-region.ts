@@ -92,7 +92,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
-    return this.#store.read(this.space, page)
+    return this.group === undefined ? this.#store.read(this.space, page) : this.group.read(this, page)
   }
 
   persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void {
@@ -139,9 +139,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   isDamaged(page: PageIndex): boolean {
-    return this.#store.damage.some(
-      (found) => found.kind === 'page' && found.space === this.space && found.page === page,
-    )
+    return this.#store.isDamaged(this.space, page)
   }
 
   /** Runs one change of the region's storage after the other. */

@@ -47,6 +47,8 @@ export interface ProcessesOptions {
   readonly coordinator: SimCoordinator | undefined
   readonly plugins: PluginOptions
   readonly plantedBug: PlantedBug | undefined
+  /** As an option of nodes. */
+  readonly scrubEveryMs: number
   readonly hooks: ProcessHooks
 }
 
@@ -139,6 +141,7 @@ export class Processes {
           socketPath,
           leaseMs: this.#options.shape.leaseMs,
           sessionIdleMs: this.#options.shape.sessionIdleMs,
+          scrubEveryMs: this.#options.scrubEveryMs,
           memoryBytesMax: 4 * KiB * KiB,
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },

@@ -136,6 +136,7 @@ export class KhazanaWorkload implements Workload {
     return new Processes({
       ...{ world: stage.world, random: stage.random, shape, plantedBug },
       isRoaming: this.#isRoaming,
+      scrubEveryMs: 0,
       coordinator: this.#outages?.coordinator,
       plugins: { protocols: all, conflictTests, mergeFunctions },
       hooks: {
