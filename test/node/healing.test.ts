@@ -48,7 +48,7 @@ function backupOf(cluster: NodeCluster, home: number): number | undefined {
 }
 
 function someBackupOf(cluster: NodeCluster, home: number): number {
-  const backup = someBackupOf(cluster, home)
+  const backup = backupOf(cluster, home)
   assert.ok(backup !== undefined)
   return backup
 }

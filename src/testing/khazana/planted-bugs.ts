@@ -8,6 +8,8 @@ import type { PlantedBug as CrewBug } from '../../consistency/crew/planted-bug.j
 import { eventualWith } from '../../consistency/eventual/eventual.js'
 import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
 import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
+import { mendBugs } from '../../node/group/mend-bug.js'
+import type { MendBug } from '../../node/group/mend-bug.js'
 import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
 import { spaceBugs } from '../../node/pools/space-bug.js'
@@ -15,7 +17,7 @@ import type { SpaceBug } from '../../node/pools/space-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, of how homes move, or of how address space is handed out, to see that it is found. */
+/** A fault of one of the protocols, of how homes move, of how address space is handed out, or of how damaged pages are mended, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -24,6 +26,7 @@ export type PlantedBug =
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
   | `roaming:${SpaceBug}`
+  | `backed:${MendBug}`
 
 /** Bugs that change nothing in the protocol that they would be planted in. */
 const harmless: readonly PlantedBug[] = [
@@ -36,8 +39,8 @@ const harmless: readonly PlantedBug[] = [
   'objects:forget-own-write',
 ]
 
-/** Bugs that random clusters hardly ever show, so that scenes of their own must catch them (`test/consistency`). */
-const rare: readonly PlantedBug[] = ['eventual:drop-a-dirty-page']
+/** Bugs that random clusters hardly ever show, so that scenes of their own must catch them (`test/consistency`, `test/node/healing.test.ts`). */
+const rare: readonly PlantedBug[] = ['eventual:drop-a-dirty-page', 'backed:take-any-version']
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...crewBugs.map((bug) => `strict:${bug}` as const),
@@ -47,6 +50,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...eventualBugs.map((bug) => `eventual:${bug}` as const),
   ...moveBugs.map((bug) => `moving:${bug}` as const),
   ...spaceBugs.map((bug) => `roaming:${bug}` as const),
+  ...mendBugs.map((bug) => `backed:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -70,6 +74,7 @@ export function protocolWith(bug: PlantedBug): AnyProtocol | undefined {
       return eventualWith(name)
     case 'moving':
     case 'roaming':
+    case 'backed':
       return undefined
     default:
       return unreachable(preset)
@@ -88,6 +93,13 @@ export function spaceBugOf(bug: PlantedBug | undefined): SpaceBug | undefined {
   if (bug === undefined) return undefined
   const [preset, name] = partsOf(bug)
   return preset === 'roaming' ? name : undefined
+}
+
+/** The fault of how damaged pages are mended. */
+export function mendBugOf(bug: PlantedBug | undefined): MendBug | undefined {
+  if (bug === undefined) return undefined
+  const [preset, name] = partsOf(bug)
+  return preset === 'backed' ? name : undefined
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never
