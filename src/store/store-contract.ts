@@ -39,6 +39,9 @@ export type Damage =
       readonly message: string
     }
 
+/** The entry that says that damaged log was given up: kept until it is deleted, by whoever has drawn the consequences. */
+export const damageAcceptedKey = 'store/damage-accepted'
+
 export interface StoreLimits {
   /** Bytes on disk, all told. */
   readonly diskBytesMax: number
@@ -57,7 +60,10 @@ export interface StoreOptions {
   /** Marks the store's own records, so that no page's content can pass for one. */
   readonly random: Random
   readonly limits: StoreLimits
-  /** Opens a damaged log with all that is intact in it, instead of throwing `damaged`. */
+  /**
+   * Opens a damaged log with all that is intact in it, instead of throwing `damaged`. What was there may be missing then, or older than it was; that
+   * this has happened is kept in the entry `damageAcceptedKey`.
+   */
   readonly acceptDamage?: boolean
   /** Where `read` takes its buffers from. Allocates them unless told. */
   readonly takeBuffer?: (bytes: number) => Uint8Array

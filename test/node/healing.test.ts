@@ -255,3 +255,44 @@ describe('a home group that lacks a member', () => {
     })
   })
 })
+
+describe('a node whose log was given up in part', () => {
+  const accepting = options((number) => (number === 1 ? {} : { acceptDamage: true }))
+
+  /** The tables of the batch that wrote the page cannot be read: nobody can tell what was in it. */
+  async function ruin(cluster: NodeCluster, number: number, region: Region): Promise<void> {
+    await cluster.rot(number, region, 0, -pageSize)
+    cluster.crash(number)
+  }
+
+  it('lets a backup take over, which has what it may lack, and is brought up to date', async () => {
+    const cluster = new NodeCluster(accepting)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, 1, { minReplicas: 2 })
+      for (const value of [7, 8]) await write(region, value)
+      await cluster.reserve(2)
+      await ruin(cluster, 2, region)
+      await cluster.start(2)
+      assert.equal(await read(await cluster.at(4, region)), 8)
+      assert.equal((await (await cluster.at(4, region)).stat(firstPage)).descriptor.home, 1)
+      const other = await cluster.reserve(2, 1, { minReplicas: 2 })
+      await write(other, 9)
+      assert.equal((await other.stat(firstPage)).descriptor.home, 2, 'nothing is in doubt any more')
+    })
+  })
+
+  it('goes on with what is intact where nobody has more', async () => {
+    const cluster = new NodeCluster({ nodes: 2, more: () => ({ acceptDamage: true }) })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1, 1, { minReplicas: 2 })
+      await write(region, 7)
+      cluster.crash(2)
+      await cluster.until('it is alone', () => cluster.node(1).groups.counts.short === 1)
+      await write(region, 8)
+      await cluster.reserve(1)
+      await ruin(cluster, 1, region)
+      await cluster.start(1)
+      assert.equal(await read(await cluster.at(1, region)), 7, 'what is lost is lost')
+    })
+  })
+})

@@ -132,8 +132,8 @@ export class NodeCluster {
     machine.powerOn()
   }
 
-  /** Changes a byte of what the node's disk has of a page of a region of a home group, behind its back. */
-  async rot(number: number, region: Region, page = 0): Promise<void> {
+  /** Changes a byte of what the node's disk has of a page of a region of a home group, behind its back. `offset`: from where the page begins. */
+  async rot(number: number, region: Region, page = 0, offset = 100): Promise<void> {
     const copies = this.node(number)
       .groups.all()
       .map(({ copies: each }) => each)
@@ -144,7 +144,7 @@ export class NodeCluster {
     const place = places.find((one) => one !== undefined)
     if (place === undefined) throw new Error(`node ${number} has no page ${page}`)
     const log = await this.log(number)
-    log.rot(place.file, place.position + 100)
+    log.rot(place.file, place.position + offset)
   }
 
   /** The node's log on its disk. */

@@ -6,6 +6,7 @@ import type { BackupEffect, BackupEvent } from '../../membership/home-group/back
 import type { GroupChange } from '../../membership/home-group/group-change.js'
 import { groupTakeoverPauseMs } from '../../membership/home-group/group-limits.js'
 import type { SeenRecord } from '../../membership/home-group/group-record.js'
+import { isSameLink } from '../../membership/home-group/link-name.js'
 import type { LinkName } from '../../membership/home-group/link-name.js'
 import type { ChangeOutcome } from '../../membership/home-group/primary-terms.js'
 import { TouchedPages } from '../../membership/home-group/touched-pages.js'
@@ -32,6 +33,8 @@ export interface BackedGroupOptions {
   readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
   /** Again and again until it succeeds. Never rejects. */
   readonly readRecord: () => Promise<SeenRecord>
+  /** All that the primary had is durable here. */
+  readonly upToDate: () => void
   /** This node is the primary now, in a reign of its own. */
   readonly becamePrimary: (seen: SeenRecord) => void
   /** The copy here is needed by nobody. */
@@ -62,6 +65,8 @@ export class BackedGroup {
   #arrived: Arrived | undefined
   #alarm: Timer | undefined
   #telling: LinkName | undefined
+  /** The entry of the open link that says that all has been compared. */
+  #wholeIndex = Infinity
   #isOver = false
 
   constructor(options: BackedGroupOptions) {
@@ -98,6 +103,8 @@ export class BackedGroup {
         this.#parts = []
         return this.#step({ kind: 'entry', name: { from, ...message.name }, index: message.index })
       case 'whole':
+        if (this.#telling !== undefined && isSameLink(this.#telling, { from, ...message.name }))
+          this.#wholeIndex = message.index
         return this.#step({ kind: 'whole', name: { from, ...message.name }, index: message.index })
       case 'dismissed':
         return this.#step({ kind: 'dismissed', reign: message.reign, epoch: message.epoch })
@@ -145,6 +152,7 @@ export class BackedGroup {
         this.#ended = new Set()
         this.#parts = []
         this.#held = new HeldChanges()
+        this.#wholeIndex = Infinity
         return void this.#tellWhatIsHere(effect.name)
       case 'store':
         return this.#storeArrived()
@@ -274,6 +282,8 @@ export class BackedGroup {
   }
 
   #onDurable({ name, index }: { readonly name: LinkName; readonly index: number }): void {
+    if (index >= this.#wholeIndex && this.#telling !== undefined && isSameLink(this.#telling, name))
+      this.#options.upToDate()
     this.#step({ kind: 'durable', name, index })
   }
 

@@ -64,6 +64,8 @@ export interface GroupPartOptions {
   readonly serves: (group: HomeGroup, records: Iterable<RegionRecord>) => void
   /** They are served here no more: whoever uses them hears why. */
   readonly stopped: (name: string, reason: KhazanaError) => void
+  /** A primary has sent all that the group has, and it is durable here. */
+  readonly upToDate: () => void
   /** Nobody needs a copy here, and there is none any more. */
   readonly discarded: () => void
   readonly storageFailed: (error: KhazanaError) => void
@@ -220,10 +222,10 @@ export class GroupPart {
   // ---- as a backup -------------------------------------------------------------------------------------------------
 
   #back(seen: SeenRecord): void {
-    const { name, self, clock, lease, registry, key } = this.#options
+    const { name, self, clock, lease, registry, key, upToDate } = this.#options
     const early = this.#part.kind === 'neither' ? this.#part.early : []
     const backed = new BackedGroup({
-      ...{ self, group: name, seen, clock, copies: this.copies },
+      ...{ self, group: name, seen, clock, copies: this.copies, upToDate },
       look: () => {
         lease.look()
       },

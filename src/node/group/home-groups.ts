@@ -24,6 +24,7 @@ import type { HomeGroup } from '../home/home-group.js'
 import { ByteRate } from '../byte-rate.js'
 import { pause } from '../pause.js'
 import type { Session } from '../session/session.js'
+import { CopyDoubt } from './copy-doubt.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
 import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
@@ -95,6 +96,7 @@ export class HomeGroups {
   #hasPart = false
   #mendedPages = 0
   readonly #rate: ByteRate
+  readonly #doubt: CopyDoubt
   #nextInvited = 0
   /** When nodes were asked last whether they live. */
   readonly #invited = new Map<NodeId, number>()
@@ -105,6 +107,17 @@ export class HomeGroups {
     const { signal } = this.#closing
     this.#rate = new ByteRate(clock, options.restoreBytesPerSecond)
     this.#registry = new GroupRegistry({ clock, random, coordinator, signal })
+    const { self, logger, store } = options
+    this.#doubt = new CopyDoubt({
+      ...{ self, clock, random, logger, store, signal, registry: this.#registry },
+      open: (name) => {
+        if (!this.#parts.has(name)) void this.#add(name).enter()
+        this.#takePart()
+      },
+      settled: () => {
+        if (this.#hasPart) this.#lease.start()
+      },
+    })
     this.#lease = new LeaseKeeper({
       ...options,
       held: () => {
@@ -191,6 +204,7 @@ export class HomeGroups {
   start(): void {
     for (const part of this.#parts.values()) void part.enter()
     if (this.#parts.size > 0) this.#takePart()
+    this.#doubt.start()
   }
 
   stop(error: KhazanaError): void {
@@ -201,7 +215,7 @@ export class HomeGroups {
 
   /** From now on this node's life is known to the coordinator, and those of others here. */
   #takePart(): void {
-    this.#lease.start()
+    if (!this.#doubt.isOpen) this.#lease.start()
     this.#living.start()
     if (!this.#hasPart) void this.#mendForEver()
     this.#hasPart = true
@@ -244,6 +258,9 @@ export class HomeGroups {
       },
       stopped: (group, reason) => {
         home().closeGroup(group, reason)
+      },
+      upToDate: () => {
+        this.#doubt.upToDate(name)
       },
       discarded: () => {
         if (this.#parts.get(name) === part) this.#parts.delete(name)
