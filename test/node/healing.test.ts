@@ -256,6 +256,21 @@ describe('a home group that lacks a member', () => {
   })
 })
 
+describe('a backup that was removed while it could not be reached', () => {
+  it('hears of it when it can be reached, and keeps nothing that nobody needs', async () => {
+    const cluster = new NodeCluster(options())
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1, 1, { minReplicas: 2 })
+      await write(region, 7)
+      const old = someBackupOf(cluster, 1)
+      const cuts = [1, 2, 3, 4].filter((one) => one !== old).map((other) => cluster.cut(old, other))
+      await cluster.until('another takes its place', () => ![undefined, old].includes(backupOf(cluster, 1)))
+      for (const mend of cuts) mend()
+      await cluster.until('it has no copy', () => cluster.node(old).groups.all().length === 0)
+    })
+  })
+})
+
 describe('a node whose log was given up in part', () => {
   const accepting = options((number) => (number === 1 ? {} : { acceptDamage: true }))
 

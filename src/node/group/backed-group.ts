@@ -78,6 +78,10 @@ export class BackedGroup {
     return this.#backup.seen
   }
 
+  get isLinked(): boolean {
+    return this.#backup.isLinked
+  }
+
   tell(
     event: Extract<BackupEvent, { kind: 'lease-held' | 'lease-lapsed' | 'session-lost' | 'record' | 'gone' }>,
   ): void {

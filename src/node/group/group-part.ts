@@ -246,13 +246,16 @@ export class GroupPart {
     for (const { from, body, pages } of early) backed.onMessage(from, body, pages)
   }
 
-  /** Where this node is no member, its copy may be of use, or not: the primary says. Never rejects. */
+  /**
+   * Where this node is no member, its copy may be of use, or not: the primary says. Who is a member by the record, but hears of no primary, may have been
+   * removed meanwhile. Never rejects.
+   */
   async #offer(backed: BackedGroup, before: SeenRecord): Promise<void> {
     const { clock, signal, self, session, want } = this.#options
     for (;;) {
       await pause(clock, offerMs, signal)
       if (signal.aborted || this.#part.kind !== 'backup' || this.#part.backed !== backed) return
-      if (backed.seen.record.members.includes(self)) continue
+      if (backed.isLinked && backed.seen.record.members.includes(self)) continue
       const seen = await this.#read(before)
       backed.tell({ kind: 'record', seen })
       const primary = primaryOf(seen.record)
