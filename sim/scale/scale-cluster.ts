@@ -91,6 +91,7 @@ export class ScaleCluster {
         insecure: true,
         leaseMs,
         sessionIdleMs: idleMs,
+        scrubEveryMs: 0,
         memoryBytesMax: 4 * MiB,
         diskBytesMax: diskBytesMin + Math.ceil(regions / nodes) * diskBytesPerRegion,
         storeLimits: { segmentBytes: 128 * KiB, pageBytesMax: 32 * KiB },

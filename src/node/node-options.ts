@@ -6,6 +6,7 @@ import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
+import type { MendBug } from './group/mend-bug.js'
 import type { MoveBug } from './home/move-bug.js'
 import type { SpaceBug } from './pools/space-bug.js'
 
@@ -39,6 +40,16 @@ export interface NodeOptions extends PluginOptions {
    */
   readonly autoMigrate?: boolean
   /**
+   * Bytes of pages in a second, at least 1 MiB, that nodes are sent at most which are to be members of home groups that this node leads; 64 MiB
+   * unless told.
+   */
+  readonly restoreBytesPerSecond?: number
+  /**
+   * How long after one round of it the next begins of reading all pages on the disk, so that damage is found before it does harm. Milliseconds from 100 to 2^31 - 1, or 0:
+   * never; a day unless told.
+   */
+  readonly scrubEveryMs?: number
+  /**
    * The way to an external coordinator for the cluster, the node's own to close; without one the founder of the cluster keeps it. The same at all nodes,
    * from the founding of the cluster on.
    */
@@ -56,6 +67,7 @@ export interface NodeOptions extends PluginOptions {
   /** A fault in how homes move, to see that it is found: for tests of tests. */
   readonly moveBug?: MoveBug | undefined
   readonly spaceBug?: SpaceBug | undefined
+  readonly mendBug?: MendBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024
@@ -63,3 +75,8 @@ export const memoryBytesMin = 4 * 1024 * 1024
 export const diskBytesDefault = 8 * 1024 * 1024 * 1024
 export const leaseMsDefault = 3000
 export const sessionIdleMsDefault = 60_000
+export const restoreBytesPerSecondDefault = 64 * 1024 * 1024
+export const restoreBytesPerSecondMin = 1024 * 1024
+export const scrubEveryMsDefault = 24 * 60 * 60 * 1000
+export const scrubEveryMsMin = 100
+export const scrubEveryMsMax = 2 ** 31 - 1

@@ -6,7 +6,16 @@ import { shown } from '../stdx/shown.js'
 import { leaseMsMax, leaseMsMin, nameBytesMax } from '../wire/limits.js'
 import { formatEndpoint, isLocal, unixEndpoint } from './endpoint-text.js'
 import { joinCluster } from './join-cluster.js'
-import { leaseMsDefault, memoryBytesDefault, memoryBytesMin } from './node-options.js'
+import {
+  leaseMsDefault,
+  memoryBytesDefault,
+  memoryBytesMin,
+  restoreBytesPerSecondDefault,
+  restoreBytesPerSecondMin,
+  scrubEveryMsDefault,
+  scrubEveryMsMax,
+  scrubEveryMsMin,
+} from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import type { NodeIdentity, NodeRecord } from './node-record.js'
 
@@ -18,12 +27,25 @@ export function checkOptions({
   insecure,
   memoryBytesMax = memoryBytesDefault,
   leaseMs = leaseMsDefault,
+  restoreBytesPerSecond = restoreBytesPerSecondDefault,
+  scrubEveryMs = scrubEveryMsDefault,
 }: NodeOptions): void {
   if (!(leaseMs >= leaseMsMin && leaseMs <= leaseMsMax)) {
     const range = `${leaseMsMin} to ${leaseMsMax} milliseconds`
     throw new KhazanaError('invalid-argument', `a lease lasts ${range}, not ${shown(leaseMs)}`)
   }
   checkMemory(memoryBytesMax)
+  if (!(restoreBytesPerSecond >= restoreBytesPerSecondMin)) {
+    const rate = shown(restoreBytesPerSecond)
+    throw new KhazanaError(
+      'invalid-argument',
+      `replicas are restored with at least ${restoreBytesPerSecondMin} bytes a second, not ${rate}`,
+    )
+  }
+  if (scrubEveryMs !== 0 && !(scrubEveryMs >= scrubEveryMsMin && scrubEveryMs <= scrubEveryMsMax)) {
+    const range = `${scrubEveryMsMin} to ${scrubEveryMsMax} milliseconds apart, or never, which is 0`
+    throw new KhazanaError('invalid-argument', `the disk is read ${range}: not ${shown(scrubEveryMs)}`)
+  }
   if (name !== undefined) checkNodeName(name)
   if (listen !== undefined && !isLocal(listen) && insecure !== true) throw insecureEndpoint(listen)
   if (socketPath !== undefined) unixEndpoint(socketPath)

@@ -24,7 +24,13 @@ import { makeLocalMemory } from './local-memory.js'
 import type { LocalMemory } from './local-memory.js'
 import type { Location } from './location/location.js'
 import { NodeDoors } from './node-doors.js'
-import { diskBytesDefault, leaseMsDefault, memoryBytesDefault, sessionIdleMsDefault } from './node-options.js'
+import {
+  diskBytesDefault,
+  leaseMsDefault,
+  memoryBytesDefault,
+  scrubEveryMsDefault,
+  sessionIdleMsDefault,
+} from './node-options.js'
 import type { NodeOptions } from './node-options.js'
 import { NodeResources } from './node-resources.js'
 import { NodeRecord } from './node-record.js'
@@ -45,6 +51,7 @@ import { OwnPools } from './pools/own-pools.js'
 import { SpaceReturns } from './pools/space-returns.js'
 import { unreserved } from './unreserved.js'
 import { ReplicaSet } from './replica-set.js'
+import { Scrubber } from './scrubber.js'
 import type { Replica } from './replica/replica.js'
 import type { Session } from './session/session.js'
 import type { SiteAccess } from './site-access.js'
@@ -76,6 +83,7 @@ export class Node implements SiteAccess {
   readonly #returns: SpaceReturns
   readonly #part: ClusterPart
   readonly #resources: NodeResources
+  readonly #scrubber: Scrubber
   readonly #useMoves: UseMoves | undefined
   readonly #executor: CallExecutor
   readonly #grace = new Grace()
@@ -306,6 +314,15 @@ export class Node implements SiteAccess {
         this.#part.manager.report()
       },
     })
+    this.#scrubber = new Scrubber({
+      clock: world.clock,
+      logger: world.logger,
+      store,
+      everyMs: options.scrubEveryMs ?? scrubEveryMsDefault,
+      found: () => {
+        this.groups.mend()
+      },
+    })
     this.#executor = new CallExecutor({
       self: identity.node,
       clock: world.clock,
@@ -370,6 +387,7 @@ export class Node implements SiteAccess {
       this.#sessions.idle.start()
       this.home.moves.start()
       this.#useMoves?.start()
+      this.#scrubber.start()
       this.#returns.start()
       await this.#part.start()
     } catch (error) {
@@ -419,6 +437,7 @@ export class Node implements SiteAccess {
   status(): NodeStatus {
     const { world } = this.#options
     const { traffic } = this.#sessions
+    const groups = this.groups.counts
     return {
       node: this.identity.node,
       name: this.identity.name,
@@ -434,6 +453,10 @@ export class Node implements SiteAccess {
       diskBytesMax: this.#store.diskBytesMax,
       allocatedBytes: this.home.allocatedBytes,
       damagedPages: this.#store.damage.length,
+      mendedPages: this.groups.mendedPages,
+      groupsLed: groups.led,
+      groupsShort: groups.short,
+      groupsBacked: groups.backed,
       messagesSent: traffic.messagesSent,
       bytesSent: traffic.bytesSent,
       messagesFromClients: traffic.messagesFromClients,
@@ -564,6 +587,7 @@ export class Node implements SiteAccess {
     this.#returns.stop()
     this.#resources.stop()
     this.#useMoves?.stop(error)
+    this.#scrubber.stop()
     await this.#doors.close()
     await this.#drain()
     const parted = this.#sessions.close(this.#grace.isOn)

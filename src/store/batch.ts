@@ -1,6 +1,6 @@
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { Checksum } from '../io/storage.js'
-import type { CommitGroup, PageWrite } from './commit-group.js'
+import type { CommitGroup, PageMend, PageWrite } from './commit-group.js'
 import type { Ledger } from './ledger.js'
 import { blocksOf, type LogPosition } from './log-place.js'
 import type { LogRecord } from './log-record.js'
@@ -55,6 +55,7 @@ export class Batch {
   readonly #deletes = new Set<string>()
   readonly #drops = new Set<SpaceId>()
   #frees: { space: SpaceId; range: PageRange }[] = []
+  readonly #mends: PageMend[] = []
 
   merge(group: CommitGroup): void {
     for (const space of group.drops ?? []) {
@@ -79,6 +80,7 @@ export class Batch {
       this.#puts.set(put.key, put.value)
       this.#deletes.delete(put.key)
     }
+    if (group.mends !== undefined) this.#mends.push(...group.mends)
   }
 
   /**
@@ -104,17 +106,11 @@ export class Batch {
     }
     for (const [key, value] of this.#puts) items.push({ record: { kind: 'put', key, value } })
     for (const pages of this.#pages.values()) {
-      for (const { space, page, version, bytes } of pages.values()) {
-        const record = {
-          kind: 'page',
-          space,
-          page,
-          version,
-          bytes: bytes.length,
-          checksum: checksum(bytes, 0),
-        } as const
-        items.push({ record, payload: bytes })
-      }
+      for (const write of pages.values()) items.push(pageItem(write, checksum))
+    }
+    for (const mend of this.#mends) {
+      if (this.#replaces(mend.space, mend.page) || !isToMend(ledger, mend)) continue
+      items.push(pageItem(mend, checksum))
     }
     return items
   }
@@ -156,6 +152,25 @@ export class Batch {
   }
 }
 
+function pageItem({ space, page, version, bytes }: PageWrite, checksum: Checksum): LogItem {
+  const record = {
+    kind: 'page',
+    space,
+    page,
+    version,
+    bytes: bytes.length,
+    checksum: checksum(bytes, 0),
+  } as const
+  return { record, payload: bytes }
+}
+
+/** All that was committed before is in the ledger by now. */
+function isToMend(ledger: Ledger, { space, page, version }: PageMend): boolean {
+  const table = ledger.pages.table(space)
+  const entry = table?.find(page) ?? -1
+  return table !== undefined && entry >= 0 && table.isDamagedAt(entry) && table.versionAt(entry) === version
+}
+
 function isStillThere(ledger: Ledger, move: PageMove): boolean {
   const table = ledger.pages.table(move.space)
   const entry = table?.find(move.page) ?? -1
@@ -176,7 +191,7 @@ export interface LogSize {
 export function sizeOfGroup(group: CommitGroup): LogSize {
   let tableBytes = 0
   let payloadBlocks = 0
-  for (const { bytes } of group.pages ?? []) {
+  for (const { bytes } of [...(group.pages ?? []), ...(group.mends ?? [])]) {
     tableBytes += pageLogBytes(bytes.length) - bytes.length
     payloadBlocks += blocksOf(bytes.length)
   }

@@ -19,6 +19,12 @@ export interface MetadataPut {
   readonly value: Uint8Array
 }
 
+/**
+ * Bytes for a page whose newest record is damaged, of the very version that it has: whoever gives them knows that pages of one version have the
+ * same bytes. Where that record has gone by then, or is of another version, nothing happens.
+ */
+export type PageMend = PageWrite
+
 export interface RangeFree {
   readonly space: SpaceId
   readonly range: PageRange
@@ -36,6 +42,8 @@ export interface CommitGroup {
   readonly frees?: readonly RangeFree[]
   /** Spaces whose pages all go. */
   readonly drops?: readonly SpaceId[]
+  /** As the last of all: what the group itself writes or frees is not mended. */
+  readonly mends?: readonly PageMend[]
 }
 
 /** Told once of the end of a commit: durable, or why it never happened. */

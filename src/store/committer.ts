@@ -83,7 +83,7 @@ export class Committer {
     } else if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) {
       refusal = this.#noSpace(bytes)
     }
-    const isGivingUp = (group.pages?.length ?? 0) === 0 && (group.puts?.length ?? 0) === 0
+    const isGivingUp = [group.pages, group.puts, group.mends].every((writes) => (writes?.length ?? 0) === 0)
     const counted = refusal === undefined ? bytes : 0
     this.#queue.push({ group, size, bytes: counted, isGivingUp, done, refusal })
     this.#pendingBytes += counted

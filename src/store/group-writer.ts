@@ -4,6 +4,7 @@ import { KhazanaError } from '../stdx/errors.js'
 import type { PlannedPart } from './group-layout.js'
 import type { Ledger } from './ledger.js'
 import { blockBytes, blocksOf } from './log-place.js'
+import type { LogPosition } from './log-place.js'
 import { encodePart, tableBlocks } from './part-codec.js'
 import type { Segment } from './segment.js'
 import type { SegmentSet } from './segment-set.js'
@@ -17,12 +18,18 @@ export class GroupWriter {
   readonly #ledger: Ledger
   readonly #checksum: Checksum
   readonly #storeId: bigint
+  #lastGroup: LogPosition = { sequence: 0, block: 0 }
 
   constructor(segments: SegmentSet, ledger: Ledger, checksum: Checksum, storeId: bigint) {
     this.#segments = segments
     this.#ledger = ledger
     this.#checksum = checksum
     this.#storeId = storeId
+  }
+
+  /** Where the newest durable group begins; before anything was written: the start of all. */
+  get lastGroup(): LogPosition {
+    return this.#lastGroup
   }
 
   /** Throws `no-space`, after which nothing has happened; `storage-failed`, after which nothing is known. */
@@ -70,6 +77,8 @@ export class GroupWriter {
 
   #apply(parts: readonly PlannedPart[], retired: readonly Segment[]): void {
     const segments = this.#segments
+    const [first] = parts
+    if (first !== undefined) this.#lastGroup = { sequence: first.sequence, block: first.block }
     for (const part of parts) {
       if (part.isOpening) segments.open(part.segment, part.lsn)
       assert(part.segment === segments.active, 'parts lie in the active segment or open it')

@@ -7,11 +7,12 @@ import { Committer } from './committer.js'
 import { diskBytesFor, replanGeometry } from './geometry.js'
 import type { GroupWriter } from './group-writer.js'
 import type { Ledger } from './ledger.js'
-import { blockBytes } from './log-place.js'
+import { blockBytes, isBefore } from './log-place.js'
 import { keyBytes } from './record-codec.js'
+import { segmentName } from './segment.js'
 import type { SegmentSet } from './segment-set.js'
 import { spaceId, type SpaceId } from './space.js'
-import type { Damage, Store, StoredPage, StoreOptions } from './store-contract.js'
+import type { Damage, PagePlace, Store, StoredPage, StoreOptions } from './store-contract.js'
 import { uint48Max } from './uint48.js'
 
 export interface LogStoreParts {
@@ -38,6 +39,7 @@ export class LogStore implements Store {
   readonly #lock: DirectoryLock
   readonly #segments: SegmentSet
   readonly #ledger: Ledger
+  readonly #writer: GroupWriter
   readonly #cleaner: Cleaner
   readonly #committer: Committer
   #state: State = { kind: 'open' }
@@ -48,6 +50,7 @@ export class LogStore implements Store {
     this.#lock = parts.lock
     this.#segments = parts.segments
     this.#ledger = parts.ledger
+    this.#writer = parts.writer
     this.#cleaner = parts.cleaner
     this.#committer = new Committer({
       segments: parts.segments,
@@ -114,7 +117,7 @@ export class LogStore implements Store {
     return this.#ledger.pages.spaces()
   }
 
-  async scrub(): Promise<void> {
+  async scrub(pace: (bytes: number) => Promise<void> = () => Promise.resolve()): Promise<void> {
     this.#checkOpen()
     let buffer = new Uint8Array(0)
     const reuse = (bytes: number): Uint8Array =>
@@ -122,10 +125,33 @@ export class LogStore implements Store {
     for (const space of [...this.#ledger.pages.spaces()]) {
       const pages = [...this.pagesOf(space)].map(({ page }) => page)
       for (const page of pages) {
+        await pace(this.placeOf(space, page)?.bytes ?? 0)
         await this.#read(space, page, reuse).catch((reason: unknown) => {
           if (!(reason instanceof KhazanaError && reason.code === 'damaged')) throw reason
         })
       }
+    }
+  }
+
+  isDamaged(space: SpaceId, page: PageIndex): boolean {
+    this.#checkOpen()
+    const table = this.#ledger.pages.table(space)
+    const entry = table?.find(page) ?? -1
+    return table !== undefined && entry >= 0 && table.isDamagedAt(entry)
+  }
+
+  placeOf(space: SpaceId, page: PageIndex): PagePlace | undefined {
+    this.#checkOpen()
+    const table = this.#ledger.pages.table(space)
+    const entry = table?.find(page) ?? -1
+    if (table === undefined || entry < 0) return undefined
+    const segment = this.#segments.at(table.slotAt(entry))
+    const block = table.blockAt(entry)
+    return {
+      file: segmentName(segment.slot),
+      position: block * blockBytes,
+      bytes: table.bytesAt(entry),
+      isInLastGroup: !isBefore({ sequence: segment.sequence, block }, this.#writer.lastGroup),
     }
   }
 
@@ -266,7 +292,7 @@ export class LogStore implements Store {
 
   #checkGroup(group: CommitGroup): void {
     const { pageBytesMax } = this.#segments.geometry
-    for (const { space, page, version, bytes } of group.pages ?? []) {
+    for (const { space, page, version, bytes } of [...(group.pages ?? []), ...(group.mends ?? [])]) {
       spaceId(space)
       pageIndex(page)
       if (!Number.isInteger(version) || version < 1 || version > uint48Max) {

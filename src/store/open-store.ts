@@ -1,6 +1,7 @@
 import type { DirectoryLock } from '../io/storage.js'
 import { assert } from '../stdx/assert.js'
 import { KhazanaError } from '../stdx/errors.js'
+import type { LogItem } from './batch.js'
 import { Cleaner } from './cleaner.js'
 import { chooseSegmentBytes, pendingBytesMaxDefault, planGeometry } from './geometry.js'
 import { layOutGroup } from './group-layout.js'
@@ -10,8 +11,12 @@ import { LogStore } from './log-store.js'
 import { recover } from './recovery.js'
 import { newSegment, segmentName, slotOfName } from './segment.js'
 import { SegmentSet } from './segment-set.js'
+import { damageAcceptedKey } from './store-contract.js'
 import type { Store, StoreOptions } from './store-contract.js'
 import { readSuperblock, type Superblock, writeSuperblock } from './superblock.js'
+
+/** Of what is said of damage that was accepted: for people. */
+const acceptanceCharsMax = 1000
 
 /**
  * Opens the store in the directory, making a new one in an empty directory. Throws `directory-in-use`; `bad-format`
@@ -57,7 +62,7 @@ async function openLocked(
     const onDamage = options.acceptDamage === true ? 'accept' : 'refuse'
     const outcome = await recover({ segments, ledger, storeId, checksum, logger, onDamage })
     if (outcome === 'damage-accepted') {
-      await writeEmptyGroup(segments, writer)
+      await writeGroup(segments, writer, [acceptance(ledger)])
       store.clean()
     }
     return store
@@ -86,17 +91,28 @@ async function create(
 ): Promise<void> {
   await writeSuperblock(directory, superblock, checksum)
   for (const name of await directory.list()) if (slotOfName(name) !== undefined) await directory.remove(name)
-  await writeEmptyGroup(segments, writer)
+  await writeGroup(segments, writer, [])
   await writeSuperblock(directory, { ...superblock, state: 'ready' }, checksum)
   logger.log('info', 'created a store', { path: directory.path, segmentBytes: superblock.segmentBytes })
 }
 
-async function writeEmptyGroup(segments: SegmentSet, writer: GroupWriter): Promise<void> {
+async function writeGroup(
+  segments: SegmentSet,
+  writer: GroupWriter,
+  items: readonly LogItem[],
+): Promise<void> {
   const isThere = segments.free.length > 0 || (await segments.make('last-resort'))
   if (!isThere) throw new KhazanaError('no-space', 'the disk has no room for a log file')
-  const parts = layOutGroup([], segments, [], { sequence: 0, block: 0 })
-  assert(parts !== undefined, 'an empty group fits a free segment')
+  const parts = layOutGroup(items, segments, [], { sequence: 0, block: 0 })
+  assert(parts !== undefined, 'a group of one record fits a free segment')
   await writer.write(parts, [])
+}
+
+/** In the very write with which the log goes on: it is never taken for one that is whole. */
+function acceptance({ damage }: Ledger): LogItem {
+  const places = damage.flatMap((found) => (found.kind === 'log' ? [found.message] : []))
+  const value = new TextEncoder().encode(places.join('; ').slice(0, acceptanceCharsMax))
+  return { record: { kind: 'put', key: damageAcceptedKey, value } }
 }
 
 /** Every segment file becomes a free segment, for recovery to say what it is. */

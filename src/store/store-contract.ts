@@ -11,6 +11,17 @@ export interface StoredPage {
   readonly bytes: Uint8Array
 }
 
+/** Where the bytes of a page are on the disk. */
+export interface PagePlace {
+  readonly file: string
+  /** Of the first byte, in the file. */
+  readonly position: number
+  /** 0 where the log keeps none, since they were damaged. */
+  readonly bytes: number
+  /** Whether they came with the last write. After a crash damage there cannot be told from a write that was torn. */
+  readonly isInLastGroup: boolean
+}
+
 /** What was found to be damaged and has not been replaced since. */
 export type Damage =
   | {
@@ -27,6 +38,9 @@ export type Damage =
       readonly place: string
       readonly message: string
     }
+
+/** The entry that says that damaged log was given up: kept until it is deleted, by whoever has drawn the consequences. */
+export const damageAcceptedKey = 'store/damage-accepted'
 
 export interface StoreLimits {
   /** Bytes on disk, all told. */
@@ -46,7 +60,10 @@ export interface StoreOptions {
   /** Marks the store's own records, so that no page's content can pass for one. */
   readonly random: Random
   readonly limits: StoreLimits
-  /** Opens a damaged log with all that is intact in it, instead of throwing `damaged`. */
+  /**
+   * Opens a damaged log with all that is intact in it, instead of throwing `damaged`. What was there may be missing then, or older than it was; that
+   * this has happened is kept in the entry `damageAcceptedKey`.
+   */
   readonly acceptDamage?: boolean
   /** Where `read` takes its buffers from. Allocates them unless told. */
   readonly takeBuffer?: (bytes: number) => Uint8Array
@@ -83,8 +100,15 @@ export interface Store {
   pagesOf(space: SpaceId): IterableIterator<{ readonly page: PageIndex; readonly version: Version }>
   /** Spaces that have a page, in no order. */
   spaces(): IterableIterator<SpaceId>
-  /** Reads every page once, so that damage shows in `damage` before somebody needs the page. */
-  scrub(): Promise<void>
+  /**
+   * Reads every page once, so that damage shows in `damage` before somebody needs the page. `pace` is waited for before each, with the
+   * bytes to be read.
+   */
+  scrub(pace?: (bytes: number) => Promise<void>): Promise<void>
+  /** Whether the newest record of the page is known to be damaged. */
+  isDamaged(space: SpaceId, page: PageIndex): boolean
+  /** Of the newest durable record of the page. */
+  placeOf(space: SpaceId, page: PageIndex): PagePlace | undefined
   readonly damage: readonly Damage[]
   /** How often damage was met since the store was opened; never falls. */
   readonly damageCount: number

@@ -35,6 +35,11 @@ export class DirectoryDisk implements SimDisk {
     return Promise.resolve(directory)
   }
 
+  /** As it is now: after a power cut it is another one. Undefined where there is none. */
+  directory(path: string): CrashingDirectory | undefined {
+    return this.#directories.get(path)
+  }
+
   hasDirectory(path: string): boolean {
     return this.#directories.has(path)
   }

@@ -12,6 +12,11 @@ export interface FaultTargets {
   readonly machines: readonly SimMachine[]
   /** Their processes are killed and paused; each is on one of the machines. */
   readonly services: readonly SimService[]
+  /**
+   * Damages some of what a disk keeps, and says what that was; undefined where nothing may be damaged now. What may be damaged at one time, so
+   * that nothing is lost for good, only the workload knows. Without it there is no `bit-rot`.
+   */
+  readonly rot?: (random: Prng) => string | undefined
 }
 
 /** Makes things go wrong as planned, each for its time, and puts everything right at the end. */
@@ -42,7 +47,8 @@ export class FaultInjector {
     this.#isOn = true
     for (const kind of faultKinds) {
       const rate = this.#plan.rates[kind]
-      if (rate !== undefined) this.#expect(kind, rate)
+      const isPossible = kind !== 'bit-rot' || this.#targets.rot !== undefined
+      if (rate !== undefined && isPossible) this.#expect(kind, rate)
     }
   }
 
@@ -95,6 +101,8 @@ export class FaultInjector {
         return this.#drift()
       case 'pause':
         return this.#pause()
+      case 'bit-rot':
+        return this.#rot()
       default:
         return unreachable(kind)
     }
@@ -203,6 +211,13 @@ export class FaultInjector {
       up()
       process.resume()
     }
+  }
+
+  #rot(): (() => void) | undefined {
+    const what = this.#targets.rot?.(this.#random)
+    if (what === undefined) return undefined
+    this.#say('bit-rot', what)
+    return () => undefined
   }
 
   #service(): SimService | undefined {

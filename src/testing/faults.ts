@@ -10,6 +10,7 @@ import type { Prng } from '../stdx/prng.js'
  * - `disk-full`: no room for anything new for a while.
  * - `clock-drift`: a machine's clock changes its rate, within the bound.
  * - `pause`: a process stands still while its clock goes on, then everything comes at once.
+ * - `bit-rot`: bytes change of what one disk has kept for a while, where the workload says that it may.
  */
 export const faultKinds = [
   'crash',
@@ -22,6 +23,7 @@ export const faultKinds = [
   'disk-full',
   'clock-drift',
   'pause',
+  'bit-rot',
 ] as const
 
 export type FaultKind = (typeof faultKinds)[number]
@@ -51,11 +53,13 @@ const slownessMaxMax = 1000
 export function drawFaults(random: Prng, machinesDownMax: number): FaultPlan {
   const rates: Partial<Record<FaultKind, FaultRate>> = {}
   for (const kind of faultKinds) {
+    // It came later than the others, which are as they were before.
+    const source = kind === 'bit-rot' ? random.fork(kind) : random
     // Drawn for those that are off too, so that one kind does not shift the others.
-    const isOn = random.chance(0.5)
-    const gapMs = random.logarithmic(gapMsMin, gapMsMax)
+    const isOn = source.chance(0.5)
+    const gapMs = source.logarithmic(gapMsMin, gapMsMax)
     const [lastsMsMin, lastsMsMax] = durations(kind)
-    const lastsMs = random.logarithmic(lastsMsMin, lastsMsMax)
+    const lastsMs = source.logarithmic(lastsMsMin, lastsMsMax)
     if (isOn) rates[kind] = { gapMs, lastsMs }
   }
   return { rates, machinesDownMax, slownessMax: random.logarithmic(2, slownessMaxMax) }
@@ -77,6 +81,7 @@ function durations(kind: FaultKind): readonly [min: number, max: number] {
       return [50, 10_000]
     case 'clock-drift':
     case 'drop':
+    case 'bit-rot':
       return [1000, 1000]
     default:
       return unreachable(kind)

@@ -29,6 +29,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     era: count,
     pages,
   })
+  const wanted = record<words.WantedPage>({ address, generation: count, page: pageIndex, version })
   return union<words.GroupMessage, 'kind'>('kind', {
     begin: [0, { name, how: choice(['at-once', 'bit-by-bit']) }],
     have: [1, { name, regions: list(stamps, limits.groupRegionsMax), isLast: flag }],
@@ -41,5 +42,8 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     invite: [9, {}],
     farewell: [10, {}],
     dismissed: [7, { reign: count, epoch: count }],
+    taken: [10, { name }],
+    'page-wanted': [11, { question: count, wanted }],
+    'page-given': [12, { question: count, answer: choice(['found', 'other', 'damaged']), version }],
   })
 }

@@ -1,6 +1,6 @@
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
-import type { PageRange } from '../address/page.js'
+import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { TransferredPage } from './transfer-message.js'
 
 /** One synchronisation of a backup and the entries after it; the primary is one of the two who talk. */
@@ -33,7 +33,16 @@ export interface GroupRegionStamps {
   readonly generation: number
   readonly revision: number
   readonly era: number
+  /** Version 0: what is there is damaged. */
   readonly pages: readonly TransferredPage[]
+}
+
+/** A page whose bytes are wanted: pages of one version have the same bytes everywhere. */
+export interface WantedPage {
+  readonly address: Address
+  readonly generation: number
+  readonly page: PageIndex
+  readonly version: Version
 }
 
 /** What the members of a home group say to each other (docs/adr/0021-home-groups.md). */
@@ -57,6 +66,8 @@ export type GroupMessage =
       readonly change: GroupRegionChange
       readonly isLast: boolean
     }
+  /** Backup to primary: one `difference` more has been taken, and is durable where it comes bit by bit. */
+  | { readonly kind: 'taken'; readonly name: GroupLink }
   /** Primary to backup: all that differs has been sent. */
   | { readonly kind: 'whole'; readonly name: GroupLink; readonly index: number }
   /** Backup to primary: durable here, up to this entry. */
@@ -71,3 +82,13 @@ export type GroupMessage =
   | { readonly kind: 'farewell' }
   /** Primary to backup: no copy is needed there. */
   | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }
+  /** To anybody with a copy: the sender's own record of the page is damaged. */
+  | { readonly kind: 'page-wanted'; readonly question: number; readonly wanted: WantedPage }
+  /** The answer; with `found` the bytes of that version go along as a payload. `other`: the wanted version is not there. */
+  | {
+      readonly kind: 'page-given'
+      readonly question: number
+      readonly answer: 'found' | 'other' | 'damaged'
+      /** 0 where none is given. */
+      readonly version: Version
+    }

@@ -117,6 +117,14 @@ const pageStat = record<words.PageStat>({
   damaged: flag,
 })
 
+const restoreProgress = record<words.RestoreProgress>({
+  node: nodeId,
+  pagesDone: count,
+  pagesTotal: count,
+  bytesDone: count,
+  bytesTotal: count,
+})
+
 const regionStat = record<words.RegionStat>({
   descriptor,
   group: list(nodeId, limits.groupMembersMax),
@@ -128,6 +136,7 @@ const regionStat = record<words.RegionStat>({
   allocatedBytes: count,
   pages: list(pageStat, limits.pageStampsMax),
   moving: optional(record<words.MoveProgress>({ to: nodeId, pagesDone: count, pagesTotal: count })),
+  restoring: list(restoreProgress, limits.groupMembersMax),
 })
 
 const nodeStatus = record<words.NodeStatus>({
@@ -145,6 +154,10 @@ const nodeStatus = record<words.NodeStatus>({
   diskBytesMax: count,
   allocatedBytes: count,
   damagedPages: count,
+  mendedPages: count,
+  groupsLed: count,
+  groupsShort: count,
+  groupsBacked: count,
   messagesSent: count,
   bytesSent: count,
   messagesFromClients: count,

@@ -457,7 +457,7 @@ export interface SpaceReport {
 
 export interface RegionStat {
   readonly descriptor: RegionDescriptor
-  /** The home group: with one replica, the home alone. */
+  /** The home group, the primary first: with one replica, the home alone. As many are wanted as `minReplicas` says. */
   readonly group: readonly NodeId[]
   readonly epoch: number
   /** Byte ranges with storage, ascending, not touching. At most 1,024 are told; see `allocatedBytes` for all. */
@@ -466,6 +466,18 @@ export interface RegionStat {
   readonly pages: readonly PageStat[]
   /** Where the region is being moved to another home. */
   readonly moving: MoveProgress | undefined
+  /** Who is being brought up to date with all regions of the home group. */
+  readonly restoring: readonly RestoreProgress[]
+}
+
+/** How far a node has been brought up to date with the regions of a home group, of which this is one. What commits change meanwhile is not counted. */
+export interface RestoreProgress {
+  readonly node: NodeId
+  /** Pages that it has taken, of those that it lacked, or had in another version, when it began. */
+  readonly pagesDone: number
+  readonly pagesTotal: number
+  readonly bytesDone: number
+  readonly bytesTotal: number
 }
 
 export interface MoveProgress {
@@ -501,6 +513,12 @@ export interface NodeStatus {
   readonly diskBytesMax: number
   readonly allocatedBytes: number
   readonly damagedPages: number
+  /** Damaged pages of home groups that were got back from another member, since its start. */
+  readonly mendedPages: number
+  /** Home groups: those that it leads, those of them that lack members, and those of which it keeps a copy for others. */
+  readonly groupsLed: number
+  readonly groupsShort: number
+  readonly groupsBacked: number
   /**
    * Since the node's start, to nodes and clients: all messages but those that keep connections and leases up. What all nodes
    * of a cluster sent, and received from clients, is all that was said in it.

@@ -41,6 +41,7 @@ export function payloadCount(message: Message): number {
 }
 
 function groupPayloadCount(message: GroupMessage): number {
+  if (message.kind === 'page-given') return message.answer === 'found' ? 1 : 0
   return message.kind === 'entry' || message.kind === 'difference' ? message.change.pages.length : 0
 }
 

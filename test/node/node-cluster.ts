@@ -69,6 +69,7 @@ export class NodeCluster {
           insecure: true,
           leaseMs,
           sessionIdleMs: idleMs,
+          scrubEveryMs: 0,
           memoryBytesMax: 4 * MiB,
           diskBytesMax: 8 * MiB,
           storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },
@@ -129,6 +130,28 @@ export class NodeCluster {
     const { machine } = this.#member(number)
     machine.powerOff()
     machine.powerOn()
+  }
+
+  /** Changes a byte of what the node's disk has of a page of a region of a home group, behind its back. `offset`: from where the page begins. */
+  async rot(number: number, region: Region, page = 0, offset = 100): Promise<void> {
+    const copies = this.node(number)
+      .groups.all()
+      .map(({ copies: each }) => each)
+    const space = copies.map((each) => each.get(region.address)?.space).find((one) => one !== undefined)
+    const places = copies.map((each) =>
+      space === undefined ? undefined : each.placeOf(space, page as never),
+    )
+    const place = places.find((one) => one !== undefined)
+    if (place === undefined) throw new Error(`node ${number} has no page ${page}`)
+    const log = await this.log(number)
+    log.rot(place.file, place.position + offset)
+  }
+
+  /** The node's log on its disk. */
+  async log(number: number): Promise<SimDirectory> {
+    const log = await this.#member(number).machine.disk.openDirectory('/data/log')
+    if (!(log instanceof SimDirectory)) throw new Error('not a simulated disk')
+    return log
   }
 
   hasLeft(number: number): boolean {

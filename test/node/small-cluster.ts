@@ -134,6 +134,7 @@ export class SmallCluster {
         listen: { kind: 'tcp', host: `node-${number}`, port },
         insecure: true,
         leaseMs,
+        scrubEveryMs: 0,
         memoryBytesMax: 4 * MiB,
         diskBytesMax: 8 * MiB,
         storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },

@@ -23,3 +23,10 @@ export const fullDisks: FaultPlan = {
   machinesDownMax: 1,
   slownessMax: 100,
 }
+
+/** Pages that are damaged, and have to be read from the disk. */
+export const rottenDisks: FaultPlan = {
+  rates: { 'bit-rot': { gapMs: 100, lastsMs: 1 }, crash: { gapMs: 1500, lastsMs: 100 } },
+  machinesDownMax: 1,
+  slownessMax: 1,
+}

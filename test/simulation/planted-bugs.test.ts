@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { plantedBugs, simulateKhazana } from '../../src/testing/index.js'
 import type { FaultPlan, PlantedBug } from '../../src/testing/index.js'
-import { fullDisks, partitions, powerCuts } from './bug-faults.js'
+import { fullDisks, partitions, powerCuts, rottenDisks } from './bug-faults.js'
 
 const operations = 200
 /** Within so many seeds each planted bug must be found: from the one that shows it today, so that this is quick. */
@@ -33,9 +33,10 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'roaming:forget-grants': { firstSeed: 9 },
   'roaming:take-pools-as-free': { firstSeed: 9 },
   'eventual:no-sync-after-loss': { faults: powerCuts },
+  'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 10 },
 }
 
-describe('a simulated cluster with a bug planted in a protocol, in how homes move, or in how address space is handed out', () => {
+describe('a simulated cluster with a bug planted in a protocol, in how homes move, address space is handed out, or pages are mended', () => {
   for (const plantedBug of plantedBugs) {
     it(`is caught with "${plantedBug}" within ${seedsMax} seeds`, async (t) => {
       const { firstSeed = 1, ...others } = conditions[plantedBug] ?? {}

@@ -75,6 +75,7 @@ export class WatchedCluster {
         listen: { kind: 'tcp', host: `node-${index}`, port },
         insecure: true,
         leaseMs: 500,
+        scrubEveryMs: 0,
         memoryBytesMax: 4 * MiB,
         diskBytesMax: 8 * MiB,
         storeLimits: { segmentBytes: 256 * 1024, pageBytesMax: 64 * 1024 },

@@ -40,6 +40,55 @@ test('a page whose bytes rot is never served, is remembered and counted, and hea
   await store.close()
 })
 
+test('a damaged page is mended with the bytes of its version, and with no others', async () => {
+  const directory = await closedStore(5)
+  directory.rot(first, payloadOf(2) + 100)
+  const store = await open(directory)
+  await store.scrub()
+  assert.ok(store.isDamaged(space(1), page(2)))
+  await store.commit({ mends: [write(1, 2, 2, content(9)), write(1, 3, 1, content(9)), write(1, 7, 1)] })
+  assert.ok(store.isDamaged(space(1), page(2)), 'another version is no help')
+  await store.commit({ mends: [write(1, 2, 1, content(2))] })
+  assert.deepEqual(store.damage, [])
+  assert.deepEqual(await store.read(space(1), page(2)), { version: 1, bytes: content(2) })
+  assert.deepEqual((await store.read(space(1), page(3)))?.bytes, content(3), 'what is sound stays')
+  assert.equal(store.versionOf(space(1), page(7)), 0, 'what is not there is not made')
+  await store.close()
+  const again = await open(directory)
+  assert.deepEqual((await again.read(space(1), page(2)))?.bytes, content(2))
+  await again.close()
+})
+
+test('a page that is written or freed at the same time is not mended', async () => {
+  const directory = await closedStore(5)
+  for (const batch of [2, 3]) directory.rot(first, payloadOf(batch))
+  const store = await open(directory)
+  await store.scrub()
+  const mends = [write(1, 2, 1, content(2)), write(1, 3, 1, content(3))]
+  await Promise.all([
+    store.commit({
+      ...writes(write(1, 2, 2, content(8))),
+      frees: [{ space: space(1), range: { first: page(3), count: 1 } }],
+    }),
+    store.commit({ mends }),
+  ])
+  await store.commit({ mends })
+  assert.deepEqual(await store.read(space(1), page(2)), { version: 2, bytes: content(8) })
+  assert.equal(store.versionOf(space(1), page(3)), 0)
+  await store.close()
+})
+
+test('the place of a page says where its bytes are, and whether they came last', async () => {
+  const directory = await closedStore(3)
+  const store = await open(directory)
+  await store.commit(writes(write(1, 7, 1, content(7))))
+  const place = { file: first, position: payloadOf(1), bytes: 4 * KiB, isInLastGroup: false }
+  assert.deepEqual(store.placeOf(space(1), page(1)), place)
+  assert.equal(store.placeOf(space(1), page(7))?.isInLastGroup, true)
+  assert.equal(store.placeOf(space(1), page(8)), undefined)
+  await store.close()
+})
+
 test('scrubbing finds all damage, also of what the disk cannot read', async () => {
   const directory = await closedStore(6)
   directory.rot(first, payloadOf(1))

@@ -153,6 +153,10 @@ const status: Arbitrary<NodeStatus> = plain({
   diskBytesMax: count,
   allocatedBytes: count,
   damagedPages: count,
+  mendedPages: count,
+  groupsLed: count,
+  groupsShort: count,
+  groupsBacked: count,
   messagesSent: count,
   bytesSent: count,
   messagesFromClients: count,
@@ -210,6 +214,10 @@ const stat: Arbitrary<RegionStat> = plain({
     { maxLength: 3 },
   ),
   moving: fc.option(plain({ to: node, pagesDone: count, pagesTotal: count }), { nil: undefined }),
+  restoring: fc.array(
+    plain({ node, pagesDone: count, pagesTotal: count, bytesDone: count, bytesTotal: count }),
+    { maxLength: 3 },
+  ),
 })
 const pool = plain({ start: address, size: address.map((value) => value + 0n), node })
 

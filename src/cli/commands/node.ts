@@ -8,6 +8,7 @@ import type { Logger, LogLevel } from '../../io/logger.js'
 import { contactMsMax } from '../../node/contact.js'
 import { parseEndpoint, unixEndpoint } from '../../node/endpoint-text.js'
 import { Node } from '../../node/node.js'
+import { scrubEveryMsMax } from '../../node/node-options.js'
 import type { NodeOptions } from '../../node/node-options.js'
 import { coordinatorOf, parseCoordinator } from '../../coordinator-option.js'
 import type { CoordinatorChoice } from '../../coordinator-option.js'
@@ -38,6 +39,8 @@ interface Options {
   readonly acceptDamage?: true
   readonly plugin?: readonly string[]
   readonly lease?: number
+  readonly restoreRate?: number
+  readonly scrubEvery?: number
   readonly logLevel: LogLevel
   readonly logJson?: true
 }
@@ -51,6 +54,8 @@ const drainMsMax = 24 * 60 * 60 * 1000
 const notDrainedStatus = 75
 
 export const leaseArgument = wholeNumber(100, 600_000)
+
+const scrubArgument = wholeNumber(0, scrubEveryMsMax)
 
 const description = `Run a node in the foreground.
 
@@ -101,6 +106,16 @@ export function addNode(program: Command): void {
     .option('--accept-damage', 'start although the log is damaged, with what of it is intact')
     .addOption(pluginOption())
     .option('--lease <ms>', 'how long a silent peer keeps its rights (default: 3000)', leaseArgument)
+    .option(
+      '--restore-rate <size>',
+      'what new members of its home groups are sent in a second, at most (default: 64MiB)',
+      sizeArgument,
+    )
+    .option(
+      '--scrub-every <ms>',
+      'time between two readings of all that is on the disk; 0: never (default: a day)',
+      scrubArgument,
+    )
     .addOption(
       new Option('--log-level <level>', 'the least that is logged, on stderr')
         .choices(['debug', 'info', 'warn', 'error'])
@@ -119,7 +134,7 @@ async function serve(options: Options): Promise<void> {
   stopOnBugs(logger)
   using stop = StopRequest.listen()
   const { socketPath, socket } = socketOf(options.dir)
-  const { name, join: peer, memory, disk, lease, insecure, acceptDamage } = options
+  const { name, join: peer, memory, disk, lease, insecure, acceptDamage, restoreRate, scrubEvery } = options
   const node = await startedNode(stop, {
     world: nodeWorld(logger),
     directory: options.dir,
@@ -132,6 +147,8 @@ async function serve(options: Options): Promise<void> {
     ...(memory === undefined ? {} : { memoryBytesMax: memory }),
     ...(disk === undefined ? {} : { diskBytesMax: disk }),
     ...(lease === undefined ? {} : { leaseMs: lease }),
+    ...(restoreRate === undefined ? {} : { restoreBytesPerSecond: restoreRate }),
+    ...(scrubEvery === undefined ? {} : { scrubEveryMs: scrubEvery }),
     autoMigrate: options.autoMigrate === true,
     insecure: insecure === true,
     acceptDamage: acceptDamage === true,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { NodeEntry } from '../../wire/message.js'
+import type { NodeEntry, NodeStatus } from '../../wire/message.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { writeJson, writeLine } from '../standard-output.js'
 
@@ -7,7 +7,9 @@ const description = `List the nodes of the cluster and how they are.
 
 A node that does not answer has no numbers. The cluster manager is marked: whom the nodes that answer take for it. The address
 space is what a node may reserve regions from. Sessions are those with other nodes. Messages are counted since a node's start, with the MiB that they
-took: those that the node sent, and those that came from its clients.`
+took: those that the node sent, and those that came from its clients.
+Of home groups it tells those that a node leads, how many of these have fewer members than they should, and those of which it keeps a copy for
+others. Damaged pages are those that are so now; mended ones were got back from other nodes since the node's start.`
 
 const examples = `  khazana nodes
   khazana nodes --json`
@@ -20,6 +22,7 @@ const columns = [
   'LISTEN',
   'UP',
   'REGIONS',
+  'GROUPS LED BACKED',
   'CLIENTS',
   'SESSIONS',
   'MEMORY MiB',
@@ -61,15 +64,27 @@ function rowOf({ member, status }: NodeEntry, managers: ReadonlySet<number>): st
   return [
     ...start,
     `${Math.floor(uptimeMs / 1000)} s`,
-    ...[regions, clients, nodeSessions].map(String),
+    String(regions),
+    groupsText(status),
+    ...[clients, nodeSessions].map(String),
     `${inMiB(memoryBytes)} of ${inMiB(memoryBytesMax)}`,
     `${inMiB(diskBytes)} of ${inMiB(diskBytesMax)}`,
     inMiB(status.allocatedBytes),
     status.poolBytes === 0n ? '-' : `${inGiB(status.poolFreeBytes)} of ${inGiB(status.poolBytes)}`,
-    String(status.damagedPages),
+    damageText(status),
     `${status.messagesSent} in ${inMiB(status.bytesSent)}`,
     `${status.messagesFromClients} in ${inMiB(status.bytesFromClients)}`,
   ]
+}
+
+/** Those that it leads, and of them those that lack members; those of which it keeps a copy. */
+function groupsText({ groupsLed, groupsShort, groupsBacked }: NodeStatus): string {
+  if (groupsLed + groupsBacked === 0) return '-'
+  return `${groupsLed}${groupsShort === 0 ? '' : ` (${groupsShort} SHORT)`} ${groupsBacked}`
+}
+
+function damageText({ damagedPages, mendedPages }: NodeStatus): string {
+  return mendedPages === 0 ? String(damagedPages) : `${damagedPages}, ${mendedPages} mended`
 }
 
 function inMiB(bytes: number): string {

@@ -7,7 +7,7 @@ import type { SiteId } from '../../address/identity.js'
 import { formatSize } from '../../address/size-text.js'
 import type { FoundRegionStat, Region } from '../../client/region.js'
 import type { WaitOptions } from '../../io/deadline.js'
-import type { Found, PageStat } from '../../wire/message.js'
+import type { Found, PageStat, RestoreProgress } from '../../wire/message.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { consistencyLines } from '../consistency-options.js'
@@ -32,7 +32,7 @@ const textPagesDefault = 64
 const description = `Tell what the home of a region knows of it and of its pages.
 
 Its descriptor, its home group, how the node found it, its storage, and for each page with storage its version and who has
-rights to it. Page numbers count from the region's start.`
+rights to it. While a node is being brought up to date with the regions of the home group, how far that is. Page numbers count from the region's start.`
 
 const examples = `  khazana stat ::1:0:0
   khazana stat ::1:0:0 --pages 1000:10        # ten pages, from page 1000 on
@@ -97,7 +97,7 @@ function documentOf({ descriptor, pages, moving, ...rest }: FoundRegionStat): un
 }
 
 function textOf(
-  { descriptor, group, epoch, allocated, allocatedBytes, pages, moving, found }: FoundRegionStat,
+  { descriptor, group, epoch, allocated, allocatedBytes, pages, moving, restoring, found }: FoundRegionStat,
   asked: Pages,
 ): string[] {
   const { address, size, pageSize, home, generation, revision, attributes } = descriptor
@@ -108,7 +108,8 @@ function textOf(
     `region ${formatAddress(address)}, ${formatSize(size)}, ${pageCount} pages of ${formatSize(pageSize)}`,
     consistencyLines(attributes).join(' ').replaceAll('=', ' '),
     `protocol ${attributes.protocol}, min-replicas ${attributes.minReplicas}, generation ${generation}, revision ${revision}`,
-    `home node ${home}, group ${group.join(' ')}, epoch ${epoch}`,
+    `home node ${home}, group ${group.join(' ')}, epoch ${epoch}${missingText(group.length, attributes.minReplicas)}`,
+    ...restoring.map(restoringLine),
     `found ${waysText[found.by]}, asking ${nodesText(found.asked)}`,
     `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,
     ...(moving === undefined
@@ -122,6 +123,16 @@ function textOf(
   if (rest > 0)
     lines.push(`... ${rest} more pages: --pages ${asked.first + asked.count}:${Math.min(rest, asked.count)}`)
   return lines
+}
+
+function missingText(members: number, wanted: number): string {
+  return members >= wanted ? '' : `: ${members} of ${wanted} replicas`
+}
+
+/** Of all regions of the home group together. */
+function restoringLine({ node, pagesDone, pagesTotal, bytesDone, bytesTotal }: RestoreProgress): string {
+  const pages = `${pagesDone} of ${pagesTotal} pages`
+  return `bringing node ${node} up to date: ${pages}, ${bytesDone} of ${bytesTotal} bytes of the group are there`
 }
 
 /** How the region was found, as the node that this command is a client of says. */

@@ -63,6 +63,11 @@ export class Backup {
     return this.#standing.seen
   }
 
+  /** Whether a primary has begun to bring it up to date, and can be heard. */
+  get isLinked(): boolean {
+    return this.#link !== undefined
+  }
+
   step(event: BackupEvent): readonly BackupEffect[] {
     if (this.#isOver) return []
     this.#effects = []

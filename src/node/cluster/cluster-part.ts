@@ -24,7 +24,7 @@ import { MapSearch } from '../map/map-search.js'
 import { RootMap } from '../map/root-map.js'
 import { rootMapAddress } from '../map/system-regions.js'
 import type { NodeDialers } from '../node-dialers.js'
-import { leaseMsDefault } from '../node-options.js'
+import { leaseMsDefault, restoreBytesPerSecondDefault } from '../node-options.js'
 import type { NodeOptions } from '../node-options.js'
 import type { NodeIdentity, NodeRecord } from '../node-record.js'
 import type { Peers } from '../peers.js'
@@ -128,6 +128,8 @@ export class ClusterPart {
       },
       storageFailed: parts.storageFailed,
       bug: options.groupBug,
+      restoreBytesPerSecond: options.restoreBytesPerSecond ?? restoreBytesPerSecondDefault,
+      mendBug: options.mendBug,
     })
     this.maps = new MapKeeper({
       clock: world.clock,

@@ -7,6 +7,7 @@ import type { GroupBug } from '../../membership/home-group/group-bug.js'
 import type { GroupChange } from '../../membership/home-group/group-change.js'
 import { groupTakeoverPauseMs } from '../../membership/home-group/group-limits.js'
 import type { SeenRecord } from '../../membership/home-group/group-record.js'
+import { isSameLink } from '../../membership/home-group/link-name.js'
 import type { LinkName } from '../../membership/home-group/link-name.js'
 import type { ChangeOutcome } from '../../membership/home-group/primary-terms.js'
 import { TouchedPages } from '../../membership/home-group/touched-pages.js'
@@ -34,6 +35,8 @@ export interface BackedGroupOptions {
   readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
   /** Again and again until it succeeds. Never rejects. */
   readonly readRecord: () => Promise<SeenRecord>
+  /** All that the primary had is durable here. */
+  readonly upToDate: () => void
   /** This node is the primary now, in a reign of its own. */
   readonly becamePrimary: (seen: SeenRecord) => void
   /** The copy here is needed by nobody. */
@@ -46,6 +49,7 @@ export interface BackedGroupOptions {
 interface Arrived {
   readonly steps: readonly GroupStep[]
   readonly kind: 'entry' | 'difference'
+  readonly name: LinkName
 }
 
 /** A home group at a node that is not its primary: performs what `Backup` decides. */
@@ -63,6 +67,8 @@ export class BackedGroup {
   #arrived: Arrived | undefined
   #alarm: Timer | undefined
   #telling: LinkName | undefined
+  /** The entry of the open link that says that all has been compared. */
+  #wholeIndex = Infinity
   #isOver = false
 
   constructor(options: BackedGroupOptions) {
@@ -72,6 +78,10 @@ export class BackedGroup {
 
   get seen(): SeenRecord {
     return this.#backup.seen
+  }
+
+  get isLinked(): boolean {
+    return this.#backup.isLinked
   }
 
   tell(
@@ -91,29 +101,39 @@ export class BackedGroup {
       case 'begin':
         return this.#step({ kind: 'begin', name: { from, ...message.name }, how: message.how })
       case 'difference':
-        this.#arrived = { steps: [stepOf(message.change, payloads)], kind: 'difference' }
-        return this.#step({ kind: 'difference', name: { from, ...message.name } })
+        return this.#onDifference({ from, ...message.name }, stepOf(message.change, payloads))
       case 'entry':
         this.#parts.push(stepOf(message.change, payloads))
         if (!message.isLast) return
-        this.#arrived = { steps: this.#parts, kind: 'entry' }
+        this.#arrived = { steps: this.#parts, kind: 'entry', name: { from, ...message.name } }
         this.#parts = []
         return this.#step({ kind: 'entry', name: { from, ...message.name }, index: message.index })
       case 'whole':
+        if (this.#telling !== undefined && isSameLink(this.#telling, { from, ...message.name }))
+          this.#wholeIndex = message.index
         return this.#step({ kind: 'whole', name: { from, ...message.name }, index: message.index })
       case 'dismissed':
         return this.#step({ kind: 'dismissed', reign: message.reign, epoch: message.epoch })
       // What only backups say.
       case 'have':
+      case 'taken':
       case 'stored':
       case 'other-reign':
       case 'offer':
       case 'invite':
       case 'farewell':
+      // Of whoever has a copy, and answered before it comes here.
+      case 'page-wanted':
+      case 'page-given':
         return
       default:
         unreachable(message)
     }
+  }
+
+  #onDifference(name: LinkName, step: GroupStep): void {
+    this.#arrived = { steps: [step], kind: 'difference', name }
+    this.#step({ kind: 'difference', name })
   }
 
   /** That the lease is past comes before anything else that happens. */
@@ -139,18 +159,22 @@ export class BackedGroup {
         this.#ended = new Set()
         this.#parts = []
         this.#held = new HeldChanges()
+        this.#wholeIndex = Infinity
         return void this.#tellWhatIsHere(effect.name)
       case 'store':
-        return this.#store(this.#takeArrived())
+        return this.#storeArrived()
       case 'hold':
-        for (const step of this.#takeArrived()) this.#held.add(step)
-        return
+        return this.#holdArrived()
       case 'store-held':
-        this.#store([...this.#held.all()], effect)
+        this.#store([...this.#held.all()], () => {
+          this.#onDurable(effect)
+        })
         this.#held = new HeldChanges()
         return
       case 'flush':
-        return this.#store([], effect)
+        return this.#store([], () => {
+          this.#onDurable(effect)
+        })
       case 'drop-held':
         this.#held = new HeldChanges()
         return
@@ -216,6 +240,23 @@ export class BackedGroup {
     return steps
   }
 
+  #storeArrived(): void {
+    const arrived = this.#arrived
+    const steps = this.#takeArrived()
+    if (arrived?.kind === 'difference') {
+      this.#store(steps, () => {
+        this.#options.send(arrived.name.from, { kind: 'taken', name: arrived.name })
+      })
+    } else this.#store(steps)
+  }
+
+  #holdArrived(): void {
+    const arrived = this.#arrived
+    for (const step of this.#takeArrived()) this.#held.add(step)
+    if (arrived?.kind === 'difference')
+      this.#options.send(arrived.name.from, { kind: 'taken', name: arrived.name })
+  }
+
   #touch({ address, region, isEnd, frees, pages }: GroupStep): void {
     if (isEnd) this.#ended.add(address)
     if (region !== undefined || isEnd) this.#touched.touch(`${address}`)
@@ -247,13 +288,19 @@ export class BackedGroup {
     ]
   }
 
-  #store(steps: readonly GroupStep[], then?: { readonly name: LinkName; readonly index: number }): void {
+  #onDurable({ name, index }: { readonly name: LinkName; readonly index: number }): void {
+    if (index >= this.#wholeIndex && this.#telling !== undefined && isSameLink(this.#telling, name))
+      this.#options.upToDate()
+    this.#step({ kind: 'durable', name, index })
+  }
+
+  #store(steps: readonly GroupStep[], then?: () => void): void {
     const { copies, failed } = this.#options
     copies.submit(steps, (failure) => {
       if (this.#isOver) return
       // What a full disk refuses leaves this copy behind: nothing is acknowledged any more, and the primary does without it.
       if (failure !== undefined) failed(failure)
-      else if (then !== undefined) this.#step({ kind: 'durable', name: then.name, index: then.index })
+      else then?.()
     })
   }
 

@@ -1,6 +1,6 @@
 import type { Address } from '../../address/address.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
-import type { Store } from '../../store/store.js'
+import type { Store, StoredPage } from '../../store/store.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
 import type { RegionRecord } from '../home/region-record.js'
 import type { GroupCopies } from './group-copies.js'
@@ -25,13 +25,41 @@ export class MemberStamps {
     }
   }
 
-  get(address: Address): Theirs | undefined {
-    return this.#regions.get(address)
+  /** The pages of that region, and not of one that was at the address before it. */
+  pagesOf(address: Address, generation: number): ReadonlyMap<PageIndex, Version> {
+    const known = this.#regions.get(address)
+    return known?.stamps.generation === generation ? known.pages : new Map<PageIndex, Version>()
   }
 
   addresses(): Iterable<Address> {
     return this.#regions.keys()
   }
+}
+
+/** Where the pages of the own copies are read. */
+export interface CopyReader {
+  pagesOf: Store['pagesOf']
+  /** Throws `damaged`. */
+  read(region: RegionRecord, page: PageIndex): Promise<StoredPage | undefined>
+}
+
+/** How many pages the other member lacks, or has in another version, and their bytes: at this moment. */
+export function missingPages(
+  copies: GroupCopies,
+  reader: Pick<CopyReader, 'pagesOf'>,
+  theirs: MemberStamps,
+): { readonly pages: number; readonly bytes: number } {
+  let [pages, bytes] = [0, 0]
+  for (const { descriptor, space } of copies.all()) {
+    const { address, generation, pageSize } = descriptor
+    const known = theirs.pagesOf(address, generation)
+    for (const { page, version } of reader.pagesOf(space)) {
+      if (known.get(page) === version) continue
+      pages += 1
+      bytes += pageSize
+    }
+  }
+  return { pages, bytes }
 }
 
 /**
@@ -40,14 +68,16 @@ export class MemberStamps {
  */
 export async function* differences(
   copies: GroupCopies,
-  store: Pick<Store, 'pagesOf' | 'read'>,
+  reader: CopyReader,
   theirs: MemberStamps,
 ): AsyncGenerator<GroupStep> {
   for (const address of theirs.addresses()) {
     if (copies.get(address) === undefined) yield ended(address)
   }
-  for (const record of [...copies.all()])
-    yield* differencesOf(record, store, theirs.get(record.descriptor.address))
+  for (const record of [...copies.all()]) {
+    const { address, generation } = record.descriptor
+    yield* differencesOf(record, reader, theirs.pagesOf(address, generation))
+  }
 }
 
 function ended(address: Address): GroupStep {
@@ -56,14 +86,12 @@ function ended(address: Address): GroupStep {
 
 async function* differencesOf(
   record: RegionRecord,
-  store: Pick<Store, 'pagesOf' | 'read'>,
-  theirs: Theirs | undefined,
+  reader: CopyReader,
+  known: ReadonlyMap<PageIndex, Version>,
 ): AsyncGenerator<GroupStep> {
   const { descriptor, space } = record
   const { address, pageSize } = descriptor
-  const isSame = theirs?.stamps.generation === descriptor.generation
-  const known = isSame ? theirs.pages : new Map<PageIndex, Version>()
-  const mine = new Map([...store.pagesOf(space)].map(({ page, version }) => [page, version]))
+  const mine = new Map([...reader.pagesOf(space)].map(({ page, version }) => [page, version]))
   const frees = [...known.keys()].filter((page) => !mine.has(page)).map(onePage)
   yield { address, region: regionOf(record), isEnd: false, frees, pages: [] }
   const missing = [...mine].filter(([page, version]) => known.get(page) !== version).map(([page]) => page)
@@ -71,7 +99,7 @@ async function* differencesOf(
   for (let at = 0; at < missing.length; at += chunkPages) {
     const pages: PageContent[] = []
     for (const page of missing.slice(at, at + chunkPages)) {
-      const stored = await store.read(space, page)
+      const stored = await reader.read(record, page)
       // It was freed meanwhile, which goes there as a commit.
       if (stored !== undefined) pages.push({ page, ...stored })
     }

@@ -1,11 +1,13 @@
 import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
+import { neverWritten } from '../../address/page.js'
+import type { PageIndex, Version } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
 import type { CommitDone, CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import type { SpaceId } from '../../store/space.js'
-import type { Store } from '../../store/store.js'
+import type { PagePlace, Store, StoredPage } from '../../store/store.js'
 import { pageStampsMax } from '../../wire/limits.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
 import type { OwnRecords } from '../home/region-log.js'
@@ -13,7 +15,7 @@ import { decodeRegion, encodeRegion } from '../home/region-record.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { addressKey } from '../home/stored-descriptor.js'
 import { GroupDisk } from './group-disk.js'
-import type { GroupStep, PageContent } from './group-step.js'
+import type { GroupStep } from './group-step.js'
 
 const keyPrefix = 'group/'
 
@@ -23,7 +25,7 @@ export function groupKeyPrefix(group: string): string {
 }
 
 /** Names of all groups of which the store has regions. */
-export function storedGroups(store: Pick<Store, 'list'>): string[] {
+export function storedGroups(store: Pick<Store, 'versionOf' | 'list'>): string[] {
   const names = new Set<string>()
   for (const [key] of store.list(keyPrefix)) names.add(key.slice(keyPrefix.length, key.lastIndexOf('/')))
   return [...names]
@@ -33,7 +35,18 @@ export interface GroupCopiesOptions {
   readonly group: string
   /** Whose store it is: descriptors name it as the home, whoever that is. */
   readonly self: NodeId
-  readonly store: Pick<Store, 'list' | 'pagesOf' | 'read' | 'submit' | 'pendingBytes' | 'pendingBytesMax'>
+  readonly store: Pick<
+    Store,
+    | 'versionOf'
+    | 'list'
+    | 'pagesOf'
+    | 'read'
+    | 'isDamaged'
+    | 'placeOf'
+    | 'submit'
+    | 'pendingBytes'
+    | 'pendingBytesMax'
+  >
   /** A place in the store for the pages of a region. */
   readonly takeSpace: () => SpaceId
   /** What is durable with the first use of such a place: as it is when the disk is given it. */
@@ -117,15 +130,29 @@ export class GroupCopies {
     return this.#directory.find(address)
   }
 
-  /** What is durable of a region's pages. Throws `damaged`. */
-  async pagesOf(space: SpaceId): Promise<readonly PageContent[]> {
-    const { store } = this.#options
-    const pages: PageContent[] = []
-    for (const { page } of [...store.pagesOf(space)]) {
-      const stored = await store.read(space, page)
-      if (stored !== undefined) pages.push({ page, ...stored })
-    }
-    return pages
+  /** What is durable of a page; undefined where there is none. Throws `damaged`. */
+  read(space: SpaceId, page: PageIndex): Promise<StoredPage | undefined> {
+    return this.#options.store.read(space, page)
+  }
+
+  /** What is durable of a region's pages. */
+  stampsOf(space: SpaceId): Iterable<{ readonly page: PageIndex; readonly version: Version }> {
+    return this.#options.store.pagesOf(space)
+  }
+
+  /** Of what is durable here of a page; 0 where there is none. */
+  versionOf(space: SpaceId, page: PageIndex): Version {
+    return this.#options.store.versionOf(space, page)
+  }
+
+  /** Where this disk has a page, for those who do harm to it on purpose. */
+  placeOf(space: SpaceId, page: PageIndex): PagePlace | undefined {
+    return this.#options.store.placeOf(space, page)
+  }
+
+  /** Whether what is on this disk of a page is known to be damaged. */
+  isDamaged(space: SpaceId, page: PageIndex): boolean {
+    return this.#options.store.isDamaged(space, page)
   }
 
   get isEmpty(): boolean {
@@ -183,7 +210,12 @@ export class GroupCopies {
   *stamps(): Generator<GroupRegionStamps> {
     for (const { descriptor, space } of this.#regions.values()) {
       const { address, generation, revision, era } = descriptor
-      const pages = Array.from(this.#options.store.pagesOf(space), ({ page, version }) => ({ page, version }))
+      const { store } = this.#options
+      const pages = Array.from(store.pagesOf(space), ({ page, version }) => ({
+        page,
+        // As if it were another one: so it is sent, or taken away.
+        version: store.isDamaged(space, page) ? neverWritten : version,
+      }))
       for (let at = 0; at === 0 || at < pages.length; at += pageStampsMax) {
         yield { address, generation, revision, era, pages: pages.slice(at, at + pageStampsMax) }
       }

@@ -15,6 +15,7 @@ import type { Store } from '../../store/store.js'
 import type { GroupMessage } from '../../wire/group-message.js'
 import type { HomeGroup } from '../home/home-group.js'
 import type { RegionRecord } from '../home/region-record.js'
+import type { ByteRate } from '../byte-rate.js'
 import { pause } from '../pause.js'
 import { backoffMs } from '../session/backoff.js'
 import type { Session } from '../session/session.js'
@@ -25,6 +26,8 @@ import { GroupLog } from './group-log.js'
 import type { GroupRegistry } from './group-registry.js'
 import type { GroupStep } from './group-step.js'
 import { LedGroup } from './led-group.js'
+import type { MendBug } from './mend-bug.js'
+import { PageMender } from './page-mender.js'
 
 /** Messages of a group whose record is being read; more are dropped, and the primary begins anew. */
 const earlyMax = 1000
@@ -37,8 +40,13 @@ export interface GroupPartOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  readonly store: Pick<Store, 'read' | 'pagesOf'>
+  readonly store: Pick<Store, 'read' | 'pagesOf' | 'commit' | 'versionOf' | 'isDamaged' | 'damage'>
   readonly copies: GroupCopies
+  /** Of what nodes are sent that are to be members: of all groups together. */
+  readonly rate: ByteRate
+  /** A damaged page is sound again. */
+  readonly mended: () => void
+  readonly mendBug: MendBug | undefined
   readonly registry: GroupRegistry
   /** Ends all that waits. */
   readonly signal: AbortSignal
@@ -58,6 +66,8 @@ export interface GroupPartOptions {
   readonly serves: (group: HomeGroup, records: Iterable<RegionRecord>) => void
   /** They are served here no more: whoever uses them hears why. */
   readonly stopped: (name: string, reason: KhazanaError) => void
+  /** A primary has sent all that the group has, and it is durable here. */
+  readonly upToDate: () => void
   /** Nobody needs a copy here, and there is none any more. */
   readonly discarded: () => void
   readonly storageFailed: (error: KhazanaError) => void
@@ -82,6 +92,8 @@ type Part =
  */
 export class GroupPart {
   readonly copies: GroupCopies
+  /** Whatever part this node has in the group. */
+  readonly mender: PageMender
   readonly #options: GroupPartOptions
   #part: Part = { kind: 'neither', early: [] }
   #failures = 0
@@ -89,6 +101,14 @@ export class GroupPart {
   constructor(options: GroupPartOptions) {
     this.#options = options
     this.copies = options.copies
+    const { name: group, clock, logger, store, copies, signal, self, sessions, mended } = options
+    this.mender = new PageMender({
+      ...{ group, clock, logger, store, copies, signal, mended, reached: sessions, bug: options.mendBug },
+      members: () => (this.record?.members ?? []).filter((node) => node !== self),
+      send: (node, body, pages = []) => {
+        this.#send(node, body, pages)
+      },
+    })
   }
 
   get name(): string {
@@ -174,6 +194,7 @@ export class GroupPart {
   }
 
   close(error: KhazanaError): void {
+    this.mender.close()
     const part = this.#part
     this.#part = { kind: 'neither', early: [] }
     if (part.kind === 'primary') part.led.close(error)
@@ -216,6 +237,10 @@ export class GroupPart {
 
   /** Throws `protocol-error`. */
   onMessage(from: NodeId, body: GroupMessage, pages: readonly Uint8Array[]): void {
+    if (body.kind === 'page-wanted' || body.kind === 'page-given') {
+      this.mender.onMessage(from, body, pages)
+      return
+    }
     const part = this.#part
     if (part.kind === 'primary') part.led.onMessage(from, body)
     else if (part.kind === 'backup') part.backed.onMessage(from, body, pages)
@@ -225,10 +250,10 @@ export class GroupPart {
   // ---- as a backup -------------------------------------------------------------------------------------------------
 
   #back(seen: SeenRecord): void {
-    const { name, self, clock, lease, registry, key } = this.#options
+    const { name, self, clock, lease, registry, key, upToDate } = this.#options
     const early = this.#part.kind === 'neither' ? this.#part.early : []
     const backed = new BackedGroup({
-      ...{ self, group: name, seen, clock, copies: this.copies, bug: this.#options.bug },
+      ...{ self, group: name, seen, clock, copies: this.copies, upToDate, bug: this.#options.bug },
       look: () => {
         lease.look()
       },
@@ -249,13 +274,16 @@ export class GroupPart {
     for (const { from, body, pages } of early) backed.onMessage(from, body, pages)
   }
 
-  /** Where this node is no member, its copy may be of use, or not: the primary says. Never rejects. */
+  /**
+   * Where this node is no member, its copy may be of use, or not: the primary says. Who is a member by the record, but hears of no primary, may have been
+   * removed meanwhile. Never rejects.
+   */
   async #offer(backed: BackedGroup, before: SeenRecord): Promise<void> {
     const { clock, signal, self, session, want } = this.#options
     for (;;) {
       await pause(clock, offerMs, signal)
       if (signal.aborted || this.#part.kind !== 'backup' || this.#part.backed !== backed) return
-      if (backed.seen.record.members.includes(self)) continue
+      if (backed.isLinked && backed.seen.record.members.includes(self)) continue
       const seen = await this.#read(before)
       backed.tell({ kind: 'record', seen })
       const primary = primaryOf(seen.record)
@@ -330,18 +358,12 @@ export class GroupPart {
 
   #lead(seen: SeenRecord): LedGroup {
     const { name, self, clock, logger, store, lease, registry, session, key, keyOf, want } = this.#options
-    const { findCandidate } = this.#options
+    const { findCandidate, rate } = this.#options
     const led: LedGroup = new LedGroup({
-      ...{
-        self,
-        group: name,
-        seen,
-        clock,
-        logger,
-        store,
-        keyOf,
-        copies: this.copies,
-        bug: this.#options.bug,
+      ...{ self, group: name, seen, clock, logger, keyOf, copies: this.copies, rate, bug: this.#options.bug },
+      reader: {
+        pagesOf: (space) => store.pagesOf(space),
+        read: (region, page) => this.mender.read(region, page),
       },
       look: () => {
         lease.look()
@@ -393,6 +415,10 @@ export class GroupPart {
       },
       log,
       lease,
+      read: (region, page) => this.mender.read(region, page),
+      get restoring() {
+        return led.restoring
+      },
     }
     serves(part.group, this.copies.all())
   }

@@ -1,3 +1,4 @@
+import type { NodeId } from '../../address/identity.js'
 import type { Condition, Coordinator, Put } from '../../coordinator/coordinator.js'
 import type { Clock } from '../../io/clock.js'
 import type { WaitOptions } from '../../io/deadline.js'
@@ -53,6 +54,15 @@ export class GroupRegistry {
       }
     }
     return undefined
+  }
+
+  /** The names of all groups that the node is a member of. Throws as `Coordinator.list`. */
+  async namesOf(node: NodeId): Promise<readonly string[]> {
+    const { coordinator, signal } = this.#options
+    const { found } = await coordinator.list(groupKey(''), { timeoutMs: answerMs, signal })
+    return found
+      .filter(({ value }) => decodeGroupRecord(value).members.includes(node))
+      .map(({ key }) => key.slice(groupKey('').length))
   }
 
   /** Makes a group that is not there yet; undefined where it is. Throws as `Coordinator.transact`. */

@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import { isNode, nodeIdMax } from '../../address/identity.js'
 import type { NodeId } from '../../address/identity.js'
+import { neverWritten } from '../../address/page.js'
 import type { Coordinator } from '../../coordinator/coordinator.js'
 import type { Clock } from '../../io/clock.js'
 import { timeoutOf, within } from '../../io/deadline.js'
@@ -21,13 +22,16 @@ import type { GroupEnvelope } from '../../wire/message.js'
 import { LeaseKeeper } from '../cluster/lease-keeper.js'
 import type { Home } from '../home/home.js'
 import type { HomeGroup } from '../home/home-group.js'
+import { ByteRate } from '../byte-rate.js'
 import { pause } from '../pause.js'
 import type { Session } from '../session/session.js'
+import { CopyDoubt } from './copy-doubt.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
 import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
 import { LeaseBound } from './lease-bound.js'
 import { LivingNodes } from './living-nodes.js'
+import type { MendBug } from './mend-bug.js'
 
 /** Groups of one number of replicas that a node may have made: further ones come where others lead the earlier. */
 const groupsMax = 64
@@ -35,6 +39,8 @@ const groupsMax = 64
 const invitedMax = 4
 /** How long one of them has to say so. */
 const invitationMs = 2000
+/** Between two attempts to mend what is damaged and not asked for: milliseconds. */
+const mendEveryMs = 2000
 /** Between two looks at whether a group has all its members. */
 const lookMs = 50
 /** Between two looks at whether all goes on without this node. */
@@ -67,6 +73,18 @@ export interface HomeGroupsOptions {
   readonly took: (descriptors: readonly RegionDescriptor[]) => void
   readonly storageFailed: (error: KhazanaError) => void
   readonly bug?: GroupBug | undefined
+  /** Bytes of pages in a second that nodes are sent at most which are to be members of groups that this node leads. */
+  readonly restoreBytesPerSecond: number
+  readonly mendBug: MendBug | undefined
+}
+
+/** The groups of a node, by the part that it has in them. */
+export interface GroupCounts {
+  readonly led: number
+  /** Those that it leads and that lack members. */
+  readonly short: number
+  /** Those of which it keeps a copy for others: whether it counts as a member they may know before it does. */
+  readonly backed: number
 }
 
 /** The home groups that this node leads, backs, or is to back (DESIGN 7). */
@@ -82,6 +100,10 @@ export class HomeGroups {
   /** Whether the parts know that the lease is held, and could do what rests on it. */
   #isTold = false
   #isRetiring = false
+  #hasPart = false
+  #mendedPages = 0
+  readonly #rate: ByteRate
+  readonly #doubt: CopyDoubt
   #nextInvited = 0
   /** When nodes were asked last whether they live. */
   readonly #invited = new Map<NodeId, number>()
@@ -90,7 +112,19 @@ export class HomeGroups {
     this.#options = options
     const { clock, random, coordinator, leaseMs } = options
     const { signal } = this.#closing
+    this.#rate = new ByteRate(clock, options.restoreBytesPerSecond)
     this.#registry = new GroupRegistry({ clock, random, coordinator, signal })
+    const { self, logger, store } = options
+    this.#doubt = new CopyDoubt({
+      ...{ self, clock, random, logger, store, signal, registry: this.#registry },
+      open: (name) => {
+        if (!this.#parts.has(name)) void this.#add(name).enter()
+        this.#takePart()
+      },
+      settled: () => {
+        if (this.#hasPart) this.#lease.start()
+      },
+    })
     this.#lease = new LeaseKeeper({
       ...options,
       held: () => {
@@ -126,6 +160,26 @@ export class HomeGroups {
     return [...this.#parts.values()]
   }
 
+  get counts(): GroupCounts {
+    const counts = { led: 0, short: 0, backed: 0 }
+    for (const { isLed, record } of this.#parts.values()) {
+      if (isLed) counts.led += 1
+      if (isLed && record !== undefined && record.members.length < record.replicas) counts.short += 1
+      if (!isLed) counts.backed += 1
+    }
+    return counts
+  }
+
+  /** Damaged pages that were got back from other nodes since the start. */
+  get mendedPages(): number {
+    return this.#mendedPages
+  }
+
+  /** Looks at once for pages that are damaged here, in place of at the next time. */
+  mend(): void {
+    for (const part of this.#parts.values()) void part.mender.mendAll()
+  }
+
   /** For how many milliseconds from now a peer may rely on what this node grants. */
   leaseLimit(): number {
     if (this.#options.bug === 'skip-the-lease') return Infinity
@@ -158,6 +212,7 @@ export class HomeGroups {
   start(): void {
     for (const part of this.#parts.values()) void part.enter()
     if (this.#parts.size > 0) this.#takePart()
+    this.#doubt.start()
   }
 
   stop(error: KhazanaError): void {
@@ -168,16 +223,32 @@ export class HomeGroups {
 
   /** From now on this node's life is known to the coordinator, and those of others here. */
   #takePart(): void {
-    this.#lease.start()
+    if (!this.#doubt.isOpen) this.#lease.start()
     this.#living.start()
+    if (!this.#hasPart) void this.#mendForEver()
+    this.#hasPart = true
+  }
+
+  /** Never rejects. */
+  async #mendForEver(): Promise<void> {
+    const { signal } = this.#closing
+    for (;;) {
+      await pause(this.#options.clock, mendEveryMs, signal)
+      if (signal.aborted) return
+      this.mend()
+    }
   }
 
   #add(name: string): GroupPart {
     const { self, clock, random, logger, store, home, takeSpace, numbers, session, sessions, want } =
       this.#options
-    const { took, storageFailed, bug } = this.#options
+    const { took, storageFailed, bug, mendBug } = this.#options
     const part: GroupPart = new GroupPart({
-      ...{ name, self, clock, random, logger, store, session, want, storageFailed },
+      ...{ name, self, clock, random, logger, store, session, want, storageFailed, mendBug },
+      rate: this.#rate,
+      mended: () => {
+        this.#mendedPages += 1
+      },
       copies: new GroupCopies({ group: name, self, store, takeSpace, numbers }),
       registry: this.#registry,
       signal: this.#closing.signal,
@@ -196,6 +267,9 @@ export class HomeGroups {
       },
       stopped: (group, reason) => {
         home().closeGroup(group, reason)
+      },
+      upToDate: () => {
+        this.#doubt.upToDate(name)
       },
       discarded: () => {
         if (this.#parts.get(name) === part) this.#parts.delete(name)
@@ -314,7 +388,15 @@ export class HomeGroups {
       void part.enter()
       this.#takePart()
     }
-    part?.onMessage(node, body, pages)
+    if (part !== undefined) part.onMessage(node, body, pages)
+    else if (body.kind === 'page-wanted') {
+      const { question } = body
+      from.send({
+        kind: 'group',
+        group,
+        body: { kind: 'page-given', question, answer: 'other', version: neverWritten },
+      })
+    }
   }
 
   sessionBegan(node: NodeId): void {

@@ -12,13 +12,17 @@ import type { ChangeOutcome, PrimaryEffect, PrimaryEvent } from '../../membershi
 import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
-import type { CommitDone, Store } from '../../store/store.js'
-import type { GroupMessage } from '../../wire/group-message.js'
+import type { CommitDone } from '../../store/store.js'
+import type { GroupLink, GroupMessage } from '../../wire/group-message.js'
+import type { RestoreProgress } from '../../wire/message.js'
+import type { ByteRate } from '../byte-rate.js'
 import type { OwnRecords } from '../home/region-log.js'
-import { differences, MemberStamps, regionOf } from './comparison.js'
+import { differences, missingPages, regionOf } from './comparison.js'
+import type { CopyReader } from './comparison.js'
 import type { GroupCopies } from './group-copies.js'
 import { changeOf, partsOf } from './group-step.js'
 import type { GroupStep } from './group-step.js'
+import { Synchronisation } from './synchronisation.js'
 
 export interface LedGroupOptions {
   readonly self: NodeId
@@ -27,7 +31,9 @@ export interface LedGroupOptions {
   readonly seen: SeenRecord
   readonly clock: Clock
   readonly logger: Logger
-  readonly store: Pick<Store, 'read' | 'pagesOf'>
+  readonly reader: CopyReader
+  /** Of what nodes are sent that are no members yet. */
+  readonly rate: ByteRate
   readonly copies: GroupCopies
   readonly bug?: GroupBug | undefined
   /** Tells of a lease that is past, before anything else happens. */
@@ -49,15 +55,10 @@ export interface LedGroupOptions {
   readonly forgotten: () => void
 }
 
-interface Synchronisation {
-  readonly name: LinkName
-  readonly stamps: MemberStamps
-  /** All that differs has been sent. */
-  isWhole: boolean
-}
-
 /** Between two searches for a node that could be a member. */
 const searchPauseMs = 200
+/** Who waits for its turn longer than this says meanwhile that it is not the other's fault: shorter than `groupSilenceMs`. */
+const signMs = 500
 
 /** A home group at its primary: performs what `Primary` decides. */
 export class LedGroup {
@@ -83,6 +84,13 @@ export class LedGroup {
 
   get isServing(): boolean {
     return this.#primary.isServing && !this.#isOver
+  }
+
+  /** Who is being brought up to date, and how far that is. */
+  get restoring(): readonly RestoreProgress[] {
+    return [...this.#synchronisations].flatMap(([node, one]) =>
+      one.isWhole ? [] : [{ node, ...one.progress }],
+    )
   }
 
   /** Whether a session with the node must be there. */
@@ -140,6 +148,7 @@ export class LedGroup {
     for (const alarm of this.#alarms.values()) alarm.cancel()
     this.#alarms.clear()
     this.#search = undefined
+    for (const one of this.#synchronisations.values()) one.end()
     const doubt = new KhazanaError('outcome-unknown', `it may have happened: ${error.message}`, {
       cause: error,
     })
@@ -152,6 +161,8 @@ export class LedGroup {
     switch (message.kind) {
       case 'have':
         return this.#onHave(node, message)
+      case 'taken':
+        return this.#onTaken(node, message.name)
       case 'stored':
         return this.#step({ kind: 'stored', node, name: this.#nameOf(message.name), index: message.index })
       case 'other-reign':
@@ -170,6 +181,9 @@ export class LedGroup {
       case 'whole':
       case 'dismissed':
       case 'invite':
+      // Of whoever has a copy, and answered before it comes here.
+      case 'page-wanted':
+      case 'page-given':
         return
       default:
         unreachable(message)
@@ -189,16 +203,35 @@ export class LedGroup {
     if (isLast) void this.#compare(node, known)
   }
 
+  #onTaken(node: NodeId, name: GroupLink): void {
+    const known = this.#synchronisations.get(node)
+    if (known === undefined || !isSameLink(known.name, this.#nameOf(name))) return
+    known.onTaken()
+    this.#sign(node, known)
+  }
+
+  /**
+   * The node is not silent. Of a member that does not count: while it lacks much nothing is acknowledged, so that it is better removed, and
+   * comes back as one that is no member.
+   */
+  #sign(node: NodeId, { how, name }: Synchronisation): void {
+    if (how === 'bit-by-bit') this.#step({ kind: 'heard', node, name })
+  }
+
   /** Never rejects. */
   async #compare(node: NodeId, synchronisation: Synchronisation): Promise<void> {
-    const { copies, store, send, whenWritable, logger } = this.#options
+    const { copies, reader, send, whenWritable, logger } = this.#options
     const { name, stamps } = synchronisation
     const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
     try {
       // What is compared includes all that was committed before the link began.
       await copies.commit([])
-      for await (const step of differences(copies, store, stamps)) {
+      synchronisation.expect(missingPages(copies, reader, stamps))
+      for await (const step of differences(copies, reader, stamps)) {
+        await this.#whenItsTurn(node, synchronisation, step)
+        await synchronisation.whenRoom()
         if (!isCurrent()) return
+        synchronisation.onSent(step)
         send(node, { kind: 'difference', name, change: changeOf(step) }, bytesOf(step))
         await whenWritable(node)
       }
@@ -212,6 +245,19 @@ export class LedGroup {
           code,
           reason: message,
         })
+    }
+  }
+
+  /** A member that is behind holds up all that is acknowledged: it is not made to wait. */
+  async #whenItsTurn(node: NodeId, synchronisation: Synchronisation, { pages }: GroupStep): Promise<void> {
+    if (synchronisation.how === 'at-once') return
+    const { clock, rate } = this.#options
+    const bytes = pages.reduce((sum, page) => sum + page.bytes.length, 0)
+    const turn = clock.now() + rate.reserve(bytes)
+    for (let left = turn - clock.now(); left > 0; left = turn - clock.now()) {
+      await new Promise<void>((resolve) => clock.after(Math.min(left, signMs), resolve))
+      if (this.#synchronisations.get(node) !== synchronisation || this.#isOver) return
+      this.#sign(node, synchronisation)
     }
   }
 
@@ -251,11 +297,8 @@ export class LedGroup {
       case 'forget':
         return this.#forget(effect.commit)
       case 'synchronise':
-        this.#synchronisations.set(effect.node, {
-          name: effect.name,
-          stamps: new MemberStamps(),
-          isWhole: false,
-        })
+        this.#synchronisations.get(effect.node)?.end()
+        this.#synchronisations.set(effect.node, new Synchronisation(effect.name, effect.how))
         return send(effect.node, { kind: 'begin', name: effect.name, how: effect.how })
       case 'send':
         return this.#send(effect)
@@ -263,6 +306,7 @@ export class LedGroup {
         this.#onWhole(effect.node)
         return send(effect.node, { kind: 'whole', name: effect.name, index: effect.index })
       case 'end-link':
+        this.#synchronisations.get(effect.node)?.end()
         this.#synchronisations.delete(effect.node)
         return
       case 'propose':

@@ -634,6 +634,7 @@ export class Home {
       allocatedBytes: region.allocated.total * descriptor.pageSize,
       pages,
       moving: this.moves.progressOf(descriptor.address),
+      restoring: region.group?.restoring ?? [],
     }
   }
 

@@ -112,9 +112,16 @@ export class HomedRegion implements HomeBacking {
   ): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
     for (;;) {
       await this.#open.whenSettled(page)
-      const stored = await this.#store.read(this.space, page)
+      const stored = await this.#readAnyhow(page)
       if (!this.#open.has(page)) return stored
     }
+  }
+
+  /** What is damaged here is got back from others of the group. */
+  #readAnyhow(
+    page: PageIndex,
+  ): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
+    return this.group === undefined ? this.#store.read(this.space, page) : this.group.read(this, page)
   }
 
   persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void {
@@ -171,9 +178,7 @@ export class HomedRegion implements HomeBacking {
   }
 
   isDamaged(page: PageIndex): boolean {
-    return this.#store.damage.some(
-      (found) => found.kind === 'page' && found.space === this.space && found.page === page,
-    )
+    return this.#store.isDamaged(this.space, page)
   }
 
   /** Runs one change of the region's storage after the other. */

@@ -45,6 +45,8 @@ export interface ActorOptions {
   readonly space: SpaceLog | undefined
   /** Whether this site holds copies of a region whose home it cannot reach. */
   readonly isCutOff: (region: Address) => boolean
+  /** Whether a page may be damaged for a while, where those who have it in order are down. */
+  readonly mayBeDamaged: () => boolean
   /** Takes one operation from what is to be done; false when all is. */
   readonly take: () => boolean
   /** Something that must never happen. */
@@ -367,6 +369,7 @@ export class Actor {
     const error = KhazanaError.from(reason)
     if (harmless.has(error.code) || error.code === 'outcome-unknown' || error.code === 'storage-failed')
       return
+    if (error.code === 'damaged' && this.#options.mayBeDamaged()) return
     this.#options.complain(`${this.#options.name}: ${error.code}: ${error.stack ?? error.message}`)
   }
 }

@@ -1,6 +1,9 @@
 import { formatAddress } from '../../address/address.js'
+import type { PageIndex } from '../../address/page.js'
 import type { Node } from '../../node/node.js'
 import type { GroupCopies } from '../../node/group/group-copies.js'
+import type { SpaceId } from '../../store/space.js'
+import { KhazanaError } from '../../stdx/errors.js'
 
 /**
  * When nothing is on the way any more: home groups that nobody serves or that lack members, and members that do not have what their primary
@@ -53,12 +56,21 @@ async function contentOf(copies: GroupCopies): Promise<ReadonlyMap<string, strin
     const region = formatAddress(address)
     const ranges = [...allocated].map(({ first, count }) => `${first}+${count}`).join(' ')
     content.set(region, `${generation}.${era}.${revision} ${ranges} above ${floor}`)
-    for (const { page, version, bytes } of await copies.pagesOf(space)) {
-      content.set(
-        `${region} page ${page}`,
-        `${version}: ${Buffer.from(bytes).toString('base64').slice(0, 40)}`,
-      )
+    for (const { page, version } of [...copies.stampsOf(space)]) {
+      content.set(`${region} page ${page}`, `${version}: ${await bytesOf(copies, space, page)}`)
     }
   }
   return content
+}
+
+/** The beginning, in words; or that it is damaged, which is like nothing else, also not the same at another node. */
+async function bytesOf(copies: GroupCopies, space: SpaceId, page: PageIndex): Promise<string> {
+  try {
+    const stored = await copies.read(space, page)
+    return Buffer.from(stored?.bytes ?? [])
+      .toString('base64')
+      .slice(0, 40)
+  } catch (reason) {
+    return `${KhazanaError.from(reason).message}, in space ${space}`
+  }
 }

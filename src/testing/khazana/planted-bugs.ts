@@ -9,6 +9,8 @@ import { eventualWith } from '../../consistency/eventual/eventual.js'
 import { eventualBugs } from '../../consistency/eventual/planted-bug.js'
 import type { EventualBug } from '../../consistency/eventual/planted-bug.js'
 import type { GroupBug } from '../../membership/home-group/group-bug.js'
+import { mendBugs } from '../../node/group/mend-bug.js'
+import type { MendBug } from '../../node/group/mend-bug.js'
 import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
 import { spaceBugs } from '../../node/pools/space-bug.js'
@@ -16,7 +18,7 @@ import type { SpaceBug } from '../../node/pools/space-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, of how homes move, of home groups, or of how address space is handed out, to see that it is found. */
+/** A fault of one of the protocols, of how homes move, of home groups, of how damaged pages are mended, or of how address space is handed out, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -25,16 +27,13 @@ export type PlantedBug =
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
   | `roaming:${SpaceBug}`
-  | `backed:${SimulatedGroupBug}`
+  | `backed:${MendBug | SimulatedGroupBug}`
 
 /** Those that whole clusters show soon; all others the model checker finds (`test/membership/home-group`). */
 const simulatedGroupBugs = [
   'skip-the-lease',
   'acknowledge-before-backups',
-  'acknowledge-before-durable',
-  'ignore-the-reign',
   'no-new-era',
-  'overwrite-touched',
 ] as const satisfies readonly GroupBug[]
 type SimulatedGroupBug = (typeof simulatedGroupBugs)[number]
 
@@ -49,8 +48,8 @@ const harmless: readonly PlantedBug[] = [
   'objects:forget-own-write',
 ]
 
-/** Bugs that random clusters hardly ever show, so that scenes of their own must catch them (`test/consistency`). */
-const rare: readonly PlantedBug[] = ['eventual:drop-a-dirty-page']
+/** Bugs that random clusters hardly ever show, so that scenes of their own must catch them (`test/consistency`, `test/node/healing.test.ts`). */
+const rare: readonly PlantedBug[] = ['eventual:drop-a-dirty-page', 'backed:take-any-version']
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...crewBugs.map((bug) => `strict:${bug}` as const),
@@ -61,6 +60,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...moveBugs.map((bug) => `moving:${bug}` as const),
   ...spaceBugs.map((bug) => `roaming:${bug}` as const),
   ...simulatedGroupBugs.map((bug) => `backed:${bug}` as const),
+  ...mendBugs.map((bug) => `backed:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -105,11 +105,14 @@ export function spaceBugOf(bug: PlantedBug | undefined): SpaceBug | undefined {
   return preset === 'roaming' ? name : undefined
 }
 
+/** The fault of how damaged pages are mended. */
+export function mendBugOf(bug: PlantedBug | undefined): MendBug | undefined {
+  return mendBugs.find((name) => bug === `backed:${name}`)
+}
+
 /** The fault of home groups. */
 export function groupBugOf(bug: PlantedBug | undefined): GroupBug | undefined {
-  if (bug === undefined) return undefined
-  const [preset, name] = partsOf(bug)
-  return preset === 'backed' ? name : undefined
+  return simulatedGroupBugs.find((name) => bug === `backed:${name}`)
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never

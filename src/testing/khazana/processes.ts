@@ -11,7 +11,7 @@ import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
 import { pause } from './pause.js'
-import { groupBugOf, moveBugOf, spaceBugOf } from './planted-bugs.js'
+import { groupBugOf, mendBugOf, moveBugOf, spaceBugOf } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { Population } from './population.js'
 import type { Inhabitant } from './population.js'
@@ -47,6 +47,8 @@ export interface ProcessesOptions {
   readonly coordinator: SimCoordinator | undefined
   readonly plugins: PluginOptions
   readonly plantedBug: PlantedBug | undefined
+  /** As an option of nodes. */
+  readonly scrubEveryMs: number
   readonly hooks: ProcessHooks
 }
 
@@ -140,12 +142,14 @@ export class Processes {
           socketPath,
           leaseMs: this.#options.shape.leaseMs,
           sessionIdleMs: this.#options.shape.sessionIdleMs,
+          scrubEveryMs: this.#options.scrubEveryMs,
           memoryBytesMax: 4 * KiB * KiB,
           diskBytesMax: 6 * KiB * KiB,
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
           spaceBug: spaceBugOf(this.#options.plantedBug),
           groupBug: groupBugOf(this.#options.plantedBug),
+          mendBug: mendBugOf(this.#options.plantedBug),
           ...(coordinator !== undefined && {
             coordinator: () => coordinator.accessOf(process, world.clock),
           }),

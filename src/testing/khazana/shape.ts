@@ -10,6 +10,8 @@ export interface Shape {
   readonly leaseMs: number
   /** After which sessions between nodes that nobody uses are let go. */
   readonly sessionIdleMs: number
+  /** Between two readings of a disk by its node, where regions have replicas. */
+  readonly scrubEveryMs: number
   readonly pageSize: number
   /** How often a node is stopped in good order: the mean in ms. */
   readonly stopEveryMs: number | undefined
@@ -26,6 +28,7 @@ export function drawShape(random: Prng, nodesMin: number): Shape {
     keys: random.int(1, 6),
     leaseMs: Math.round(random.logarithmic(300, 3000)),
     sessionIdleMs: Math.round(random.fork('idle sessions').logarithmic(10, 3000)),
+    scrubEveryMs: Math.round(random.fork('scrubbing').logarithmic(300, 10_000)),
     pageSize: random.pick([4 * KiB, 4 * KiB, 16 * KiB]),
     stopEveryMs: random.chance(0.3) ? random.logarithmic(1000, 20_000) : undefined,
     guests: random.fork('guests').int(1, 3),

@@ -17,6 +17,7 @@ import type { SimWorld } from '../sim-world.js'
 import type { Stage, Workload } from '../workload.js'
 import { Actor } from './actor.js'
 import type { Place } from './actor.js'
+import { BitRot } from './bit-rot.js'
 import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
 import { differentBackups } from './group-agreement.js'
@@ -86,6 +87,8 @@ export class KhazanaWorkload implements Workload {
   /** That work at each site at a time. */
   #programs = 1
   #processes: Processes | undefined
+  /** Where regions have replicas. */
+  #rot: BitRot | undefined
   /** Where the coordinator is none of the nodes'. */
   #outages: CoordinatorOutages | undefined
   #left = 0
@@ -128,7 +131,14 @@ export class KhazanaWorkload implements Workload {
     }
     await this.#reserve(stage, shape)
     for (let index = 1; index <= shape.clients; index++) processes.startClient(index)
-    return processes
+    const { machines, services } = processes
+    if (!this.#isBacked) return processes
+    const rot = new BitRot({
+      machines: () => machines,
+      nodeOn: ({ name }) => this.#population.nodes.find((node) => node.name === name),
+    })
+    this.#rot = rot
+    return { machines, services, rot: (chance) => rot.hit(chance) }
   }
 
   #processesOf(stage: Stage, shape: Shape): Processes {
@@ -138,6 +148,7 @@ export class KhazanaWorkload implements Workload {
     return new Processes({
       ...{ world: stage.world, random: stage.random, shape, plantedBug },
       isRoaming: this.#isRoaming,
+      scrubEveryMs: this.#isBacked ? shape.scrubEveryMs : 0,
       coordinator: this.#outages?.coordinator,
       plugins: { protocols: all, conflictTests, mergeFunctions },
       hooks: {
@@ -238,7 +249,13 @@ export class KhazanaWorkload implements Workload {
       ...differentCopies(sites, this.#places),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
-    if (this.#isBacked) found.push(...(await differentBackups(this.#population.nodes)))
+    if (this.#isBacked) {
+      found.push(...(await differentBackups(this.#population.nodes)))
+      for (const node of this.#population.nodes) {
+        const { damagedPages } = node.status()
+        if (damagedPages > 0) found.push(`${node.name} has ${damagedPages} damaged pages`)
+      }
+    }
     if (this.#isRoaming) found.push(...this.#population.problems(this.#space))
     for (const one of found) this.#complain(`at rest: ${one}`)
   }
@@ -257,7 +274,10 @@ export class KhazanaWorkload implements Workload {
 
   counts(): Readonly<Record<string, number>> {
     const outages = this.#outages === undefined ? {} : { outages: this.#outages.count }
-    return this.#isRoaming ? { ...this.#population.counts, ...this.#space.counts } : outages
+    if (this.#isRoaming) return { ...this.#population.counts, ...this.#space.counts }
+    if (this.#rot === undefined || this.#rot.count === 0) return outages
+    const mended = this.#population.nodes.reduce((sum, node) => sum + node.status().mendedPages, 0)
+    return { ...outages, rotten: this.#rot.count, mended }
   }
 
   check(stage: Stage): readonly string[] {
@@ -354,6 +374,7 @@ export class KhazanaWorkload implements Workload {
       sections: this.#sections,
       outside: this.#outside,
       places: this.#places,
+      mayBeDamaged: () => (this.#rot?.count ?? 0) > 0,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => this.#isCutOff(process, region),
