@@ -40,7 +40,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     'other-reign': [6, { reign: count }],
     offer: [8, {}],
     invite: [9, {}],
-    farewell: [10, {}],
+    farewell: [13, {}],
     dismissed: [7, { reign: count, epoch: count }],
     taken: [10, { name }],
     'page-wanted': [11, { question: count, wanted }],
