@@ -33,6 +33,9 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'roaming:forget-grants': { firstSeed: 9 },
   'roaming:take-pools-as-free': { firstSeed: 9 },
   'eventual:no-sync-after-loss': { faults: powerCuts },
+  'backed:skip-the-lease': { faults: partitions, operations: 300 },
+  'backed:acknowledge-before-backups': { faults: powerCuts, operations: 300 },
+  'backed:no-new-era': { faults: powerCuts, operations: 300, firstSeed: 3 },
   'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 10 },
 }
 

@@ -44,6 +44,12 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['roaming', 4029, 800],
   // A read that waited while the home moved was served from the old copy, as if the site were cut off.
   ['roaming', 3074, 800],
+  // A backup got a commit of a region that it had not been told of yet, and kept nothing of it.
+  ['backed', 1007, 800],
+  // A node that was no member of the group any more gave the region's address to another.
+  ['backed', 1050, 800],
+  // A node took the word of another that had no copy any more for that there is no such region.
+  ['backed', 1147, 800],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]

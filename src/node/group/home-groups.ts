@@ -41,6 +41,8 @@ const invitedMax = 4
 const invitationMs = 2000
 /** Between two attempts to mend what is damaged and not asked for: milliseconds. */
 const mendEveryMs = 2000
+/** For how long a node may not have heard of another that has just joined. */
+const newsMs = 1000
 /** Between two looks at whether a group has all its members. */
 const lookMs = 50
 /** Between two looks at whether all goes on without this node. */
@@ -415,8 +417,7 @@ export class HomeGroups {
     if (replicas > groupMembersMax) {
       throw new KhazanaError('unsupported', `minReplicas ${replicas} is too many: at most ${groupMembersMax}`)
     }
-    const nodes = [...this.#options.members()].length
-    if (nodes < replicas) throw tooFew(replicas, `the cluster has ${nodes}`)
+    await this.#awaitNodes(replicas, clock.now() + Math.min(newsMs, timeoutOf(wait) / 2))
     this.#takePart()
     let making = this.#making.get(replicas)
     if (making === undefined) {
@@ -433,6 +434,18 @@ export class HomeGroups {
       if (clock.now() + lookMs >= until) {
         throw tooFew(replicas, `its home group has ${count} so far`)
       }
+      await pause(clock, lookMs, this.#closing.signal)
+      if (this.#closing.signal.aborted) throw KhazanaError.from(this.#closing.signal.reason)
+    }
+  }
+
+  /** This node may not have heard of all nodes yet. Throws `unreachable`. */
+  async #awaitNodes(count: number, until: number): Promise<void> {
+    const { clock, members } = this.#options
+    for (;;) {
+      const known = [...members()].length
+      if (known >= count) return
+      if (clock.now() >= until) throw tooFew(count, `the cluster has ${known}`)
       await pause(clock, lookMs, this.#closing.signal)
       if (this.#closing.signal.aborted) throw KhazanaError.from(this.#closing.signal.reason)
     }
