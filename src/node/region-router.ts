@@ -72,9 +72,12 @@ export class RegionRouter {
 
   /** A client of another era than this node's may know better. */
   #isKnown(region: Address, { generation, era }: RegionMessage): boolean {
-    const known = this.#options.regions.get(region)?.descriptor ?? this.#options.describe(region)
+    const replica = this.#options.regions.get(region)
+    const known = replica?.descriptor ?? this.#options.describe(region)
     if (known === undefined) return false
-    return known.home === this.#options.self || known.generation !== generation || known.era >= era
+    // One that was its home, and waits to hear who is, knows no better than others.
+    const isHome = known.home === this.#options.self && replica?.role.kind !== 'copy'
+    return isHome || known.generation !== generation || known.era >= era
   }
 
   #handOver({ from, envelope, payloads }: Delivery): void {

@@ -50,6 +50,8 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['backed', 1050, 800],
   // A node took the word of another that had no copy any more for that there is no such region.
   ['backed', 1147, 800],
+  // A client that knew sooner than its node who the new home is was not heard.
+  ['backed', 3024, 600],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]
