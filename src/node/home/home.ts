@@ -16,6 +16,7 @@ import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
+import type { TransactionCall, TransactionResult } from '../../wire/transaction-message.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
@@ -25,6 +26,9 @@ import type { ReplicaSet } from '../replica-set.js'
 import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
+import { isNote } from '../transaction/note.js'
+import type { TransactionWorld } from '../transaction/transaction-environment.js'
+import { Transactions } from '../transaction/transactions.js'
 import type { ReplicaRole } from '../replica/role.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
 import type { HomeGroup } from './home-group.js'
@@ -61,6 +65,8 @@ export interface HomeOptions {
     /** Also of a region of this node's address space that was homed elsewhere. */
     unreserved(range: TakenRange): void
   }
+  /** How releases of several contexts together are agreed upon. */
+  readonly transactions: TransactionWorld
   /** Where homes move, and who is told. */
   readonly moves: MoveEnvironment
   readonly groups: {
@@ -83,6 +89,7 @@ export class Home {
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
   readonly moves: HomeMoves
+  readonly transactions: Transactions
   readonly #log: RegionLog
   #generation = 0
   #allocatedBytes = 0
@@ -95,6 +102,18 @@ export class Home {
     this.#options = options
     const { node, store, replicas } = options
     this.#log = new LocalLog(store)
+    this.transactions = new Transactions({
+      ...options.transactions,
+      node,
+      store,
+      find: (address) => this.#regions.get(address),
+      takeSpace: () => this.takeSpace(),
+      numbers: () => this.numbers(),
+      doubtEnded: ({ descriptor }, pages) => {
+        replicas.get(descriptor.address)?.doubtEnded(pages)
+      },
+      storageFailed: options.storageFailed,
+    })
     this.moves = new HomeMoves(
       {
         node,
@@ -131,14 +150,21 @@ export class Home {
       this.#allocatedBytes += kept?.bytes ?? 0
     }
     for (const { address, size } of this.#options.lent.load()) pools.occupy(address, size)
+    const notes: RegionRecord[] = []
     for (const [key, value] of store.list(regionKeyPrefix)) {
-      const region = this.#regionOf(decodeRegion(key, value, node))
+      const record = decodeRegion(key, value, node)
+      if (isNote(record.descriptor)) {
+        notes.push(record)
+        continue
+      }
+      const region = this.#regionOf(record)
       const { address, size } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       pools.occupy(address, size)
       this.#allocatedBytes += storageBytes(region)
     }
+    this.transactions.load(notes)
   }
 
   /** Of programs. */
@@ -438,6 +464,8 @@ export class Home {
         { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
         options,
       )
+      // Nobody asks any more what has been decided here.
+      await this.transactions.whenOver(region, options)
       const { pools, returns, lent } = this.#options
       const { address, generation } = descriptor
       const isOwn = pools.find(address) !== undefined
@@ -525,14 +553,25 @@ export class Home {
    */
   openGroup(group: HomeGroup, records: Iterable<RegionRecord>): void {
     const { replicas } = this.#options
+    const notes: RegionRecord[] = []
     for (const record of records) {
+      if (isNote(record.descriptor)) {
+        notes.push(record)
+        continue
+      }
       const region = this.#regionOf(record, group)
       const { descriptor } = record
       this.#regions.set(descriptor.address, region)
       this.#directory.add(descriptor)
       this.#allocatedBytes += storageBytes(region)
-      if (replicas.get(descriptor.address) !== undefined) replicas.open(descriptor, this.#roleOf(region))
     }
+    // What is in doubt is known before anybody can be served.
+    this.transactions.load(notes)
+    for (const region of [...this.#regions.values()]) {
+      const isUsed = region.group === group && replicas.get(region.descriptor.address) !== undefined
+      if (isUsed) replicas.open(region.descriptor, this.#roleOf(region))
+    }
+    this.transactions.begin()
   }
 
   /** This node serves the regions of the group no more, for the time being or for good: whoever uses them here hears why. */
@@ -540,6 +579,7 @@ export class Home {
     const { replicas } = this.#options
     for (const [address, region] of [...this.#regions]) {
       if (region.group?.name !== name) continue
+      this.transactions.close(region.log)
       this.#regions.delete(address)
       this.#directory.forget(address)
       this.#allocatedBytes -= storageBytes(region)
@@ -596,6 +636,13 @@ export class Home {
     region.descriptor = after
   }
 
+  /** What the home of another region of a transaction asks. Throws `unreachable` where the region is not served here at the moment. */
+  settle(call: TransactionCall, options: WaitOptions): Promise<TransactionResult> {
+    const region = this.#regions.get(call.address)
+    if (region !== undefined) return this.transactions.serve(region, call, options)
+    throw new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
+  }
+
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
   watch({ address, generation, range }: WatchTarget, sink: HomeWatchSink): Subscription {
     const region = this.#region(address)
@@ -644,7 +691,7 @@ export class Home {
 
   #regionOf(record: RegionRecord, group?: HomeGroup): HomedRegion {
     const { store, storageFailed } = this.#options
-    return new HomedRegion(store, group?.log ?? this.#log, record, storageFailed, group)
+    return new HomedRegion(store, group?.log ?? this.#log, record, this.transactions, storageFailed, group)
   }
 
   #checkRoom(bytes: number): void {
