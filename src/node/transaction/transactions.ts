@@ -111,6 +111,15 @@ export class Transactions {
     for (const begin of this.#loaded.splice(0)) begin()
   }
 
+  /** For checkers: what is under way, one line each. When nothing is on the way any more there is nothing. */
+  leftovers(): string[] {
+    const { node } = this.#environment
+    const deciding = [...this.#deciding].filter(([, each]) => each.isAwaited).map(([key]) => `decides ${key}`)
+    const waiting = [...this.#participating.keys()].map((key) => `waits in ${key}`)
+    const gathering = [...this.#gatherings.keys()].map((key) => `gathers ${key}`)
+    return [...deciding, ...waiting, ...gathering].map((what) => `node ${node} still ${what}`)
+  }
+
   /** Resolves when nobody waits for the region, and it for nobody. Throws `timeout`, `aborted`. */
   async whenOver(region: HomedRegion, options: WaitOptions): Promise<void> {
     const { clock } = this.#environment

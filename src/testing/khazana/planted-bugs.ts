@@ -12,10 +12,15 @@ import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
 import { spaceBugs } from '../../node/pools/space-bug.js'
 import type { SpaceBug } from '../../node/pools/space-bug.js'
+import { transactionBugs } from '../../node/transaction/transaction-bug.js'
+import type { TransactionBug } from '../../node/transaction/transaction-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, of how homes move, or of how address space is handed out, to see that it is found. */
+/**
+ * A fault of one of the protocols, of how homes move, of how address space is handed out, or of how several locks are released together, to see that
+ * it is found.
+ */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -24,6 +29,7 @@ export type PlantedBug =
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
   | `roaming:${SpaceBug}`
+  | `backed:${TransactionBug}`
 
 /** Bugs that change nothing in the protocol that they would be planted in. */
 const harmless: readonly PlantedBug[] = [
@@ -47,6 +53,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...eventualBugs.map((bug) => `eventual:${bug}` as const),
   ...moveBugs.map((bug) => `moving:${bug}` as const),
   ...spaceBugs.map((bug) => `roaming:${bug}` as const),
+  ...transactionBugs.map((bug) => `backed:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -70,6 +77,7 @@ export function protocolWith(bug: PlantedBug): AnyProtocol | undefined {
       return eventualWith(name)
     case 'moving':
     case 'roaming':
+    case 'backed':
       return undefined
     default:
       return unreachable(preset)
@@ -88,6 +96,13 @@ export function spaceBugOf(bug: PlantedBug | undefined): SpaceBug | undefined {
   if (bug === undefined) return undefined
   const [preset, name] = partsOf(bug)
   return preset === 'roaming' ? name : undefined
+}
+
+/** The fault of how several locks are released together. */
+export function transactionBugOf(bug: PlantedBug | undefined): TransactionBug | undefined {
+  if (bug === undefined) return undefined
+  const [preset, name] = partsOf(bug)
+  return preset === 'backed' ? name : undefined
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never

@@ -11,7 +11,7 @@ import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
 import { pause } from './pause.js'
-import { moveBugOf, spaceBugOf } from './planted-bugs.js'
+import { moveBugOf, spaceBugOf, transactionBugOf } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { Population } from './population.js'
 import type { Inhabitant } from './population.js'
@@ -144,6 +144,7 @@ export class Processes {
           storeLimits: { segmentBytes: 256 * KiB, pageBytesMax: 64 * KiB },
           moveBug: moveBugOf(this.#options.plantedBug),
           spaceBug: spaceBugOf(this.#options.plantedBug),
+          transactionBug: transactionBugOf(this.#options.plantedBug),
           ...(this.#options.coordinator !== undefined && {
             coordinator: this.#options.coordinator.accessOf(process, world.clock),
           }),
