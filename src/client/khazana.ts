@@ -11,7 +11,9 @@ import { Expired } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { LeaveProgress, NodeEntry, Resources } from '../wire/message.js'
+import type { LockContext } from '../node/replica/lock-context.js'
 import { Region } from './region.js'
+import { unlockAll } from './unlock-all.js'
 
 export interface ReserveOptions extends WaitOptions, AttributeSettings {
   /** Bytes: a power of two from 4 KiB, which it is unless told, to 1 MiB. */
@@ -189,6 +191,22 @@ export class Khazana {
       }
       await this.#access.pause(progressPauseMs)
     }
+  }
+
+  /**
+   * Ends several locks of this process, of one or several regions: what was written under them becomes visible and durable together, or
+   * not at all (P3), wherever the regions are homed. The promise resolves when it is durable (P2). Nobody gets a page of it before, and locks that
+   * wrote nothing are held until then, too: so who locks the same pages sees all of it or nothing. At most 256 locks, in at most 64 regions.
+   *
+   * Where only one of the locks wrote anything, this is its `unlock`. Where several did, their regions must be of strict consistency, without a conflict
+   * test. Throws `invalid-argument` for a lock that has ended or is of another process, and `unsupported`: then all locks are still open.
+   *
+   * Else all of them have ended. Throws `context-broken` where a right was lost before, `no-space`, `busy`, and `timeout` where not all homes could
+   * be reached in time: nothing of it happened. Throws `outcome-unknown` where the way to the homes was lost before any of them had answered:
+   * it has happened, or will, or not, as a whole. DESIGN 11, docs/adr/0022-released-together.md.
+   */
+  async unlockAll(contexts: readonly LockContext[]): Promise<void> {
+    await unlockAll(this.#access, contexts)
   }
 
   /** Ends all that is open. What was unlocked before becomes durable; open locks break. Idempotent. */

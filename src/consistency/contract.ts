@@ -7,6 +7,7 @@ import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { Brand } from '../stdx/brand.js'
 import type { ErrorCode } from '../stdx/errors.js'
 import type { CrewMessage } from '../wire/crew-message.js'
+import type { TransactionTag } from '../wire/transaction-message.js'
 
 /*
  * What a consistency manager is told, what it may answer, and what it may assume (paper 3.3, DESIGN 6). Anyone may write
@@ -98,6 +99,8 @@ export type CmEvent<M = CrewMessage> =
       readonly written: readonly PageIndex[]
       readonly parcels: readonly ParcelId[]
       readonly ticket: number
+      /** In `crew`: it happens together with others, at other managers, or not at all. To be handed on with the commit. */
+      readonly together?: TransactionTag | undefined
     }
   /**
    * From a peer: exactly once and in the order of sending, for as long as neither side is lost to the other. `parcels` are
@@ -125,7 +128,7 @@ export type CmEvent<M = CrewMessage> =
   /**
    * Root: the commit did not happen, nor did any that was handed to storage after it and before this event: they may
    * have been written on top of it. Each of them is told of, too, by an event of its own, which says nothing of commits
-   * started since; `crew` has given them up by then.
+   * started since; `crew` has given them up by then. A commit with a transaction's tag stands by itself, whatever became of others.
    */
   | {
       readonly kind: 'not-durable'
@@ -139,6 +142,8 @@ export type CmEvent<M = CrewMessage> =
       readonly load: number
       readonly failure: { readonly code: ErrorCode; readonly message: string } | undefined
     }
+  /** Root: what becomes of these pages is known, and they are as storage has them now; see `CmSite.isInDoubt`. Only in `crew`. */
+  | { readonly kind: 'doubt-ended'; readonly pages: readonly PageIndex[] }
   /** Root: rights of before a restart have all ended by now. */
   | { readonly kind: 'grace-ended' }
   /** Root: the range, on which the caller holds a lock with `terms.seize`, has no storage any more. */
@@ -193,13 +198,23 @@ export type CmEffect<M = CrewMessage> =
    * Root: write these pages to stable storage as one group, then tell `durable` or `not-durable`. At most one commit with
    * parcels may be under way for a page; `crew`, which has none, may have many.
    */
-  | { readonly kind: 'persist'; readonly commit: CommitId; readonly pages: readonly CommittedPage[] }
+  | {
+      readonly kind: 'persist'
+      readonly commit: CommitId
+      readonly pages: readonly CommittedPage[]
+      readonly together?: TransactionTag | undefined
+    }
   /**
    * Written pages are on their way to stable storage; an `ended` of the same number follows. Those without a failure
    * come in the order of starting; a commit that is refused outright may end before earlier ones. Outside `crew` this
-   * effect is not needed: an `ended` alone will do, in any order.
+   * effect is not needed: an `ended` alone will do, in any order. So it is with those of a transaction, whose pages nobody has seen.
    */
-  | { readonly kind: 'started'; readonly commit: CommitId; readonly ticket: number | undefined }
+  | {
+      readonly kind: 'started'
+      readonly commit: CommitId
+      readonly ticket: number | undefined
+      readonly isTogether?: boolean
+    }
   /** They are durable, or, with a failure, they never were. `ticket` as the `unlock` event gave it. */
   | {
       readonly kind: 'ended'
@@ -267,6 +282,11 @@ export interface CmSite {
   readonly wallTime: number
   /** Root: the newest durable version. */
   versionOf(page: PageIndex): Version
+  /**
+   * Root: whether a transaction of before a restart may still change the page, which is to go to nobody until `doubt-ended`. For
+   * `crew`; absent where there is never such a page.
+   */
+  isInDoubt?(page: PageIndex): boolean
   /** Root: whether every page of the range has storage. Elsewhere the root judges. */
   isAllocated(range: PageRange): boolean
   /**

@@ -91,7 +91,10 @@ const takesPart: ReadonlySet<Call['op']> = new Set([
 /** What is done at a region's home. */
 type HomeCall = Extract<
   Call,
-  { op: 'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' | 'migrate' | 'stay' }
+  {
+    op:
+      'allocate' | 'free' | 'unreserve' | 'set-attributes' | 'stat' | 'migrate' | 'stay' | 'vote' | 'conclude'
+  }
 >
 
 const foundHere: Found = { by: 'home', asked: 0 }
@@ -133,6 +136,8 @@ export class CallExecutor {
       case 'stat':
       case 'migrate':
       case 'stay':
+      case 'vote':
+      case 'conclude':
         return this.#atHome(caller.kind === 'client' ? this.#withTarget(call) : call, caller, options)
       case 'adopt':
       case 'adopt-pages':
@@ -341,6 +346,9 @@ export class CallExecutor {
       case 'stay':
         home.moves.stay(address, this.#member(call.to, caller))
         return { op: call.op }
+      case 'vote':
+      case 'conclude':
+        return home.settle(call, options)
       default:
         return unreachable(call)
     }

@@ -4,6 +4,7 @@ import type { NodeId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { PluginOptions } from '../consistency/plugins.js'
 import type { Endpoint } from '../io/network.js'
+import type { Random } from '../io/random.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Call, Result, SequencedMessage } from '../wire/message.js'
@@ -127,6 +128,10 @@ export class ConnectedSite implements SiteAccess {
   /** The node it is connected to. */
   get node(): NodeId {
     return this.#parent()
+  }
+
+  get random(): Random {
+    return this.#options.world.random
   }
 
   async call(call: Call, options: WaitOptions): Promise<Result> {

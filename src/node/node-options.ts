@@ -8,6 +8,7 @@ import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 import type { MendBug } from './group/mend-bug.js'
 import type { MoveBug } from './home/move-bug.js'
+import type { TransactionBug } from './transaction/transaction-bug.js'
 import type { SpaceBug } from './pools/space-bug.js'
 
 export interface NodeOptions extends PluginOptions {
@@ -66,6 +67,8 @@ export interface NodeOptions extends PluginOptions {
   readonly acceptDamage?: boolean
   /** A fault in how homes move, to see that it is found: for tests of tests. */
   readonly moveBug?: MoveBug | undefined
+  /** A fault of how several contexts are released together, to see that it is found. */
+  readonly transactionBug?: TransactionBug | undefined
   readonly spaceBug?: SpaceBug | undefined
   readonly mendBug?: MendBug | undefined
 }

@@ -15,6 +15,7 @@ import { ClusterPart } from './cluster/cluster-part.js'
 import type { Membership } from './cluster/membership.js'
 import { whenAnyoneListens } from './contact.js'
 import { defaultTimeoutMs, peerMs, timeoutMsMax, within } from '../io/deadline.js'
+import type { Random } from '../io/random.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { Grace } from './grace.js'
 import type { HomeGroups } from './group/home-groups.js'
@@ -268,6 +269,13 @@ export class Node implements SiteAccess {
         this.#onStorageFailed(error)
       },
       groups: { lead: (replicas, wait) => this.#part.groups.lead(replicas, wait) },
+      transactions: {
+        clock: world.clock,
+        random: world.random,
+        logger: world.logger,
+        call: (call, wait) => this.#executor.execute(call, { kind: 'client' }, wait),
+        bug: options.transactionBug,
+      },
       moves: {
         incarnation: parts.incarnation,
         clock: world.clock,
@@ -386,6 +394,7 @@ export class Node implements SiteAccess {
       await this.#part.enter(this.#doors.listen, this.incarnation)
       this.#sessions.idle.start()
       this.home.moves.start()
+      this.home.transactions.begin()
       this.#useMoves?.start()
       this.#scrubber.start()
       this.#returns.start()
@@ -478,6 +487,10 @@ export class Node implements SiteAccess {
       options,
       this.#executor.execute(call, { kind: 'client' }, { ...options, timeoutMs: peerMs(options) }),
     )
+  }
+
+  get random(): Random {
+    return this.#options.world.random
   }
 
   replica(descriptor: RegionDescriptor): Replica {
@@ -590,6 +603,7 @@ export class Node implements SiteAccess {
     this.#scrubber.stop()
     await this.#doors.close()
     await this.#drain()
+    this.home.transactions.stop()
     const parted = this.#sessions.close(this.#grace.isOn)
     this.#grace.stop()
     await parted
@@ -647,6 +661,8 @@ export class Node implements SiteAccess {
     const caller = isNode(site)
       ? ({ kind: 'node', node: site, pages } as const)
       : ({ kind: 'client' } as const)
+    if (caller.kind === 'client' && (call.op === 'conclude' || (call.op === 'vote' && call.vote === 'ready')))
+      throw new KhazanaError('unsupported', 'only nodes say what they have of a transaction')
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.
       const known = await this.#executor.execute({ op: 'describe', address: call.address }, caller, wait)

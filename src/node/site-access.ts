@@ -2,6 +2,7 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
 import type { Call, Result } from '../wire/message.js'
 import type { WaitOptions } from '../io/deadline.js'
+import type { Random } from '../io/random.js'
 import type { ReplicaSet } from './replica-set.js'
 import type { Replica } from './replica/replica.js'
 import type { Watched } from './watch/own-watches.js'
@@ -21,6 +22,7 @@ export interface SiteAccess {
   replica(descriptor: RegionDescriptor): Replica
   /** The changes of a range, from the moment on in which this resolves. Throws as `call` does, and `busy`. */
   watch(watched: Watched, options: WatchOptions): Promise<Watch>
+  readonly random: Random
   /** Resolves after so many milliseconds. */
   pause(ms: number): Promise<void>
   /** Ends all that is open here. Idempotent. */

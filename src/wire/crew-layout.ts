@@ -18,6 +18,7 @@ import {
   union,
 } from './layout.js'
 import { errorCodeBytesMax, errorMessageBytesMax, pageStampsMax } from './limits.js'
+import { transactionTag } from './transaction-layout.js'
 
 export const pageIndex = integer<PageIndex>(0, pagesPerRegionMax - 1)
 export const version = integer<Version>(0, Number.MAX_SAFE_INTEGER)
@@ -58,7 +59,7 @@ export const crewMessage = union<CrewMessage, 'kind'>('kind', {
     { serial: count, range: crewRange, right: tokenRight, known: list(knownVersion, pageStampsMax) },
   ],
   cancel: [1, { serial: count, range: crewRange }],
-  commit: [2, { commit: count, pages: pageStamps, final: flag }],
+  commit: [2, { commit: count, pages: pageStamps, final: flag, together: optional(transactionTag) }],
   yield: [3, { range: crewRange, keep: keptRight, handed: flag, used: fenceCount }],
   accepted: [4, { serial: count, page: pageIndex, right: tokenRight }],
   grant: [5, { serial: count, right: tokenRight, pages: pageStamps, fences: optional(fences) }],

@@ -1,6 +1,7 @@
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { FenceMark } from '../address/fence.js'
 import type { NodeId } from '../address/identity.js'
+import type { TransactionTag } from './transaction-message.js'
 
 /** The right that a token carries: to read a page, or to read and write it. */
 export type TokenRight = 'shared' | 'exclusive'
@@ -46,6 +47,8 @@ export type CrewMessage =
       readonly commit: number
       readonly pages: readonly PageStamp[]
       readonly final: boolean
+      /** Where it is to happen together with others, or not at all. Its pages go to nobody before that is known. */
+      readonly together?: TransactionTag | undefined
     }
   /**
    * The child gives its tokens up, down to `keep`: on recall, or on its own accord. `handed`: it has sent the token

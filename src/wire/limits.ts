@@ -66,6 +66,10 @@ export const coordinatorLeaseBytesMax = 19
 export const coordinatorKeysPerTransactionMax = 64
 export const coordinatorEntriesMax = 10_000
 
+/** Lock contexts that are released together, and regions in which they are. */
+export const transactionPartsMax = 256
+export const transactionRegionsMax = 64
+
 export const minReplicasMax = 64
 export const leaseMsMin = 10
 export const leaseMsMax = 3_600_000

@@ -30,6 +30,7 @@ import {
 } from './layout.js'
 import type * as words from './message.js'
 import { protocolVersion } from './message.js'
+import type { TransactionOutcome } from './transaction-message.js'
 import type { TransferState, TransferredPage } from './transfer-message.js'
 
 const pageSizes: number[] = []
@@ -288,6 +289,19 @@ const call = union<words.Call, 'op'>('op', {
   activate: [24, transferSign],
   discard: [25, transferSign],
   'transfer-state': [26, transferSign],
+  vote: [
+    60,
+    { address, generation: count, id: address, by: address, vote: choice<'ready' | 'not'>(['ready', 'not']) },
+  ],
+  conclude: [
+    61,
+    {
+      address,
+      generation: count,
+      id: address,
+      outcome: choice<'committed' | 'aborted'>(['committed', 'aborted']),
+    },
+  ],
 })
 
 const result = union<words.Result, 'op'>('op', {
@@ -322,6 +336,8 @@ const result = union<words.Result, 'op'>('op', {
   discard: [25, empty],
   'transfer-state': [26, { state: choice<TransferState>(['wait', 'activate', 'discard']) }],
   moved: [30, { descriptor }],
+  vote: [60, { outcome: choice<TransactionOutcome>(['open', 'committed', 'aborted']) }],
+  conclude: [61, empty],
 })
 
 /** Read before all else of a first message: what follows may lie differently in another version. */

@@ -6,10 +6,11 @@ import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { CoordinatorAnswer, CoordinatorQuestion } from './coordinator-message.js'
 import type { GroupMessage } from './group-message.js'
 import type { CrewMessage } from './crew-message.js'
+import type { TransactionCall, TransactionResult } from './transaction-message.js'
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 5
+export const protocolVersion = 6
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage
@@ -357,6 +358,7 @@ export type Call =
   /** To the node that keeps the cluster's coordinator. */
   | { readonly op: 'coordinate'; readonly question: CoordinatorQuestion }
   | TransferCall
+  | TransactionCall
 
 export type Result =
   | { readonly op: 'reserve' | 'set-attributes' | 'migrate'; readonly descriptor: RegionDescriptor }
@@ -379,6 +381,7 @@ export type Result =
   /** Answers a node that took the receiver for a region's home: nothing was done, and this is known of the region now. */
   | { readonly op: 'moved'; readonly descriptor: RegionDescriptor }
   | TransferResult
+  | TransactionResult
   | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }
   | { readonly op: 'nodes'; readonly nodes: readonly NodeEntry[] }
   | { readonly op: 'node-status'; readonly status: NodeStatus }

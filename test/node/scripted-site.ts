@@ -132,6 +132,7 @@ export class FakeBacking implements HomeBacking {
     readonly done: (failure: KhazanaError | undefined) => void
   }[] = []
   isBacklogged = false
+  readonly isUnderTransaction = false
   /** What each reading of a page waits for. */
   beforeLoad: (page: PageIndex) => Promise<void> = () => Promise.resolve()
 
@@ -188,6 +189,10 @@ export class FakeBacking implements HomeBacking {
 
   whenCaughtUp(): Promise<void> {
     return Promise.resolve()
+  }
+
+  isInDoubt(): boolean {
+    return false
   }
 
   isDamaged(): boolean {

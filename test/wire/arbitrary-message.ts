@@ -28,6 +28,7 @@ import {
   type Whereabouts,
   type WireParcel,
 } from '../../src/wire/message.js'
+import type { TransactionTag } from '../../src/wire/transaction-message.js'
 import { coordinatorAnswer, coordinatorQuestion } from './arbitrary-coordinator.js'
 
 /** Every kind of message, with values from all of their ranges, the edges more often than not. */
@@ -77,6 +78,18 @@ function tagged<Tag extends string, Kind extends string, T>(
   return plain(fields).map((record) => ({ [tag]: kind, ...record }) as Record<Tag, Kind> & T)
 }
 
+const transaction: Arbitrary<TransactionTag> = plain({
+  id: address,
+  regions: fc
+    .uniqueArray(address, { minLength: 1, maxLength: 5 })
+    .map((all) => all.sort((a, b) => (a < b ? -1 : 1)))
+    .chain((all) =>
+      fc.tuple(
+        ...all.map((each) => plain({ address: fc.constant(each), generation: count, parts: whole(1, 256) })),
+      ),
+    ),
+})
+
 const crew: Arbitrary<CrewMessage> = fc.oneof(
   tagged('kind', 'acquire', {
     serial: count,
@@ -85,7 +98,12 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
     known: fc.array(known, { maxLength: 5 }),
   }),
   tagged('kind', 'cancel', { serial: count, range: crewRange }),
-  tagged('kind', 'commit', { commit: count, pages: stamps, final: fc.boolean() }),
+  tagged('kind', 'commit', {
+    commit: count,
+    pages: stamps,
+    final: fc.boolean(),
+    together: fc.option(transaction, { nil: undefined }),
+  }),
   tagged('kind', 'yield', { range: crewRange, keep, handed: fc.boolean(), used }),
   tagged('kind', 'accepted', { serial: count, page, right }),
   tagged('kind', 'grant', {
@@ -281,6 +299,19 @@ const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'activate', sign),
   tagged('op', 'discard', sign),
   tagged('op', 'transfer-state', sign),
+  tagged('op', 'vote', {
+    address,
+    generation: count,
+    id: address,
+    by: address,
+    vote: fc.constantFrom('ready', 'not'),
+  }),
+  tagged('op', 'conclude', {
+    address,
+    generation: count,
+    id: address,
+    outcome: fc.constantFrom('committed', 'aborted'),
+  }),
 )
 const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
@@ -315,6 +346,8 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'activate', {}),
   tagged('op', 'discard', {}),
   tagged('op', 'transfer-state', { state: fc.constantFrom('wait', 'activate', 'discard') }),
+  tagged('op', 'vote', { outcome: fc.constantFrom('open', 'committed', 'aborted') }),
+  tagged('op', 'conclude', {}),
   tagged('op', 'moved', { descriptor }),
 )
 

@@ -18,6 +18,7 @@ export function commitOf(sizes: readonly number[]): { message: SequencedMessage;
       commit: 1,
       final: true,
       pages: sizes.map((_, index) => ({ page: pageIndex(index), version: 1 as Version, hasBytes: true })),
+      together: undefined,
     },
   }
   return { message, pages: sizes.map((size, index) => pageOf(size, index + 1)) }

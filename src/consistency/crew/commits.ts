@@ -1,6 +1,7 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, Version } from '../../address/page.js'
-import type { PageStamp } from '../../wire/crew-message.js'
+import type { CrewMessage, PageStamp } from '../../wire/crew-message.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import { present } from '../../stdx/assert.js'
 import type { CommitId } from '../contract.js'
@@ -9,35 +10,48 @@ import { loseRights } from './lost-rights.js'
 import { exclusive } from './page-state.js'
 import type { PageState } from './page-state.js'
 
-/** Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. */
-export function startCommit(crew: CrewState, origin: Commit['origin'], pages: readonly PageIndex[]): void {
+/**
+ * Sends written pages, whose newest frames are here, towards stable storage: to the log, or to the parent. Those of a transaction are held
+ * until it has ended: so nobody sees some of what happens together with the rest, and nothing rests on what may come to nothing.
+ */
+export function startCommit(
+  crew: CrewState,
+  origin: Commit['origin'],
+  pages: readonly PageIndex[],
+  together: TransactionTag | undefined,
+): void {
   const commit = crew.nextCommit()
   const by = origin.kind === 'child' ? origin.child : undefined
   const committed = pages.map((page) => {
     const state = crew.page(page)
     state.unsettled += 1
+    if (together !== undefined) state.held += 1
     return { page, version: state.version as Version, by }
   })
-  crew.commits.set(commit, { origin, pages })
-  crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin) })
+  const isTogether = together !== undefined
+  crew.commits.set(commit, { origin, pages, isTogether })
+  const ticket = ticketOf(origin)
+  crew.effects.push({ kind: 'started', commit, ticket, ...(isTogether && { isTogether }) })
   const { parent } = crew.site
   if (parent === undefined) {
-    crew.effects.push({ kind: 'persist', commit, pages: committed })
+    crew.effects.push({ kind: 'persist', commit, pages: committed, ...(isTogether && { together }) })
     if (crew.plantedBug === 'acknowledge-before-durable' && origin.kind === 'child') {
       crew.send(origin.child, { kind: 'committed', commit: origin.commit })
     }
     return
   }
   const stamps = committed.map(({ page, version }) => ({ page, version, hasBytes: true }))
-  crew.send(parent, { kind: 'commit', commit, pages: stamps, final: true })
+  const message = { kind: 'commit', commit, pages: stamps, final: true } as const
+  crew.send(parent, isTogether ? { ...message, together } : message)
 }
 
 /** The commit is durable: its pages may go to others, whoever waits is told. */
 export function settle(crew: CrewState, commit: CommitId): void {
-  const { origin, pages } = take(crew, commit)
+  const { origin, pages, isTogether } = take(crew, commit)
   for (const page of pages) {
     const state = crew.page(page)
     state.unsettled -= 1
+    if (isTogether) state.held -= 1
     crew.mark(state)
   }
   crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: undefined })
@@ -53,13 +67,14 @@ export function settle(crew: CrewState, commit: CommitId): void {
  * committed loses its right to the pages.
  */
 export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
-  const { origin, pages } = take(crew, commit)
+  const { origin, pages, isTogether } = take(crew, commit)
   const states = pages.map((page) => crew.page(page))
   for (const state of states) if (origin.kind === 'child') crew.voidChild(state, origin.child)
   if (crew.isRoot) states.forEach((state) => rollBack(crew, state))
   else loseRights(crew, states)
   for (const state of states) {
     state.unsettled -= 1
+    if (isTogether) state.held -= 1
     crew.mark(state)
   }
   crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: { code, message } })
@@ -78,11 +93,19 @@ function rollBack(crew: CrewState, state: PageState): void {
 
 /**
  * Root: the commit failed, and all that are open with it, as they were handed to storage later. They end at once: what
- * is written from now on starts from what is durable. Storage tells of the others too; they are over by then.
+ * is written from now on starts from what is durable. Storage tells of the others too; they are over by then. Commits of transactions
+ * each stand by themselves: nothing was written on top of one, and storage fails those that were written on top of what failed.
  */
 export function onNotDurable(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
-  if (!crew.commits.has(commit)) return
-  for (const open of [...crew.commits.keys()]) unsettle(crew, open, code, message)
+  const failed = crew.commits.get(commit)
+  if (failed === undefined) return
+  if (failed.isTogether) {
+    unsettle(crew, commit, code, message)
+    return
+  }
+  for (const [open, { isTogether }] of [...crew.commits]) {
+    if (!isTogether) unsettle(crew, open, code, message)
+  }
 }
 
 function ticketOf(origin: Commit['origin']): number | undefined {
@@ -93,7 +116,11 @@ function ticketOf(origin: Commit['origin']): number | undefined {
  * A child's section: taken only if the child still holds every page of it. And not while the child has yet to hear that
  * it lost something: the section may have read that, on a page that it did not write.
  */
-export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: readonly PageStamp[]): void {
+export function onCommit(
+  crew: CrewState,
+  child: SiteId,
+  { commit, pages, together }: Extract<CrewMessage, { kind: 'commit' }>,
+): void {
   const isHeld = (stamp: PageStamp): boolean => {
     const state = crew.pages.get(stamp.page)
     return stamp.hasBytes && state?.children?.get(child) === exclusive && stamp.version === state.version + 1
@@ -115,6 +142,7 @@ export function onCommit(crew: CrewState, child: SiteId, commit: number, pages: 
     crew,
     { kind: 'child', child, commit },
     pages.map(({ page }) => page),
+    together,
   )
 }
 

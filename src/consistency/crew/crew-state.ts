@@ -14,6 +14,8 @@ export interface Commit {
     | { readonly kind: 'local'; readonly ticket: number }
     | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
   readonly pages: readonly PageIndex[]
+  /** It is part of a transaction: its pages are held, and nothing rests on it before it has ended. */
+  readonly isTogether: boolean
 }
 
 /**
@@ -65,6 +67,7 @@ export class CrewState {
     const made = this.isRoot
       ? newPageState(page, exclusive, this.site.versionOf(page))
       : newPageState(page, none, noBytes)
+    if (this.isRoot && this.site.isInDoubt?.(page) === true) made.held += 1
     this.pages.set(page, made)
     return made
   }

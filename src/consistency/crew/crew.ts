@@ -107,6 +107,7 @@ class CrewManager implements ConsistencyManager {
     return (
       state.right >= right &&
       state.recalled === undefined &&
+      state.held === 0 &&
       state.queue.length === 0 &&
       state.handing === undefined &&
       (mode === 'read' ? !state.writing : !state.writing && state.readers === 0) &&
@@ -143,7 +144,7 @@ class CrewManager implements ConsistencyManager {
       case 'cancel':
         return this.#onCancelLock(event.lock)
       case 'unlock':
-        return this.#onUnlock(event.range, event.written, event.ticket)
+        return this.#onUnlock(event)
       case 'message':
         return this.#onMessage(event.from, event.message)
       case 'child-lost':
@@ -158,6 +159,8 @@ class CrewManager implements ConsistencyManager {
         return settle(crew, event.commit)
       case 'not-durable':
         return onNotDurable(crew, event.commit, event.code, event.message)
+      case 'doubt-ended':
+        return this.#onDoubtEnded(event.pages)
       case 'grace-ended':
         crew.inGrace = false
         for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
@@ -185,7 +188,7 @@ class CrewManager implements ConsistencyManager {
       case 'cancel':
         return onCancel(crew, from, message.serial, message.range)
       case 'commit':
-        return onCommit(crew, from, message.commit, message.pages)
+        return onCommit(crew, from, message)
       case 'yield':
         crew.fences.hear(from, message.used)
         onYield(crew, from, { range: message.range, keep: fromToken(message.keep), handed: message.handed })
@@ -255,11 +258,23 @@ class CrewManager implements ConsistencyManager {
     }
   }
 
-  #onUnlock(range: PageRange, written: readonly PageIndex[], ticket: number): void {
+  #onUnlock({ range, written, ticket, together }: Extract<CmEvent, { kind: 'unlock' }>): void {
     const crew = this.#crew
     for (const page of written) crew.page(page).version += 1
-    startCommit(crew, { kind: 'local', ticket }, written)
+    startCommit(crew, { kind: 'local', ticket }, written, together)
     unpin(crew, range.first, range.first + range.count, 'write')
+  }
+
+  #onDoubtEnded(pages: readonly PageIndex[]): void {
+    const crew = this.#crew
+    for (const page of pages) {
+      const state = crew.pages.get(page)
+      // Made since it has been known: it was never held.
+      if (state === undefined || state.held === 0) continue
+      state.held -= 1
+      state.version = crew.site.versionOf(page)
+      crew.mark(state)
+    }
   }
 
   #onFreed(range: PageRange, code: ErrorCode, message: string): void {

@@ -96,6 +96,8 @@ export interface PageState {
   owesYield: boolean
   /** Commits on their way that hold this page. While there are any, the bytes go to nobody. */
   unsettled: number
+  /** What may yet change the page, with others, or leave it: while there is any, nobody gets it, here or elsewhere. */
+  held: number
 }
 
 export function newPageState(page: PageIndex, right: Right, version: number): PageState {
@@ -115,6 +117,7 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     voided: undefined,
     owesYield: false,
     unsettled: 0,
+    held: 0,
   }
 }
 
@@ -139,7 +142,8 @@ export function isIdle(state: PageState): boolean {
     state.recalled === undefined &&
     state.handing === undefined &&
     !state.owesYield &&
-    state.unsettled === 0
+    state.unsettled === 0 &&
+    state.held === 0
   )
 }
 

@@ -37,6 +37,7 @@ function serveQueue(crew: CrewState, state: PageState): void {
       return
     }
     if (!localsAllow(state, waiter.right)) return
+    if (state.held > 0) return
     if (child !== undefined && state.unsettled > 0 && crew.plantedBug !== 'grant-before-durable') return
     state.queue.shift()
     if (waiter.kind === 'child') grantChild(crew, state, waiter)

@@ -130,6 +130,7 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
       case 'loaded':
       case 'grace-ended':
       case 'freed':
+      case 'doubt-ended':
       case 'resume':
         return
       default:

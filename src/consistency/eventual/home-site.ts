@@ -133,6 +133,7 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       case 'parent-lost':
       case 'parent-ready':
       case 'sibling-lost':
+      case 'doubt-ended':
       case 'grace-ended':
       case 'resume':
         return

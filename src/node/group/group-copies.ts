@@ -18,6 +18,7 @@ import { GroupDisk } from './group-disk.js'
 import type { GroupStep } from './group-step.js'
 
 const keyPrefix = 'group/'
+const noSpaces: ReadonlyMap<Address, SpaceId> = new Map()
 
 /** Records of the regions of one group: the same at all its members. */
 export function groupKeyPrefix(group: string): string {
@@ -99,15 +100,15 @@ export class GroupCopies {
 
   /**
    * Makes the steps durable as one, with records of this node alone. From now on they count as made. Where the disk refuses it, it refuses all that comes after
-   * it, until `settle`. `ownSpace`: where a region that is new goes, instead of a place of its own.
+   * it, until `settle`. `spaces`: where regions that are new go, instead of a place of their own.
    */
   submit(
     steps: Iterable<GroupStep>,
     done: CommitDone,
     own: () => OwnRecords = () => ({}),
-    ownSpace?: SpaceId,
+    spaces: ReadonlyMap<Address, SpaceId> = noSpaces,
   ): void {
-    const { group, isTaking } = this.#commitOf(steps, ownSpace)
+    const { group, isTaking } = this.#commitOf(steps, spaces)
     const records = (): OwnRecords => {
       const { puts = [], deletes = [] } = own()
       return { puts: isTaking ? [...this.#options.numbers(), ...puts] : puts, deletes }
@@ -169,7 +170,7 @@ export class GroupCopies {
 
   #commitOf(
     steps: Iterable<GroupStep>,
-    ownSpace: SpaceId | undefined,
+    spaces: ReadonlyMap<Address, SpaceId>,
   ): { readonly group: CommitGroup; readonly isTaking: boolean } {
     const group = {
       pages: [] as PageWrite[],
@@ -187,7 +188,7 @@ export class GroupCopies {
         group.deletes.push(this.#keyOf(step.address))
         this.#forget(step.address)
       }
-      const space = isNew || before === undefined ? ownSpace : before.space
+      const space = isNew || before === undefined ? spaces.get(step.address) : before.space
       if (step.region !== undefined) {
         isTaking ||= space === undefined
         const record = recordOf(step.region, this.#options.self, space ?? this.#options.takeSpace())

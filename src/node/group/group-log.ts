@@ -1,16 +1,13 @@
 import type { CommitDone } from '../../store/store.js'
-import type { OwnRecords, RegionChange, RegionLog, RegionPlace } from '../home/region-log.js'
+import type { OwnRecords, PlacedChange, RegionChange, RegionLog, RegionPlace } from '../home/region-log.js'
 import { regionOf } from './comparison.js'
 import type { GroupStep } from './group-step.js'
 import type { LedGroup } from './led-group.js'
 
 interface Waiting {
-  readonly place: RegionPlace
-  readonly change: RegionChange
+  readonly changes: readonly PlacedChange[]
   readonly done: CommitDone
 }
-
-const nothing = (): OwnRecords => ({})
 
 /**
  * The log of regions that a home group keeps: what it says to be durable is so at all members. What the group has no room for yet waits here; that is
@@ -25,7 +22,11 @@ export class GroupLog implements RegionLog {
   }
 
   submit(place: RegionPlace, change: RegionChange, done: CommitDone): void {
-    this.#waiting.push({ place, change, done })
+    this.submitAll([{ place, change }], done)
+  }
+
+  submitAll(changes: readonly PlacedChange[], done: CommitDone): void {
+    this.#waiting.push({ changes, done })
     this.drain()
   }
 
@@ -43,9 +44,20 @@ export class GroupLog implements RegionLog {
     while (!this.#led.isFull || this.#led.isOver) {
       const next = this.#waiting.shift()
       if (next === undefined) return
-      const { place, change, done } = next
-      this.#led.submit(stepOf(place, change), place.space, change.own ?? nothing, done)
+      const { changes, done } = next
+      const steps = changes.map(({ place, change }) => stepOf(place, change))
+      const spaces = new Map(changes.map(({ place: { address, space } }) => [address, space]))
+      this.#led.submit(steps, spaces, () => ownOf(changes), done)
     }
+  }
+}
+
+/** As they are when they are asked for. */
+function ownOf(changes: readonly PlacedChange[]): OwnRecords {
+  const all = changes.map(({ change: { own } }) => own?.() ?? {})
+  return {
+    puts: all.flatMap(({ puts = [] }) => puts),
+    deletes: all.flatMap(({ deletes = [] }) => deletes),
   }
 }
 

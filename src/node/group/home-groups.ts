@@ -26,6 +26,7 @@ import { ByteRate } from '../byte-rate.js'
 import { pause } from '../pause.js'
 import type { Session } from '../session/session.js'
 import { CopyDoubt } from './copy-doubt.js'
+import { isNote } from '../transaction/note.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
 import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
@@ -154,7 +155,8 @@ export class HomeGroups {
 
   /** Regions that are here, at home or not: nobody else is given their addresses. */
   *descriptors(): Generator<RegionDescriptor> {
-    for (const { copies } of this.#parts.values()) for (const { descriptor } of copies.all()) yield descriptor
+    for (const { copies } of this.#parts.values())
+      for (const { descriptor } of copies.all()) if (!isNote(descriptor)) yield descriptor
   }
 
   /** All of which this node has a part, by their names. */
@@ -265,7 +267,7 @@ export class HomeGroups {
       },
       serves: (group, records) => {
         home().openGroup(group, records)
-        took([...part.copies.all()].map(({ descriptor }) => descriptor))
+        took([...part.copies.all()].map(({ descriptor }) => descriptor).filter((each) => !isNote(each)))
       },
       stopped: (group, reason) => {
         home().closeGroup(group, reason)

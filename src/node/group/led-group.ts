@@ -1,3 +1,4 @@
+import type { Address } from '../../address/address.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Clock, Timer } from '../../io/clock.js'
 import type { Logger } from '../../io/logger.js'
@@ -65,7 +66,7 @@ export class LedGroup {
   readonly #options: LedGroupOptions
   readonly #primary: Primary
   /** What commits are, until they are over everywhere. */
-  readonly #steps = new Map<number, GroupStep>()
+  readonly #steps = new Map<number, readonly GroupStep[]>()
   /** Who waits for commits to be durable at all members. */
   readonly #waiting = new Map<number, CommitDone>()
   readonly #synchronisations = new Map<NodeId, Synchronisation>()
@@ -120,8 +121,16 @@ export class LedGroup {
     return this.#lastCommit - this.#forgottenTo >= groupCommitsOpenMax
   }
 
-  /** One change of one region, and records of this node alone that go with it. Calls `done` when it is durable at all members. */
-  submit(step: GroupStep, space: SpaceId, own: () => OwnRecords, done: CommitDone): void {
+  /**
+   * Changes of regions that become durable as one, and records of this node alone that go with them. Calls `done` when they are at all members. `spaces`: where
+   * regions that are new go here.
+   */
+  submit(
+    steps: readonly GroupStep[],
+    spaces: ReadonlyMap<Address, SpaceId>,
+    own: () => OwnRecords,
+    done: CommitDone,
+  ): void {
     if (!this.#isOver) this.#options.look()
     if (this.#isOver) {
       done(notServed())
@@ -129,7 +138,7 @@ export class LedGroup {
     }
     const commit = this.#lastCommit + 1
     this.#lastCommit = commit
-    this.#steps.set(commit, step)
+    this.#steps.set(commit, steps)
     this.#waiting.set(commit, done)
     this.#step({ kind: 'commit', commit })
     if (!this.#steps.has(commit)) return
@@ -138,7 +147,7 @@ export class LedGroup {
       if (failure === undefined) this.#step({ kind: 'durable', commit })
       else if (!this.#isOver) ended(failure)
     }
-    copies.submit([step], onDisk, own, space)
+    copies.submit(steps, onDisk, own, spaces)
   }
 
   /** Nothing more is told or sent. What is open may have happened, or not. Idempotent. */
@@ -356,11 +365,14 @@ export class LedGroup {
   }
 
   #send({ node, name, index, commit }: Extract<PrimaryEffect, { kind: 'send' }>): void {
-    const step = this.#steps.get(commit)
-    if (step === undefined) return
-    for (const { part, isLast } of partsOf(this.#completed(step, node))) {
-      this.#options.send(node, { kind: 'entry', name, index, change: changeOf(part), isLast }, bytesOf(part))
-    }
+    const steps = this.#steps.get(commit)
+    steps?.forEach((step, at) => {
+      for (const { part, isLast: isEnd } of partsOf(this.#completed(step, node))) {
+        const isLast = isEnd && at === steps.length - 1
+        const entry = { kind: 'entry', name, index, change: changeOf(part), isLast } as const
+        this.#options.send(node, entry, bytesOf(part))
+      }
+    })
   }
 
   #onWhole(node: NodeId): void {

@@ -16,6 +16,7 @@ import type { SpaceId } from '../../store/space.js'
 import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
+import type { TransactionCall, TransactionResult } from '../../wire/transaction-message.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
@@ -25,6 +26,9 @@ import type { ReplicaSet } from '../replica-set.js'
 import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
 import type { Replica } from '../replica/replica.js'
+import { isNote } from '../transaction/note.js'
+import type { TransactionWorld } from '../transaction/transaction-environment.js'
+import { Transactions } from '../transaction/transactions.js'
 import type { ReplicaRole } from '../replica/role.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
 import type { HomeGroup } from './home-group.js'
@@ -61,6 +65,8 @@ export interface HomeOptions {
     /** Also of a region of this node's address space that was homed elsewhere. */
     unreserved(range: TakenRange): void
   }
+  /** How releases of several contexts together are agreed upon. */
+  readonly transactions: TransactionWorld
   /** Where homes move, and who is told. */
   readonly moves: MoveEnvironment
   readonly groups: {
@@ -83,6 +89,7 @@ export class Home {
   /** The same regions, found by any address in them. */
   readonly #directory = new RegionDirectory(Infinity)
   readonly moves: HomeMoves
+  readonly transactions: Transactions
   readonly #log: RegionLog
   #generation = 0
   #allocatedBytes = 0
@@ -95,6 +102,18 @@ export class Home {
     this.#options = options
     const { node, store, replicas } = options
     this.#log = new LocalLog(store)
+    this.transactions = new Transactions({
+      ...options.transactions,
+      node,
+      store,
+      find: (address) => this.#regions.get(address),
+      takeSpace: () => this.takeSpace(),
+      numbers: () => this.numbers(),
+      doubtEnded: ({ descriptor }, pages) => {
+        replicas.get(descriptor.address)?.doubtEnded(pages)
+      },
+      storageFailed: options.storageFailed,
+    })
     this.moves = new HomeMoves(
       {
         node,
@@ -132,14 +151,21 @@ export class Home {
     }
     this.#options.lent.load()
     for (const { address, size } of this.#options.lent.all()) pools.occupy(address, size)
+    const notes: RegionRecord[] = []
     for (const [key, value] of store.list(regionKeyPrefix)) {
-      const region = this.#regionOf(decodeRegion(key, value, node))
+      const record = decodeRegion(key, value, node)
+      if (isNote(record.descriptor)) {
+        notes.push(record)
+        continue
+      }
+      const region = this.#regionOf(record)
       const { address, size } = region.descriptor
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       pools.occupy(address, size)
       this.#allocatedBytes += storageBytes(region)
     }
+    this.transactions.load(notes)
   }
 
   /** Of programs. */
@@ -438,6 +464,8 @@ export class Home {
         { first: 0 as PageIndex, count: descriptor.size / descriptor.pageSize },
         options,
       )
+      // Nobody asks any more what has been decided here.
+      await this.transactions.whenOver(region, options)
       const { pools, returns, lent } = this.#options
       const { address, generation } = descriptor
       const isOwn = pools.find(address) !== undefined
@@ -525,14 +553,24 @@ export class Home {
    */
   openGroup(group: HomeGroup, records: Iterable<RegionRecord>): void {
     const { replicas } = this.#options
+    const notes: RegionRecord[] = []
     for (const record of records) {
+      if (isNote(record.descriptor)) {
+        notes.push(record)
+        continue
+      }
       const region = this.#regionOf(record, group)
       const { descriptor } = record
       this.#regions.set(descriptor.address, region)
       this.#directory.add(descriptor)
       this.#allocatedBytes += storageBytes(region)
-      replicas.seat(descriptor, this.#roleOf(region))
     }
+    // What is in doubt is known before anybody can be served.
+    this.transactions.load(notes)
+    for (const region of [...this.#regions.values()]) {
+      if (region.group === group) replicas.seat(region.descriptor, this.#roleOf(region))
+    }
+    this.transactions.begin()
   }
 
   /**
@@ -543,6 +581,7 @@ export class Home {
     const { replicas } = this.#options
     for (const [address, region] of [...this.#regions]) {
       if (region.group?.name !== name) continue
+      this.transactions.close(region.log)
       this.#regions.delete(address)
       this.#directory.forget(address)
       this.#allocatedBytes -= storageBytes(region)
@@ -599,6 +638,13 @@ export class Home {
     region.descriptor = after
   }
 
+  /** What the home of another region of a transaction asks. Throws `unreachable` where the region is not served here at the moment. */
+  settle(call: TransactionCall, options: WaitOptions): Promise<TransactionResult> {
+    const region = this.#regions.get(call.address)
+    if (region !== undefined) return this.transactions.serve(region, call, options)
+    throw new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
+  }
+
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
   watch({ address, generation, range }: WatchTarget, sink: HomeWatchSink): Subscription {
     const region = this.#region(address)
@@ -648,7 +694,8 @@ export class Home {
 
   #regionOf(record: RegionRecord, group?: HomeGroup): HomedRegion {
     const { store, storageFailed, moves } = this.#options
-    return new HomedRegion(store, group?.log ?? this.#log, record, storageFailed, moves.incarnation, group)
+    const log = group?.log ?? this.#log
+    return new HomedRegion(store, log, record, this.transactions, storageFailed, moves.incarnation, group)
   }
 
   #checkRoom(bytes: number): void {

@@ -5,6 +5,7 @@ import type { RangeSet } from '../../address/range-set.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
 import { eraVersions } from '../../membership/home-group/era.js'
@@ -23,6 +24,20 @@ const deferShare = 0.5
 interface Deferred {
   readonly pages: readonly HomeWrite[]
   readonly done: CommitDone
+  readonly together: TransactionTag | undefined
+}
+
+/** What is released together with what was written elsewhere, as a region sees it. */
+export interface RegionTransactions {
+  /** Calls `done` when it is known what becomes of the whole. */
+  take(
+    part: { readonly region: HomedRegion; readonly pages: readonly HomeWrite[]; readonly done: CommitDone },
+    tag: TransactionTag,
+  ): void
+  /** What has been taken and is not on the disk yet rests on what has failed. */
+  regionFailed(region: HomedRegion, failure: KhazanaError): void
+  isInDoubt(region: HomedRegion, page: PageIndex): boolean
+  isUnderWay(region: HomedRegion): boolean
 }
 
 /** A region homed here: what stands behind its root replica. */
@@ -44,7 +59,8 @@ export class HomedRegion implements HomeBacking {
   /** Versions up to this one are not given to anything new. */
   #versionsUsed = 0
   readonly #store: Store
-  readonly #log: RegionLog
+  readonly log: RegionLog
+  readonly #transactions: RegionTransactions
   readonly #storageFailed: (error: KhazanaError) => void
   readonly #fences: FenceReserve
 
@@ -52,12 +68,14 @@ export class HomedRegion implements HomeBacking {
     store: Store,
     log: RegionLog,
     record: RegionRecord,
+    transactions: RegionTransactions,
     storageFailed: (error: KhazanaError) => void,
     incarnation: number,
     group?: HomeGroup,
   ) {
     this.#store = store
-    this.#log = log
+    this.log = log
+    this.#transactions = transactions
     this.group = group
     // Pages of one version have the same bytes at all members: none is used that an earlier primary may have used.
     if (group !== undefined) this.#versionsUsed = record.descriptor.era * eraVersions
@@ -88,7 +106,7 @@ export class HomedRegion implements HomeBacking {
 
   /** Makes the change durable, behind all before it. Throws as `RegionLog.commit`. */
   commit(change: RegionChange): Promise<void> {
-    return this.#log.commit(this.place, change)
+    return this.log.commit(this.place, change)
   }
 
   isAllocated(range: PageRange): boolean {
@@ -124,9 +142,22 @@ export class HomedRegion implements HomeBacking {
     return this.group === undefined ? this.#store.read(this.space, page) : this.group.read(this, page)
   }
 
-  persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void {
-    this.#deferred.push({ pages, done })
+  persist(pages: readonly HomeWrite[], done: CommitDone, together: TransactionTag | undefined): void {
+    this.#deferred.push({ pages, done, together })
     this.#submit()
+  }
+
+  isInDoubt(page: PageIndex): boolean {
+    return this.#transactions.isInDoubt(this, page)
+  }
+
+  get isUnderTransaction(): boolean {
+    return this.#transactions.isUnderWay(this)
+  }
+
+  /** Those who watch are told of what has become durable. */
+  committed(pages: readonly HomeWrite[]): void {
+    this.watchers.committed(pages, this.descriptor.home)
   }
 
   /** Hands groups to the store as fast as it takes them. What children have under way bounds how many wait here. */
@@ -134,20 +165,38 @@ export class HomedRegion implements HomeBacking {
     const { pendingBytes, pendingBytesMax } = this.#store
     if (pendingBytes > pendingBytesMax * deferShare) return
     for (let next = this.#deferred.shift(); next !== undefined; next = this.#deferred.shift()) {
-      const { pages, done } = next
+      const { pages, done, together } = next
+      if (together !== undefined) {
+        this.#release(next, together)
+        continue
+      }
       if (this.group !== undefined) this.#open.begin(pages)
-      this.#log.submit(this.place, { pages }, (failure) => {
+      this.log.submit(this.place, { pages }, (failure) => {
         if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
         this.#open.end(pages)
         done(failure)
         if (failure === undefined) {
-          this.watchers.committed(pages, this.descriptor.home)
+          this.committed(pages)
           this.#submit()
         } else this.#failDeferred(failure)
         if (failure?.code === 'storage-failed') this.#storageFailed(failure)
       })
       if (this.#store.pendingBytes > pendingBytesMax * deferShare) return
     }
+  }
+
+  /** Nothing behind it rests on it, or waits for it. */
+  #release({ pages, done }: Deferred, together: TransactionTag): void {
+    if (this.group !== undefined) this.#open.begin(pages)
+    const ended: CommitDone = (failure) => {
+      if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
+      this.#open.end(pages)
+      done(failure)
+      if (failure === undefined) this.committed(pages)
+      this.#submit()
+      if (failure?.code === 'storage-failed') this.#storageFailed(failure)
+    }
+    this.#transactions.take({ region: this, pages, done: ended }, together)
   }
 
   /** What was refused here may have come to other members: its versions are used. */
@@ -157,6 +206,7 @@ export class HomedRegion implements HomeBacking {
 
   /** What waits rests on what has failed. */
   #failDeferred(failure: KhazanaError): void {
+    this.#transactions.regionFailed(this, failure)
     for (const { done } of this.#deferred.splice(0)) done(failure)
   }
 

@@ -31,6 +31,12 @@ export interface RegionChange {
   readonly own?: () => OwnRecords
 }
 
+/** A change, and of what. */
+export interface PlacedChange {
+  readonly place: RegionPlace
+  readonly change: RegionChange
+}
+
 /**
  * Where all goes that becomes durable of the regions homed at a node. Changes of one region become durable in the order in which they are handed in.
  * Where one fails, so do those behind it, in the same turn.
@@ -38,6 +44,8 @@ export interface RegionChange {
 export interface RegionLog {
   /** Calls `done` when it is durable, or with the error. */
   submit(place: RegionPlace, change: RegionChange, done: CommitDone): void
+  /** The same for changes of several regions, which become durable together or not at all. */
+  submitAll(changes: readonly PlacedChange[], done: CommitDone): void
   /** The same, as a promise. Throws `no-space`, `busy`, `storage-failed`. */
   commit(place: RegionPlace, change: RegionChange): Promise<void>
 }
@@ -54,8 +62,22 @@ export class LocalLog implements RegionLog {
     this.#store.submit(groupOf(place, change), done)
   }
 
+  submitAll(changes: readonly PlacedChange[], done: CommitDone): void {
+    this.#store.submit(together(changes.map(({ place, change }) => groupOf(place, change))), done)
+  }
+
   commit(place: RegionPlace, change: RegionChange): Promise<void> {
     return this.#store.commit(groupOf(place, change))
+  }
+}
+
+function together(groups: readonly CommitGroup[]): CommitGroup {
+  return {
+    pages: groups.flatMap(({ pages = [] }) => pages),
+    frees: groups.flatMap(({ frees = [] }) => frees),
+    puts: groups.flatMap(({ puts = [] }) => puts),
+    deletes: groups.flatMap(({ deletes = [] }) => deletes),
+    drops: groups.flatMap(({ drops = [] }) => drops),
   }
 }
 

@@ -14,7 +14,10 @@ export interface CommitBook {
   newSection(): { readonly ticket: number; readonly promise: Promise<void> }
   /** Resolves when all that has started is durable; rejects if any of it fails. */
   whenDurable(): Promise<void>
-  started(commit: CommitId): void
+  /** The same, of what a section that ends now may have seen. */
+  whenSeenDurable(): Promise<void>
+  /** `together`: it is part of a transaction, and ends whenever that does. */
+  started(commit: CommitId, how: 'alone' | 'together'): void
   ended(commit: CommitId, ticket: number | undefined, failure: CommitFailure | undefined): void
   /** Nobody will say any more what became of open commits. */
   close(error: KhazanaError): void

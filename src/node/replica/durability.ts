@@ -12,12 +12,14 @@ interface Witness {
 /**
  * Who waits for what to become durable. A section that wrote waits for its own commit. A section that may have read
  * bytes that are not durable yet waits for all commits that had started when it ended: commits end in the order they
- * started, so one number says which.
+ * started, so one number says which. Those of transactions end whenever these do; no section sees what they wrote before that.
  */
 export class Durability implements CommitBook {
   readonly #sections = new Map<number, Resolvers<void>>()
   #witnesses: Witness[] = []
   #started = 0
+  /** Of transactions. */
+  readonly #together = new Map<CommitId, Resolvers<void>>()
   #open = 0
   #ticket = 0
 
@@ -32,22 +34,43 @@ export class Durability implements CommitBook {
     return { ticket, promise: resolvers.promise }
   }
 
-  whenDurable(): Promise<void> {
-    if (this.#open === 0) return Promise.resolve()
+  async whenDurable(): Promise<void> {
+    const together = [...this.#together.values()].map(({ promise }) => promise)
+    await Promise.all([this.whenSeenDurable(), ...together])
+  }
+
+  whenSeenDurable(): Promise<void> {
+    if (this.#open === this.#together.size) return Promise.resolve()
     const resolvers = withResolvers<void>()
     this.#witnesses.push({ until: this.#started, resolvers })
     return resolvers.promise
   }
 
-  started(commit: CommitId): void {
-    this.#started = commit
+  started(commit: CommitId, how: 'alone' | 'together'): void {
     this.#open += 1
+    if (how === 'alone') {
+      this.#started = commit
+      return
+    }
+    const resolvers = withResolvers<void>()
+    resolvers.promise.catch(() => undefined)
+    this.#together.set(commit, resolvers)
   }
 
   ended(commit: CommitId, ticket: number | undefined, failure: CommitFailure | undefined): void {
     this.#open -= 1
     const section = ticket === undefined ? undefined : this.#sections.get(ticket)
     if (ticket !== undefined) this.#sections.delete(ticket)
+    const together = this.#together.get(commit)
+    if (together !== undefined) {
+      this.#together.delete(commit)
+      const error = failure === undefined ? undefined : new KhazanaError(failure.code, failure.message)
+      for (const each of section === undefined ? [together] : [section, together]) {
+        if (error === undefined) each.resolve()
+        else each.reject(error)
+      }
+      return
+    }
     if (failure !== undefined) {
       section?.reject(new KhazanaError(failure.code, failure.message))
       this.#endWitnesses(() => true, new KhazanaError('context-broken', 'what was read was never durable'))
@@ -64,6 +87,8 @@ export class Durability implements CommitBook {
       )
     }
     this.#sections.clear()
+    for (const { reject } of this.#together.values()) reject(error)
+    this.#together.clear()
     this.#endWitnesses(() => true, error)
   }
 

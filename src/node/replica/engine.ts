@@ -145,6 +145,7 @@ export class Engine {
         return env.clock.wallTime()
       },
       versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
+      isInDoubt: (page) => backing?.isInDoubt(page) ?? false,
       isAllocated: (range) => backing?.isAllocated(range) ?? true,
       siblingSession: (child) => env.session(child)?.id,
       get parentSession(): number {
@@ -158,6 +159,12 @@ export class Engine {
   /** Whether effects are being performed: nothing has come to rest before that has ended. */
   get isPerforming(): boolean {
     return this.#performing !== undefined
+  }
+
+  /** After a `quiesce`: whether nothing is under way here that must be over before the region changes, or moves. */
+  get isQuiet(): boolean {
+    const { role } = this.#options
+    return this.manager.isQuiet() && (role.kind === 'copy' || !role.backing.isUnderTransaction)
   }
 
   /** Tells the manager, and performs what it answers. */
@@ -174,7 +181,7 @@ export class Engine {
     event: Omit<Extract<CmEvent, { kind: 'unlock' }>, 'kind' | 'parcels'>,
     written: readonly Parcel[],
   ): void {
-    const { range, mode, terms, written: pages, ticket } = event
+    const { range, mode, terms, written: pages, ticket, together } = event
     // Without a spread, and a closure where there is nothing to sweep: a write hit comes by here.
     if (written.length === 0) {
       const unlock = {
@@ -185,6 +192,7 @@ export class Engine {
         written: pages,
         ticket,
         parcels: noParcels,
+        together,
       } as const
       this.#perform({ effects: this.manager.step(unlock), payloads: noPayloads, after: nothing })
       return
@@ -318,9 +326,13 @@ export class Engine {
       case 'load':
         return void this.#load(effect.load, effect.range)
       case 'persist':
-        return present(this.#persister, 'only the home has a log').persist(effect.commit, effect.pages)
+        return present(this.#persister, 'only the home has a log').persist(
+          effect.commit,
+          effect.pages,
+          effect.together,
+        )
       case 'started':
-        return this.commits.started(effect.commit)
+        return this.commits.started(effect.commit, effect.isTogether === true ? 'together' : 'alone')
       case 'ended':
         return this.commits.ended(effect.commit, effect.ticket, effect.failure)
       case 'alarm':

@@ -2,6 +2,7 @@ import type { FenceMark } from '../../address/fence.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { KhazanaError } from '../../stdx/errors.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 
 export interface HomeWrite {
   readonly page: PageIndex
@@ -22,9 +23,18 @@ export interface HomeBacking {
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
   /**
    * Makes the group durable. Calls `done` when it is, or with the error, in the order of the groups. Where a group fails,
-   * so do those behind it, all in one turn: `Store.submit`.
+   * so do those behind it, all in one turn: `Store.submit`. A group that is to become durable together with others ends when they do, and
+   * none behind it rests on it.
    */
-  persist(pages: readonly HomeWrite[], done: (failure: KhazanaError | undefined) => void): void
+  persist(
+    pages: readonly HomeWrite[],
+    done: (failure: KhazanaError | undefined) => void,
+    together: TransactionTag | undefined,
+  ): void
+  /** Whether a transaction of before this replica may still change the page: `Replica.doubtEnded` follows. */
+  isInDoubt(page: PageIndex): boolean
+  /** Whether others wait for this region to say, or to hear, what becomes of a transaction: it stays what and where it is until then. */
+  readonly isUnderTransaction: boolean
   /** Whether so much waits to become durable that writers should wait. */
   readonly isBacklogged: boolean
   /** Resolves when it is not. */

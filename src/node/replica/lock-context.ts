@@ -1,21 +1,29 @@
+import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { LockMode } from '../../address/lock-mode.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { PageIndex } from '../../address/page.js'
 import type { ByteRange } from '../../address/range.js'
 import { checkBytes } from '../../stdx/checks.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 import type { RegionFrame } from '../page-memory.js'
 
 /** What a lock context needs of the replica it was granted on. */
 export interface ContextOwner {
   readonly pageSize: number
+  readonly descriptor: RegionDescriptor
+  /** Whether what is written here could be released with others, elsewhere. */
+  readonly isStar: boolean
   /** Whether the rights behind locks of this mode may be used at this moment. */
   isValid(mode: LockMode, terms: LockTerms): boolean
   takeBuffer(): Uint8Array
   giveBuffer(buffer: Uint8Array): void
   /** Puts frames of neighbouring pages next to each other in memory and returns that memory. */
   makeContiguous(frames: readonly RegionFrame[]): Uint8Array
-  release(context: LockContext): Promise<void>
+  /** `together`: what was written happens as part of that, or not at all. */
+  release(context: LockContext, together?: TransactionTag): Promise<void>
+  /** Resolves when all that may have been seen under the lock, but for what it wrote itself, is durable; rejects where it never will be. */
+  whenSeenDurable(context: LockContext): Promise<void>
   /** The lock ends, what was written is dropped. */
   abandon(context: LockContext): void
   /** How old, in milliseconds, what the page's bytes say may be. */
@@ -90,6 +98,21 @@ export class LockContext {
   /** What shadows began as, by their place in `frames`, where that is needed at the end. */
   get bases(): readonly (Uint8Array | undefined)[] {
     return this.#kept?.bases ?? []
+  }
+
+  /** Where it was granted: for `Khazana.unlockAll`. */
+  get owner(): ContextOwner {
+    return this.#owner
+  }
+
+  /** Whether anything was written under it. */
+  get hasWritten(): boolean {
+    return this.shadows !== undefined
+  }
+
+  /** Whether `unlock` or `discard` was called. */
+  get isEnded(): boolean {
+    return this.#state === 'closed'
   }
 
   get isOpen(): boolean {
@@ -205,6 +228,15 @@ export class LockContext {
    * it gives the same promise.
    */
   unlock(): Promise<void> {
+    return this.#unlock(undefined)
+  }
+
+  /** For `Khazana.unlockAll`: the same, as part of what happens as a whole. */
+  unlockTogether(together: TransactionTag): Promise<void> {
+    return this.#unlock(together)
+  }
+
+  #unlock(together: TransactionTag | undefined): Promise<void> {
     if (this.#state === 'closed') return this.#ending
     if (this.#state === 'broken') return Promise.reject(broken())
     if (!this.#owner.isValid(this.mode, this.terms)) {
@@ -212,7 +244,7 @@ export class LockContext {
       return Promise.reject(broken())
     }
     this.#state = 'closed'
-    this.#ending = this.#owner.release(this)
+    this.#ending = this.#owner.release(this, together)
     return this.#ending
   }
 

@@ -2,6 +2,7 @@ import type { PageIndex, Version } from '../../address/page.js'
 import type { CommitId, CommittedPage } from '../../consistency/contract.js'
 import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 import { changed } from './change.js'
 import type { FrameTable } from './frame-table.js'
 import type { HomeBacking, HomeWrite } from './home-backing.js'
@@ -29,10 +30,14 @@ interface Change {
   readonly bytes: Uint8Array | undefined
 }
 
-/** A commit whose pages are being made. */
-interface Preparation {
+interface Commit {
   readonly commit: CommitId
   readonly changes: readonly Change[]
+  readonly together: TransactionTag | undefined
+}
+
+/** A commit whose pages are being made. */
+interface Preparation extends Commit {
   outcome:
     | { readonly kind: 'none' }
     | { readonly kind: 'ready'; readonly writes: readonly HomeWrite[] }
@@ -55,17 +60,17 @@ export class Persister {
     this.#options = options
   }
 
-  persist(commit: CommitId, pages: readonly CommittedPage[]): void {
+  persist(commit: CommitId, pages: readonly CommittedPage[], together: TransactionTag | undefined): void {
     const isAsItIs = pages.every(({ parcels }) => parcels === undefined)
     const changes = pages.map((page) => this.#begin(page))
     if (isAsItIs && this.#preparing.length === 0) {
       const writes = changes.map(({ page, version, by, bytes }): HomeWrite => {
         return { page, version, by, bytes: present(bytes, 'the frame is what is written') }
       })
-      this.#submit(commit, writes, changes)
+      this.#submit({ commit, changes, together }, writes)
       return
     }
-    const preparation: Preparation = { commit, changes, outcome: { kind: 'none' } }
+    const preparation: Preparation = { commit, changes, together, outcome: { kind: 'none' } }
     this.#preparing.push(preparation)
     void this.#prepare(preparation)
   }
@@ -100,17 +105,17 @@ export class Persister {
 
   #submitReady(): void {
     for (let next = this.#preparing[0]; next !== undefined; next = this.#preparing[0]) {
-      const { commit, changes, outcome } = next
+      const { commit, outcome } = next
       if (outcome.kind === 'none') return
       this.#preparing.shift()
-      if (outcome.kind === 'ready') this.#submit(commit, outcome.writes, changes)
+      if (outcome.kind === 'ready') this.#submit(next, outcome.writes)
       else this.#fail(commit, outcome.failure)
     }
   }
 
-  #submit(commit: CommitId, writes: readonly HomeWrite[], changes: readonly Change[]): void {
+  #submit({ commit, changes, together }: Commit, writes: readonly HomeWrite[]): void {
     const { frames, backing, done } = this.#options
-    backing.persist(writes, (failure) => {
+    const persisted = (failure: KhazanaError | undefined): void => {
       if (failure !== undefined) {
         this.#fail(commit, failure)
         return
@@ -121,7 +126,8 @@ export class Persister {
         if (frames.get(page) !== undefined) frames.setShared(page, bytes)
       })
       done(commit, undefined)
-    })
+    }
+    backing.persist(writes, persisted, together)
   }
 
   /** Those that are being made rest on it. What is begun when that is told does not. */

@@ -13,6 +13,7 @@ import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
 import { makePatch } from '../../wire/patch.js'
+import type { TransactionTag } from '../../wire/transaction-message.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
@@ -339,25 +340,33 @@ export class Replica implements ContextOwner {
     return this.#frames.makeContiguous(frames)
   }
 
-  release(context: LockContext): Promise<void> {
+  release(context: LockContext, together?: TransactionTag): Promise<void> {
     const { writes } = this.#engine
     if (context.shadows === undefined) return this.#releaseUnwritten(context)
-    if (writes === undefined) return this.#releaseFrames(context)
+    if (writes === undefined) return this.#releaseFrames(context, together)
     return this.#releaseParcels(context, writes)
   }
 
   #releaseUnwritten(context: LockContext): Promise<void> {
-    const { first, count, mode, terms } = context
+    const { mode, terms } = context
     const { commits } = this.#engine
-    const sawUnsettled = commits.openCommits > 0 && this.#isUnsettled(first, count)
+    const sawUnsettled = this.#hasSeenUnsettled(context)
     this.#letGo(context)
     this.#engine.release(context, mode, terms)
     this.#rest.stepped()
-    return sawUnsettled ? commits.whenDurable() : done
+    return sawUnsettled ? commits.whenSeenDurable() : done
+  }
+
+  #hasSeenUnsettled({ first, count }: LockContext): boolean {
+    return this.#engine.commits.openCommits > 0 && this.#isUnsettled(first, count)
+  }
+
+  whenSeenDurable(context: LockContext): Promise<void> {
+    return this.#hasSeenUnsettled(context) ? this.#engine.commits.whenSeenDurable() : done
   }
 
   /** In `crew`: what was written takes the place of the frames, at once. */
-  #releaseFrames(context: LockContext): Promise<void> {
+  #releaseFrames(context: LockContext, together: TransactionTag | undefined): Promise<void> {
     const { first, count, mode, terms, shadows = [] } = context
     const written: PageIndex[] = []
     shadows.forEach((bytes, slot) => {
@@ -369,7 +378,7 @@ export class Replica implements ContextOwner {
     })
     const { ticket, promise } = this.#engine.commits.newSection()
     this.#letGo(context)
-    this.#engine.unlock({ range: { first, count }, mode, terms, written, ticket }, [])
+    this.#engine.unlock({ range: { first, count }, mode, terms, written, ticket, together }, [])
     return promise
   }
 
@@ -468,6 +477,13 @@ export class Replica implements ContextOwner {
   /** Whether its protocol is one in which all sites talk to the home, through nodes that relay. */
   get isStar(): boolean {
     return this.#engine.writes !== undefined
+  }
+
+  /** Home: it is known what becomes of a transaction of before, and the pages are as storage has them; none: others need not wait for it. */
+  doubtEnded(pages: readonly PageIndex[]): void {
+    for (const page of pages) this.#frames.drop(page)
+    if (pages.length > 0 && !this.isStar) this.#engine.step({ kind: 'doubt-ended', pages })
+    else this.#rest.stepped()
   }
 
   graceEnded(): void {

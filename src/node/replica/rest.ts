@@ -60,8 +60,8 @@ export class Rest {
 
   /** Whether the home has all that was unlocked here. */
   get isAllTold(): boolean {
-    const { manager, commits } = this.#replica.engine()
-    return commits.openCommits === 0 && manager.isQuiet()
+    const { commits, isQuiet } = this.#replica.engine()
+    return commits.openCommits === 0 && isQuiet
   }
 
   /** See `Replica.resume`. */

@@ -24,6 +24,10 @@ export class SectionBook implements CommitBook {
     await Promise.all([...this.#sections.values()].map(({ promise }) => promise))
   }
 
+  whenSeenDurable(): Promise<void> {
+    return this.whenDurable()
+  }
+
   started(): void {
     // That it ends is all that is waited for.
   }

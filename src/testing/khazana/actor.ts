@@ -20,6 +20,8 @@ import { floodMemory, useScratch } from './scratch.js'
 import type { OpenSection, SectionLog } from './section-log.js'
 import { SpaceUser } from './space-user.js'
 import type { SpaceLog } from './space-log.js'
+import { Transfers } from './transfers.js'
+import type { Pair } from './transfers.js'
 
 /** A key, the region that holds it, and what may be relied on there. */
 export interface Place {
@@ -39,6 +41,8 @@ export interface ActorOptions {
   readonly sections: SectionLog
   readonly outside: OutsideStore
   readonly places: readonly Place[]
+  /** Beside these; none where nothing is released together. */
+  readonly pairs: readonly Pair[]
   /** Nodes that regions are moved to, while they are used; none where they stay. They may have left by then. */
   readonly movesTo: () => readonly string[]
   /** Where address space is reserved and given back: what all programs have of it. */
@@ -74,6 +78,9 @@ const outsideShare = 0.4
 /** How often an operation is one on the address space, where there are such. */
 const spaceShare = 0.25
 
+/** How often an operation is on a pair, where there are any. */
+const transferShare = 0.25
+
 /** What a lock asks for beside its bytes, and how far behind its bytes may be then. */
 interface Wish {
   readonly demands: LockDemands | undefined
@@ -98,6 +105,9 @@ export class Actor {
   readonly #spaceUser: SpaceUser | undefined
   /** Its own, so that fences change nothing of what else is done. */
   readonly #fenceRandom: Prng
+  readonly #transfers: Transfers | undefined
+  /** For these alone: what else a run does is not to depend on them. */
+  readonly #random: Prng
   #written = 0
   #isStopped = false
 
@@ -105,7 +115,18 @@ export class Actor {
     this.#options = options
     this.#locker = new Locker(options)
     this.#fenceRandom = options.random.fork('fences')
-    const { space } = options
+    const { space, pairs, random } = options
+    this.#random = random.fork('transfers')
+    if (pairs.length > 0) {
+      this.#transfers = new Transfers({
+        ...options,
+        random: this.#random,
+        locker: new Locker({ ...options, random: this.#random.fork('locks') }),
+        judge: (reason) => {
+          this.#judge(reason)
+        },
+      })
+    }
     if (space !== undefined) this.#spaceUser = new SpaceUser({ ...options, log: space })
   }
 
@@ -126,6 +147,7 @@ export class Actor {
   /** Reads every key until each has answered, within its time each. */
   async readAll(): Promise<void> {
     for (const place of this.#options.places) await this.#read(place)
+    for (const place of this.#options.pairs.flat()) await this.#read(place)
   }
 
   /** Looks up all regions that there are, and what there is not. */
@@ -143,6 +165,7 @@ export class Actor {
 
   async #operate(): Promise<void> {
     const { random, places } = this.#options
+    if (this.#transfers !== undefined && this.#random.chance(transferShare)) return this.#transfers.operate()
     const movesTo = this.#options.movesTo()
     const place = random.pick(places)
     if (movesTo.length > 0 && random.chance(movingShare)) return this.#move(place, random.pick(movesTo))

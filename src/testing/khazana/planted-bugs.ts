@@ -15,10 +15,12 @@ import { moveBugs } from '../../node/home/move-bug.js'
 import type { MoveBug } from '../../node/home/move-bug.js'
 import { spaceBugs } from '../../node/pools/space-bug.js'
 import type { SpaceBug } from '../../node/pools/space-bug.js'
+import { transactionBugs } from '../../node/transaction/transaction-bug.js'
+import type { TransactionBug } from '../../node/transaction/transaction-bug.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { SimPreset } from './sim-preset.js'
 
-/** A fault of one of the protocols, of how homes move, of home groups, of how damaged pages are mended, or of how address space is handed out, to see that it is found. */
+/** A fault of one of the protocols, of how homes move, of home groups, of how damaged pages are mended, of how several locks are released together, or of how address space is handed out, to see that it is found. */
 export type PlantedBug =
   | `strict:${CrewBug}`
   | `release:${CopiesBug}`
@@ -27,7 +29,7 @@ export type PlantedBug =
   | `eventual:${EventualBug}`
   | `moving:${MoveBug}`
   | `roaming:${SpaceBug}`
-  | `backed:${MendBug | SimulatedGroupBug}`
+  | `backed:${MendBug | SimulatedGroupBug | TransactionBug}`
 
 /** Those that whole clusters show soon; all others the model checker finds (`test/membership/home-group`). */
 const simulatedGroupBugs = [
@@ -61,6 +63,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   ...spaceBugs.map((bug) => `roaming:${bug}` as const),
   ...simulatedGroupBugs.map((bug) => `backed:${bug}` as const),
   ...mendBugs.map((bug) => `backed:${bug}` as const),
+  ...transactionBugs.map((bug) => `backed:${bug}` as const),
 ].filter((bug) => !harmless.includes(bug) && !rare.includes(bug))
 
 /** The preset whose regions show the bug. */
@@ -113,6 +116,11 @@ export function mendBugOf(bug: PlantedBug | undefined): MendBug | undefined {
 /** The fault of home groups. */
 export function groupBugOf(bug: PlantedBug | undefined): GroupBug | undefined {
   return simulatedGroupBugs.find((name) => bug === `backed:${name}`)
+}
+
+/** The fault of how several locks are released together. */
+export function transactionBugOf(bug: PlantedBug | undefined): TransactionBug | undefined {
+  return transactionBugs.find((name) => bug === `backed:${name}`)
 }
 
 type Parts<B extends PlantedBug = PlantedBug> = B extends `${infer P}:${infer N}` ? [P, N] : never

@@ -46,7 +46,7 @@ export const mergeFunctions: Readonly<Record<string, MergeFunction>> = Object.fr
   [growOnly]: (mine, theirs) => mine.map((byte, at) => byte | (theirs[at] ?? 0)),
 })
 
-const strict: Pledge = {
+export const strict: Pledge = {
   reads: 'linearizable',
   staleness: none,
   whenCutOff: 'refuse',

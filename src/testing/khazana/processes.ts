@@ -11,7 +11,7 @@ import type { SimMachine, SimService } from '../sim-machine.js'
 import type { SimProcess } from '../sim-process.js'
 import type { SimWorld } from '../sim-world.js'
 import { pause } from './pause.js'
-import { groupBugOf, mendBugOf, moveBugOf, spaceBugOf } from './planted-bugs.js'
+import { groupBugOf, mendBugOf, moveBugOf, spaceBugOf, transactionBugOf } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
 import { Population } from './population.js'
 import type { Inhabitant } from './population.js'
@@ -149,6 +149,7 @@ export class Processes {
           moveBug: moveBugOf(this.#options.plantedBug),
           spaceBug: spaceBugOf(this.#options.plantedBug),
           groupBug: groupBugOf(this.#options.plantedBug),
+          transactionBug: transactionBugOf(this.#options.plantedBug),
           mendBug: mendBugOf(this.#options.plantedBug),
           ...(coordinator !== undefined && {
             coordinator: () => coordinator.accessOf(process, world.clock),

@@ -88,6 +88,12 @@ function planSinglePages({ pledge, firstKey, pageSize, random }: PlanOptions): R
   return { pledge, pages: count, cells }
 }
 
+/** A key of so many whole pages, alone in its region. */
+export function planSingle(key: string, pages: number, pageSize: number): Cell {
+  const slots = Array.from({ length: pages }, (_, page) => ({ offset: page * pageSize, length: pageSize }))
+  return cellOf(key, slots, text)
+}
+
 function cellOf(key: string, slots: readonly Slot[], form: CellForm): Cell {
   const offset = slots[0]?.offset ?? 0
   const last = slots.at(-1) ?? { offset, length: 0 }

@@ -24,11 +24,11 @@ import { differentBackups } from './group-agreement.js'
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
-import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js'
+import { conflictTests, drawPledge, mergeFunctions, pledgeOf, strict } from './pledge.js'
 import type { Pledge, SimulatedClaims } from './pledge.js'
 import type { Population } from './population.js'
 import { Processes } from './processes.js'
-import { planRegion } from './region-plan.js'
+import { planRegion, planSingle } from './region-plan.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
 import { OutsideStore } from './outside-store.js'
@@ -39,12 +39,15 @@ import type { SimPreset } from './sim-preset.js'
 import { snapshotsOf } from './snapshots.js'
 import type { WatchedSite } from './snapshots.js'
 import { SpaceLog } from './space-log.js'
+import type { Pair } from './transfers.js'
 
 /** How often all sites are looked into while faults happen. Virtual ms. */
 const lookEveryMs = 7
 /** Complaints after which a run has said enough. */
 const complaintsMax = 20
 const mixedKeysMore = 6
+/** Where some things are released together. */
+const pairedPresets: readonly SimPreset[] = ['strict', 'mixed', 'moving', 'backed']
 
 /** How long a node that is on its way out at the end of a run may take. Virtual ms. */
 const leavesWithinMs = 40_000
@@ -82,6 +85,7 @@ export class KhazanaWorkload implements Workload {
   readonly #outside = new OutsideStore()
   readonly #complaints: string[] = []
   readonly #places: Place[] = []
+  readonly #pairs: Pair[] = []
   readonly #last = new Map<string, string | null>()
   readonly #space = new SpaceLog()
   /** That work at each site at a time. */
@@ -197,6 +201,36 @@ export class KhazanaWorkload implements Workload {
       for (const cell of cells) this.#places.push({ region: region.address, pageSize, cell, pledge })
       key += cells.length
     }
+    await this.#reservePairs(random.fork('pairs'), owners, pageSize)
+  }
+
+  /** Keys of regions of their own, some of which have one home, and some not. */
+  async #reservePairs(
+    random: Prng,
+    owners: readonly { readonly khazana: Khazana }[],
+    pageSize: number,
+  ): Promise<void> {
+    const { preset, outside } = this.#options
+    if (outside !== undefined || !pairedPresets.includes(preset) || random.chance(0.3)) return
+    for (let pair = 1, count = random.int(1, 2); pair <= count; pair++) {
+      const places: Place[] = []
+      for (const half of ['a', 'b']) {
+        const cell = planSingle(`pair-${pair}${half}`, random.int(1, 2), pageSize)
+        const minReplicas = this.#isBacked ? random.pick([1, 2, 2, 3]) : 1
+        const { khazana } = random.pick(owners)
+        const region = await khazana.reserve(cell.length, { pageSize, minReplicas })
+        await region.allocate()
+        places.push({ region: region.address, pageSize, cell, pledge: strict })
+      }
+      places.sort((a, b) => (a.region < b.region ? -1 : 1))
+      const [first, second] = places
+      if (first !== undefined && second !== undefined) this.#pairs.push([first, second])
+    }
+  }
+
+  /** With the halves of pairs. */
+  get #allPlaces(): readonly Place[] {
+    return [...this.#places, ...this.#pairs.flat()]
   }
 
   /** What was accepted and is not durable may be lost with a takeover: programs that hold a site to its own writes would be right to complain. */
@@ -246,7 +280,9 @@ export class KhazanaWorkload implements Workload {
     }
     const found = [
       ...quiescentDisagreements(this.#snapshots()),
-      ...differentCopies(sites, this.#places),
+      ...differentCopies(sites, this.#allPlaces),
+      ...this.#halvesAtRest(),
+      ...this.#population.nodes.flatMap((node) => node.home.transactions.leftovers()),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
     if (this.#isBacked) {
@@ -262,7 +298,7 @@ export class KhazanaWorkload implements Workload {
 
   /** What the last reads found. A key that nobody could read is a failure to make progress. */
   #noteLast({ history }: Stage): void {
-    for (const { key } of this.#places.map(({ cell }) => cell)) {
+    for (const { key } of this.#allPlaces.map(({ cell }) => cell)) {
       const read = history
         .operations()
         .filter((one) => one.op === 'read' && one.key === key)
@@ -270,6 +306,14 @@ export class KhazanaWorkload implements Workload {
       if (read?.ok !== true) this.#complain(`${key} cannot be read after all faults are healed`)
       else this.#last.set(key, read.value)
     }
+  }
+
+  #halvesAtRest(): readonly string[] {
+    return this.#pairs.flatMap((pair) => {
+      const [a, b] = pair.map(({ cell }) => `${cell.key} is ${this.#last.get(cell.key)}`)
+      const [first, second] = pair.map(({ cell }) => this.#last.get(cell.key))
+      return first === second ? [] : [`half a transfer is left: ${a}, and ${b}`]
+    })
   }
 
   counts(): Readonly<Record<string, number>> {
@@ -285,7 +329,7 @@ export class KhazanaWorkload implements Workload {
     if (conflict !== undefined) this.#complain(conflict)
     if (this.#complaints.length > 0) return this.#complaints
     // Elsewhere which write stands is not a matter of time.
-    const timely = this.#places
+    const timely = this.#allPlaces
       .filter(({ pledge }) => pledge.reads !== 'eventual')
       .map(({ cell }) => cell.key)
     const history = stage.history.operations().filter(({ key }) => timely.includes(key))
@@ -293,7 +337,7 @@ export class KhazanaWorkload implements Workload {
   }
 
   judge(stage: Stage): Verdict {
-    return judge(this.#places, this.#historyOf(stage))
+    return judge(this.#allPlaces, this.#historyOf(stage))
   }
 
   /**
@@ -375,6 +419,7 @@ export class KhazanaWorkload implements Workload {
       outside: this.#outside,
       places: this.#places,
       mayBeDamaged: () => (this.#rot?.count ?? 0) > 0,
+      pairs: this.#pairs,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => this.#isCutOff(process, region),

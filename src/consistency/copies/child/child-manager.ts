@@ -115,6 +115,7 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
       case 'loaded':
       case 'grace-ended':
       case 'freed':
+      case 'doubt-ended':
       case 'alarm':
       case 'quiesce':
       case 'resume':

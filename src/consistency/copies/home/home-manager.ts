@@ -124,6 +124,7 @@ export class HomeManager implements ConsistencyManager<CopiesMessage> {
       case 'parent-lost':
       case 'parent-ready':
       case 'sibling-lost':
+      case 'doubt-ended':
       case 'alarm':
       case 'quiesce':
       case 'resume':
