@@ -203,7 +203,7 @@ export class Khazana {
    *
    * Else all of them have ended. Throws `context-broken` where a right was lost before, `no-space`, `busy`, and `timeout` where not all homes could
    * be reached in time: nothing of it happened. Throws `outcome-unknown` where the way to the homes was lost before any of them had answered:
-   * it has happened, or will, or not, as a whole. DESIGN 11, docs/adr/0022-released-together.md.
+   * it has happened, or will, or not, as a whole. DESIGN 11, docs/adr/0023-released-together.md.
    */
   async unlockAll(contexts: readonly LockContext[]): Promise<void> {
     await unlockAll(this.#access, contexts)

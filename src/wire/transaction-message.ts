@@ -12,7 +12,7 @@ export interface TransactionRegion {
 
 /**
  * What a commit carries that is to happen together with others or not at all. The home of the first region decides
- * (docs/adr/0022-released-together.md). The same in all commits of one transaction.
+ * (docs/adr/0023-released-together.md). The same in all commits of one transaction.
  */
 export interface TransactionTag {
   readonly id: TransactionId

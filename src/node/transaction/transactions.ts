@@ -26,7 +26,7 @@ type Key = string
 const lookMs = 10
 
 /**
- * What is released together in regions homed here (docs/adr/0022-released-together.md). Where all of it comes to one log, it is one commit of
+ * What is released together in regions homed here (docs/adr/0023-released-together.md). Where all of it comes to one log, it is one commit of
  * that. Else each region is a party by itself, which one of them decides for: whether two are homed at one node makes no difference.
  */
 export class Transactions {
