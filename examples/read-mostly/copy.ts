@@ -99,6 +99,7 @@ export class Copy implements ConsistencyManager<Message> {
       case 'freed':
       case 'grace-ended':
       case 'sibling-lost':
+      case 'doubt-ended':
         break
     }
     return this.#takeEffects()

@@ -122,6 +122,7 @@ export class Home implements ConsistencyManager<Message> {
       case 'parent-lost': // The rest is told to copies, or in "crew".
       case 'parent-ready':
       case 'sibling-lost':
+      case 'doubt-ended':
         break
     }
     return this.#finish()

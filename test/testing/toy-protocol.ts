@@ -146,6 +146,7 @@ class ToyManager implements ConsistencyManager<ToyMessage> {
       case 'grace-ended':
         this.#inGrace = false
         break
+      case 'doubt-ended':
       case 'sibling-lost':
       case 'freed':
       case 'alarm':

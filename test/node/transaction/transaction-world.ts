@@ -51,7 +51,7 @@ export class TransactionWorld {
   readonly others: readonly OtherHome[]
   /** What sites were told. */
   readonly told = new Set<Ended>()
-  #pending: Pending[] = []
+  readonly #pending: Pending[] = []
   readonly #random: Prng
   readonly #bug: TransactionBug | undefined
   #isCalm = false
