@@ -35,7 +35,8 @@ describe('the homes of a transaction, with crashes of any of them at any moment'
       ends.set(ended, (ends.get(ended) ?? 0) + 1)
     }
     // Runs of one kind alone would show little.
-    for (const kind of ['committed', 'aborted']) assert.ok((ends.get(kind) ?? 0) > seeds / 20, [...ends].join(' '))
+    for (const kind of ['committed', 'aborted'])
+      assert.ok((ends.get(kind) ?? 0) > seeds / 20, [...ends].join(' '))
   })
 
   for (const bug of transactionBugs) {
