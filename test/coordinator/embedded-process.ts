@@ -8,6 +8,7 @@ import { nodeClock } from '../../src/io/node/clock.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import type { ErrorCode } from '../../src/stdx/errors.js'
 
+import { stopProcess } from './stop-process.js'
 export interface ChildRequest {
   readonly id: number
   readonly request: Request | ChangesRequest
@@ -55,8 +56,13 @@ export class EmbeddedProcess implements AsyncDisposable {
     }
   }
 
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#child?.kill(signal)
+  /** Resolves when it stands still. */
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await stopProcess(this.#child)
+  }
+
+  goOn(): void {
+    this.#child?.kill('SIGCONT')
   }
 
   async killAndRestart(): Promise<void> {

@@ -27,7 +27,8 @@ describe('in a process of its own', () => {
           const access = new ServedAccess((request, wait) => served.ask(request, wait))
           return new StoreCoordinator({ clock: nodeClock, access, attemptMs: 500, silenceMs: 1_000 })
         },
-        signal: (signal) => served.signal(signal),
+        stop: () => served.stop(),
+        goOn: () => served.goOn(),
         killAndRestart: () => served.killAndRestart(),
         // A restart does.
         forgetHistory: () => served.killAndRestart(),

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { delimiter, join, resolve } from 'node:path'
+import { stopProcess } from './stop-process.js'
 
 /** Where `scripts/etcd.mjs` puts it that found none on this machine. */
 const unpacked = resolve('node_modules/.cache/etcd/usr/bin')
@@ -92,8 +93,13 @@ export class EtcdMember {
     }
   }
 
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#child?.kill(signal)
+  /** Resolves when it stands still. */
+  async stop(): Promise<void> {
+    if (this.#child !== undefined) await stopProcess(this.#child)
+  }
+
+  goOn(): void {
+    this.#child?.kill('SIGCONT')
   }
 
   async kill(): Promise<void> {

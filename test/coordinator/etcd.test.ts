@@ -40,7 +40,8 @@ function testOneMember(program: string): void {
         // Etcd grants 2 s, but a busy machine may need longer to keep it alive.
         leaseTtlMs: 3_000,
         connect: () => connect(cluster.endpoints),
-        signal: (signal) => cluster.member(0).signal(signal),
+        stop: () => cluster.member(0).stop(),
+        goOn: () => cluster.member(0).goOn(),
         killAndRestart: async () => {
           await cluster.member(0).kill()
           await cluster.member(0).start()
@@ -77,8 +78,8 @@ function testThreeMembers(program: string): void {
     const disturbances = [
       { begin: () => cluster.member(0).kill(), end: () => cluster.member(0).start() },
       {
-        begin: async () => cluster.member(1).signal('SIGSTOP'),
-        end: async () => cluster.member(1).signal('SIGCONT'),
+        begin: () => cluster.member(1).stop(),
+        end: async () => cluster.member(1).goOn(),
       },
     ]
     for (const [index, { begin, end }] of disturbances.entries()) {

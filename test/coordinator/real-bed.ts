@@ -6,7 +6,9 @@ import type { CoordinatorBed } from '../../src/testing/coordinator/coordinator-b
 export interface RealStore {
   readonly leaseTtlMs: number
   readonly connect: () => Coordinator
-  readonly signal: (signal: 'SIGSTOP' | 'SIGCONT') => void
+  /** Resolves when it stands still. */
+  readonly stop: () => Promise<void>
+  readonly goOn: () => void
   readonly killAndRestart: () => Promise<void>
   readonly forgetHistory: () => Promise<void>
 }
@@ -31,8 +33,8 @@ export async function playReal(
       return client
     },
     freeze: async () => {
-      store.signal('SIGSTOP')
-      return () => store.signal('SIGCONT')
+      await store.stop()
+      return store.goOn
     },
     restart: store.killAndRestart,
     forgetHistory: store.forgetHistory,
@@ -43,7 +45,7 @@ export async function playReal(
     await play(bed)
   } finally {
     clearInterval(alive)
-    store.signal('SIGCONT')
+    store.goOn()
     for (const client of clients) client.close()
   }
 }
