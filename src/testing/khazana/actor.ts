@@ -10,10 +10,10 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Prng } from '../../stdx/prng.js'
 import type { HistoryRecorder, ReadBound } from '../history.js'
 import { readCell, writeCell } from './cell.js'
-import type { Cell } from './cell.js'
 import { Locker } from './locker.js'
 import { pause } from './pause.js'
 import type { OutsideStore } from './outside-store.js'
+import type { Place } from './place.js'
 import { isAlwaysStrict } from './pledge.js'
 import type { Pledge } from './pledge.js'
 import { floodMemory, useScratch } from './scratch.js'
@@ -22,14 +22,6 @@ import { SpaceUser } from './space-user.js'
 import type { SpaceLog } from './space-log.js'
 import { Transfers } from './transfers.js'
 import type { Pair } from './transfers.js'
-
-/** A key, the region that holds it, and what may be relied on there. */
-export interface Place {
-  readonly region: Address
-  readonly pageSize: number
-  readonly cell: Cell
-  readonly pledge: Pledge
-}
 
 export interface ActorOptions {
   /** Unlike that of any other actor, also of an earlier life of its process. */

@@ -6,7 +6,7 @@ import { checkLinearizability } from '../linearizability.js'
 import type { Verdict } from '../linearizability.js'
 import { checkReleaseVisibility } from '../protocol/release-visibility.js'
 import { checkStaleness } from '../protocol/staleness-bound.js'
-import type { Place } from './actor.js'
+import type { Place } from './place.js'
 import { judgeEventual } from './eventual-judgement.js'
 import { judgeSet } from './set-judgement.js'
 
