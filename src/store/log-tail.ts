@@ -29,6 +29,8 @@ export interface LogTail {
   /** All segments but the newest that the log needs. */
   readonly others: readonly SegmentSummary[]
   readonly torn: readonly TornPart[]
+  /** What the newest group lies in: it is whole, but may never have been flushed. The groups before it have been. */
+  readonly unflushed: readonly Segment[]
 }
 
 export type TailResult =
@@ -64,7 +66,11 @@ export async function findTail(headed: readonly HeadedSegment[], checksum: Check
     const others = content.others.filter(
       (other) => !retired.some((gone) => gone.slot === other.slot && gone.sequence === other.sequence),
     )
-    return { kind: 'found', tail: { newest: candidate, endBlock: keepsUpTo, nextLsn, others, torn } }
+    const unflushed = isWhole ? segmentsOf(last, byAge) : []
+    return {
+      kind: 'found',
+      tail: { newest: candidate, endBlock: keepsUpTo, nextLsn, others, torn, unflushed },
+    }
   }
   return { kind: 'empty', torn }
 }
@@ -140,6 +146,14 @@ async function isGroupWhole(
     if (holder === undefined || !(await isPartWhole(holder, lsn, groupLsn, checksum))) return false
   }
   return true
+}
+
+/** Of the group that `last` ends. */
+function segmentsOf(last: PartHead, byAge: readonly HeadedSegment[]): Segment[] {
+  const first = last.sequence - last.partCount + 1
+  return byAge
+    .filter(({ head }) => head.sequence >= first && head.sequence <= last.sequence)
+    .map(({ segment }) => segment)
 }
 
 async function isPartWhole(

@@ -59,6 +59,8 @@ async function openLocked(
       return store
     }
     await adoptFiles(options, segments)
+    // Who made them may have died before their names were durable.
+    await directory.sync()
     const onDamage = options.acceptDamage === true ? 'accept' : 'refuse'
     const outcome = await recover({ segments, ledger, storeId, checksum, logger, onDamage })
     if (outcome === 'damage-accepted') {

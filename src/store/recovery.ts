@@ -59,6 +59,8 @@ class Recovery {
         await this.#checkHeadless(headless, result.tail.newest.head.sequence)
         await this.#replayAll(result.tail)
         await this.#wipe(result.tail.torn)
+        // Whoever wrote it may have died before the flush: it must outlive the machine before anybody is told of it, or anything follows it.
+        for (const segment of result.tail.unflushed) await segment.file.sync()
         break
       case 'empty':
         this.#damaged('the log', 'holds not one whole batch')
@@ -70,6 +72,7 @@ class Recovery {
           'is the newest part of the log, and its start cannot be read',
         )
         await this.#replayWhatIsThere(headed)
+        for (const { segment } of headed) await segment.file.sync()
         break
     }
     this.#options.ledger.sweepTombstones()

@@ -35,7 +35,7 @@ export class SimDirectory implements Directory {
   readonly #delay: () => Promise<void>
   readonly #names: Map<string, SimInode>
   #syncedNames: Map<string, SimInode>
-  readonly #nameChanges: ((names: Map<string, SimInode>) => void)[] = []
+  readonly #nameChanges: NameChange[] = []
   #isLocked = false
   #isDead = false
 
@@ -61,7 +61,7 @@ export class SimDirectory implements Directory {
     })
     const names = new Map(this.#syncedNames)
     const kept = random.uint32() % (this.#nameChanges.length + 1)
-    for (const change of this.#nameChanges.slice(0, kept)) change(names)
+    for (const change of this.#nameChanges.slice(0, kept)) apply(change, names)
     const copies = new Map<SimInode, SimInode>()
     for (const [name, inode] of names) {
       const copy = copies.get(inode) ?? inode.afterCrash(random)
@@ -69,6 +69,31 @@ export class SimDirectory implements Directory {
       after.#names.set(name, copy)
     }
     after.#syncedNames = new Map(after.#names)
+    return after
+  }
+
+  /**
+   * The process that uses it is killed. This directory is dead, as after `crash`. The answer is the same disk as the next process finds it: all that was
+   * written, also what is not synced, and a power cut may still take.
+   */
+  kill(): SimDirectory {
+    this.#isDead = true
+    const after = new SimDirectory({
+      path: this.path,
+      capacityBytes: this.capacityBytes,
+      delay: this.#delay,
+    })
+    const copies = new Map<SimInode, SimInode>()
+    const copyOf = (inode: SimInode): SimInode => {
+      const copy = copies.get(inode) ?? inode.copy()
+      copies.set(inode, copy)
+      return copy
+    }
+    for (const [name, inode] of this.#names) after.#names.set(name, copyOf(inode))
+    for (const [name, inode] of this.#syncedNames) after.#syncedNames.set(name, copyOf(inode))
+    for (const change of this.#nameChanges) {
+      after.#nameChanges.push(change.map(({ name, inode }) => ({ name, inode: inode && copyOf(inode) })))
+    }
     return after
   }
 
@@ -107,30 +132,30 @@ export class SimDirectory implements Directory {
     if (known !== undefined) return new SimFile(this, name, known)
     if (!options.create) throw new KhazanaError('bad-format', `${this.path}/${name} is missing`)
     const inode = new SimInode()
-    this.#change((names) => names.set(name, inode))
+    this.#change([{ name, inode }])
     return new SimFile(this, name, inode)
   }
 
   async remove(name: string): Promise<void> {
     await this.turn()
     this.#inode(name)
-    this.#change((names) => names.delete(name))
+    this.#change([{ name, inode: undefined }])
   }
 
   async rename(from: string, to: string): Promise<void> {
     await this.turn()
     const inode = this.#inode(from)
-    this.#change((names) => {
-      names.delete(from)
-      names.set(to, inode)
-    })
+    this.#change([
+      { name: from, inode: undefined },
+      { name: to, inode },
+    ])
   }
 
   async sync(): Promise<void> {
     const count = this.#nameChanges.length
     await this.turn()
     this.countSync()
-    for (const change of this.#nameChanges.splice(0, count)) change(this.#syncedNames)
+    for (const change of this.#nameChanges.splice(0, count)) apply(change, this.#syncedNames)
   }
 
   async lock(): Promise<DirectoryLock> {
@@ -175,8 +200,8 @@ export class SimDirectory implements Directory {
       throw new KhazanaError('no-space', `${this.path}: the simulated disk is full`)
   }
 
-  #change(change: (names: Map<string, SimInode>) => void): void {
-    change(this.#names)
+  #change(change: NameChange): void {
+    apply(change, this.#names)
     this.#nameChanges.push(change)
   }
 
@@ -187,12 +212,30 @@ export class SimDirectory implements Directory {
   }
 }
 
+/** What names mean from then on, all at once; without a file: nothing. */
+type NameChange = readonly { readonly name: string; readonly inode: SimInode | undefined }[]
+
+function apply(change: NameChange, names: Map<string, SimInode>): void {
+  for (const { name, inode } of change) {
+    if (inode === undefined) names.delete(name)
+    else names.set(name, inode)
+  }
+}
+
 /** A file's bytes twice: as a reader sees them, and as a power cut would leave them for certain. */
 class SimInode {
   current = new Uint8Array(0)
   synced = new Uint8Array(0)
   /** Sectors that may differ. */
   readonly unsynced = new Set<number>()
+
+  copy(): SimInode {
+    const copy = new SimInode()
+    copy.current = this.current.slice()
+    copy.synced = this.synced.slice()
+    for (const sector of this.unsynced) copy.unsynced.add(sector)
+    return copy
+  }
 
   afterCrash(random: Random): SimInode {
     const copy = new SimInode()

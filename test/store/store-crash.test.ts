@@ -12,7 +12,7 @@ interface Issued {
   outcome: 'pending' | 'durable' | 'refused'
 }
 
-/** Plays one life of a directory: commits, crashes, clean closes, reopenings. */
+/** Plays one life of a directory: commits, crashes, kills, clean closes, reopenings. */
 class Life {
   readonly #random: Prng
   readonly #limits: StoreLimits
@@ -22,7 +22,7 @@ class Life {
   #model = new StoreModel()
   #issued: Issued[] = []
   #directory: SimDirectory
-  readonly seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
+  readonly seen = { crashes: 0, kills: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
 
   constructor(seed: number) {
     this.#random = Prng.fromSeed(seed)
@@ -42,15 +42,19 @@ class Life {
   }
 
   async run(): Promise<void> {
-    for (let generation = 0; generation < 6; generation++) {
+    for (let generation = 0; generation < 8; generation++) {
       const store = await open(this.#directory, { limits: this.#limits, seed: this.#random.uint32() })
       this.#settleModel(store)
       await assertHolds(store, this.#model)
       assert.equal(store.damageCount, 0)
       await this.#work(store)
-      if (this.#random.chance(0.7)) {
+      const end = this.#random.below(10)
+      if (end < 5) {
         this.seen.crashes++
         this.#directory = this.#directory.crash(this.#random)
+      } else if (end < 8) {
+        this.seen.kills++
+        this.#directory = this.#directory.kill()
       } else {
         await Promise.all(this.#issued.map((issued) => this.#settled(issued)))
         await store.close()
@@ -145,10 +149,10 @@ class Life {
   }
 }
 
-test('after a power cut every acknowledged group is there, and of the others a first part, each whole', async () => {
+test('after a power cut, or the death of the process alone, every acknowledged group is there, and of the others a first part, each whole', async () => {
   const seeds = Number(process.env['SEEDS'] ?? 150)
   const first = Number(process.env['SEED'] ?? 1)
-  const seen = { crashes: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
+  const seen = { crashes: 0, kills: 0, refusals: 0, cleanings: 0, lostTails: 0, limits: 0 }
   for (let seed = first; seed < first + seeds; seed++) {
     const life = new Life(seed)
     try {
@@ -156,7 +160,7 @@ test('after a power cut every acknowledged group is there, and of the others a f
     } catch (cause) {
       throw new Error(`with SEED=${seed}`, { cause })
     }
-    for (const key of ['crashes', 'refusals', 'cleanings', 'lostTails', 'limits'] as const)
+    for (const key of ['crashes', 'kills', 'refusals', 'cleanings', 'lostTails', 'limits'] as const)
       seen[key] += life.seen[key]
   }
   if (process.env['SEEDS'] !== undefined) console.log(JSON.stringify(seen))
