@@ -5,6 +5,7 @@ import type { Endpoint } from '../io/network.js'
 import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
+import type { HandoverBug } from './home/handover-bug.js'
 import type { MoveBug } from './home/move-bug.js'
 import type { SpaceBug } from './pools/space-bug.js'
 
@@ -53,6 +54,7 @@ export interface NodeOptions extends PluginOptions {
   /** A fault in how homes move, to see that it is found: for tests of tests. */
   readonly moveBug?: MoveBug | undefined
   readonly spaceBug?: SpaceBug | undefined
+  readonly handoverBug?: HandoverBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

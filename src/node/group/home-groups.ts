@@ -25,6 +25,7 @@ import type { Session } from '../session/session.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
 import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
+import { HandoverRegister } from './handover-register.js'
 import { LeaseBound } from './lease-bound.js'
 import { LivingNodes } from './living-nodes.js'
 
@@ -71,6 +72,8 @@ export class HomeGroups {
   readonly #bound: LeaseBound
   readonly #living: LivingNodes
   readonly #registry: GroupRegistry
+  /** Whether regions have gone from one log to another. */
+  readonly handovers: HandoverRegister
   readonly #closing = sharedAbortController()
   readonly #making = new Map<number, Promise<GroupPart>>()
   /** Whether the parts know that the lease is held, and could do what rests on it. */
@@ -84,6 +87,7 @@ export class HomeGroups {
     const { clock, random, coordinator, leaseMs } = options
     const { signal } = this.#closing
     this.#registry = new GroupRegistry({ clock, random, coordinator, signal })
+    this.handovers = new HandoverRegister({ clock, random, logger: options.logger, coordinator, signal })
     this.#lease = new LeaseKeeper({
       ...options,
       held: () => {
@@ -131,12 +135,15 @@ export class HomeGroups {
   backed(
     address: Address,
   ): { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined {
+    let newest: { descriptor: RegionDescriptor; primary: NodeId | undefined } | undefined
     for (const part of this.#parts.values()) {
       const descriptor = part.find(address)
-      if (descriptor === undefined) continue
-      return { descriptor, primary: part.record === undefined ? undefined : primaryOf(part.record) }
+      // What went from one group to another may be left in the first for a while.
+      if (descriptor === undefined || (newest !== undefined && newest.descriptor.era >= descriptor.era))
+        continue
+      newest = { descriptor, primary: part.record === undefined ? undefined : primaryOf(part.record) }
     }
-    return undefined
+    return newest
   }
 
   /** Whether a session with the node must be there, for a group that this node leads, or is just looking for members of. */
@@ -182,8 +189,10 @@ export class HomeGroups {
         for (const { peer } of sessions()) if (isNode(peer.site)) yield peer.site
       },
       serves: (group, records) => {
-        home().openGroup(group, records)
-        took([...part.copies.all()].map(({ descriptor }) => descriptor))
+        const all = [...records]
+        home().openGroup(group, all)
+        const served = all.filter(({ handover }) => handover === undefined)
+        took(served.map(({ descriptor }) => descriptor))
       },
       stopped: (group, reason) => {
         home().closeGroup(group, reason)
