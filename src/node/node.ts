@@ -205,9 +205,11 @@ export class Node implements SiteAccess {
       }),
       isAwaited: (message) => this.home.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
+      // What is left of it in a group that it has gone from says nothing.
       isBacked: (region, generation) =>
-        this.#part.groups.backed(region)?.descriptor.generation === generation ||
-        this.home.isLentFor(region, generation),
+        this.home.find(region) === undefined &&
+        (this.#part.groups.backed(region)?.descriptor.generation === generation ||
+          this.home.isLentFor(region, generation)),
       unserved: (node) => {
         this.#part.relocator.missed(node)
       },

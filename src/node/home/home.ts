@@ -298,7 +298,7 @@ export class Home {
 
   /** Whether a region of a home group that is homed elsewhere begins there under that reservation, in this node's address space. */
   isLentFor(address: Address, generation: number): boolean {
-    return !this.#regions.has(address) && this.#options.lent.sizeOf(address, generation) !== undefined
+    return this.#options.lent.sizeOf(address, generation) !== undefined
   }
 
   /** What regions of home groups have of this node's address space, wherever they are homed, as if they were here; in no order. */
