@@ -19,7 +19,7 @@ import { Actor } from './actor.js'
 import type { Place } from './actor.js'
 import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
-import { differentBackups } from './group-agreement.js'
+import { differentBackups, misplaced } from './group-agreement.js'
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
@@ -27,7 +27,9 @@ import { conflictTests, drawPledge, mergeFunctions, pledgeOf } from './pledge.js
 import type { Pledge, SimulatedClaims } from './pledge.js'
 import type { Population } from './population.js'
 import { Processes } from './processes.js'
+import { overlaps } from './overlaps.js'
 import { planRegion } from './region-plan.js'
+import { ReplicaChanges } from './replica-changes.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
 import { drawShape } from './shape.js'
@@ -86,6 +88,7 @@ export class KhazanaWorkload implements Workload {
   #processes: Processes | undefined
   /** Where the coordinator is none of the nodes'. */
   #outages: CoordinatorOutages | undefined
+  #replicaChanges: ReplicaChanges | undefined
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -202,12 +205,26 @@ export class KhazanaWorkload implements Workload {
     this.#isOpen = true
     this.#look(stage)
     this.#outages?.begin(() => this.#isOpen)
+    this.#changeReplicas(stage)
     this.#processes?.expectGuests()
     for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
       this.#done = resolve
     })
     this.#isOpen = false
+  }
+
+  #changeReplicas({ world, random }: Stage): void {
+    if (!this.#isBacked || !random.fork('changes of replicas').chance(0.5)) return
+    this.#replicaChanges = new ReplicaChanges({
+      ...{ world, random, places: this.#places },
+      sites: () => this.#khazanas,
+      isOn: () => this.#isOpen && this.#khazanas.size > 0,
+      complain: (what) => {
+        this.#complain(what)
+      },
+    })
+    this.#replicaChanges.begin()
   }
 
   async settle(stage: Stage): Promise<void> {
@@ -236,7 +253,11 @@ export class KhazanaWorkload implements Workload {
       ...differentCopies(sites, this.#places),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
-    if (this.#isBacked) found.push(...(await differentBackups(this.#population.nodes)))
+    if (this.#isBacked) {
+      const { nodes } = this.#population
+      found.push(...(await differentBackups(nodes)), ...overlaps(nodes))
+      found.push(...misplaced(nodes, new Set(this.#places.map(({ region }) => region))))
+    }
     if (this.#isRoaming) found.push(...this.#population.problems(this.#space))
     for (const one of found) this.#complain(`at rest: ${one}`)
   }
@@ -254,7 +275,10 @@ export class KhazanaWorkload implements Workload {
   }
 
   counts(): Readonly<Record<string, number>> {
-    const outages = this.#outages === undefined ? {} : { outages: this.#outages.count }
+    const outages = {
+      ...(this.#outages !== undefined && { outages: this.#outages.count }),
+      ...(this.#replicaChanges !== undefined && { replicaChanges: this.#replicaChanges.count }),
+    }
     return this.#isRoaming ? { ...this.#population.counts, ...this.#space.counts } : outages
   }
 
