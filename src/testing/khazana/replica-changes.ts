@@ -36,7 +36,7 @@ export class ReplicaChanges {
   constructor(options: ReplicaChangesOptions) {
     this.#options = options
     this.#random = options.random.fork('changes of replicas')
-    this.#gapMs = this.#random.logarithmic(300, 20_000)
+    this.#gapMs = this.#random.logarithmic(200, 10_000)
   }
 
   begin(): void {
