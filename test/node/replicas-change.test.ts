@@ -57,7 +57,7 @@ class Scene {
   copiesOf(region: Region): number {
     const led = this.cluster.nodes.flatMap(({ groups }) => groups.all().filter(({ isLed }) => isLed))
     const inGroups = led.reduce((count, { name, record }) => {
-      const members = this.cluster.nodes.filter(({ node }) => record?.members.includes(node))
+      const members = this.cluster.nodes.filter(({ node }) => record?.members.includes(node) === true)
       const parts = members.flatMap(({ groups }) => groups.all().filter((one) => one.name === name))
       return count + parts.filter(({ copies }) => copies.get(region.address) !== undefined).length
     }, 0)

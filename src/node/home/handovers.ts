@@ -62,18 +62,18 @@ export interface HandedRegions extends Pick<
   readonly replicas: ReplicaSet
   /** Of what is kept at this node alone. */
   readonly log: RegionLog
-  takeSpace(): { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
-  find(address: Address): RegionDescriptor | undefined
+  readonly takeSpace: () => { readonly space: SpaceId; readonly puts: readonly MetadataPut[] }
+  readonly find: (address: Address) => RegionDescriptor | undefined
   /** Whether the region is served here. */
-  isServed(region: HomedRegion): boolean
+  readonly isServed: (region: HomedRegion) => boolean
   /** Opens the root replica, where the region can be served. */
-  openReplica(address: Address): void
+  readonly openReplica: (address: Address) => void
   /** It is served here, as it is kept now: in the turn in which that is durable. */
-  seat(region: HomedRegion): void
+  readonly seat: (region: HomedRegion) => void
   /** It is served by another node, or nobody yet. */
-  unseat(region: HomedRegion, error: KhazanaError): void
+  readonly unseat: (region: HomedRegion, error: KhazanaError) => void
   /** The address is kept as that of a region of this log, whatever was noted for another. */
-  kept(descriptor: RegionDescriptor, group: HomeGroup | undefined): void
+  readonly kept: (descriptor: RegionDescriptor, group: HomeGroup | undefined) => void
 }
 
 /** One change that is under way. */

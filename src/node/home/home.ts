@@ -140,7 +140,9 @@ export class Home {
         takeSpace: () => ({ space: this.takeSpace(), puts: this.numbers() }),
         find: (address) => this.find(address),
         isServed: (region) => this.#regions.get(region.descriptor.address) === region,
-        openReplica: (address) => this.#replicaIfServed(address),
+        openReplica: (address) => {
+          this.#replicaIfServed(address)
+        },
         ownRecords: ({ descriptor }, group) => this.#spaceRecords(descriptor, group),
         kept: (descriptor, group) => {
           this.#keptIn(descriptor, group)
