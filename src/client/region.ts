@@ -156,7 +156,12 @@ export class Region {
 
   /**
    * Changes what is told; the rest stays. A label set to the empty text is removed. Of consistency, single settings are
-   * changed from what was last heard of. Throws `unsupported` for what cannot be kept, `invalid-argument`.
+   * changed from what was last heard of. Throws `unsupported` for what cannot be kept, `invalid-argument`, and `timeout` where locks are held
+   * for too long: then nothing has changed.
+   *
+   * Another `minReplicas`, 1 to 7, has the pages copied first, while the region is in use (DESIGN 7). It takes room at the home for twice its pages until it is over. Throws
+   * `unreachable` where there are too few nodes, or a home group is lost meanwhile, `no-space`, `busy` where an earlier change is not cleared away, `damaged`; with all of
+   * these nothing has changed. `outcome-unknown`: it may have changed already, which `refresh` tells.
    */
   async setAttributes(update: AttributeSettings, options: WaitOptions = {}): Promise<RegionAttributes> {
     checkObject(update, 'the update')

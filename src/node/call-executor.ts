@@ -208,7 +208,7 @@ export class CallExecutor {
     await this.#settled(address, options)
     const known = home.find(address) ?? home.moves.find(address) ?? location.asBackup(address)
     if (known !== undefined) return known
-    if (home.moves.settled(address) === undefined) throw unreserved()
+    if (home.settled(address) === undefined) throw unreserved()
     throw new KhazanaError(
       'unreachable',
       'the region is moving here, and it is not known yet whether it has: try again',
@@ -218,7 +218,7 @@ export class CallExecutor {
   /** Waits until it is decided whether a region is homed here that may be, or in vain. */
   async #settled(address: Address, options: WaitOptions): Promise<void> {
     const { home, clock } = this.#options
-    const settled = home.moves.settled(address)
+    const settled = home.settled(address)
     if (settled === undefined) return
     try {
       await within(clock, 'describe', options, settled)

@@ -7,6 +7,7 @@ import type { KhazanaError } from '../stdx/errors.js'
 import type { StoreLimits } from '../store/store.js'
 import type { World } from '../io/world.js'
 import type { MendBug } from './group/mend-bug.js'
+import type { HandoverBug } from './home/handover-bug.js'
 import type { MoveBug } from './home/move-bug.js'
 import type { TransactionBug } from './transaction/transaction-bug.js'
 import type { SpaceBug } from './pools/space-bug.js'
@@ -71,6 +72,7 @@ export interface NodeOptions extends PluginOptions {
   readonly transactionBug?: TransactionBug | undefined
   readonly spaceBug?: SpaceBug | undefined
   readonly mendBug?: MendBug | undefined
+  readonly handoverBug?: HandoverBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

@@ -212,10 +212,13 @@ export class Node implements SiteAccess {
           useMoves.served(descriptor, site)
         },
       }),
-      isAwaited: (message) => this.home.moves.isAwaited(message),
+      isAwaited: (message) => this.home.isAwaited(message),
       mayArrive: (region) => this.home.moves.mayArrive(region),
+      // What is left of it in a group that it has gone from says nothing.
       isBacked: (region, generation) =>
-        this.#part.groups.backed(region)?.descriptor.generation === generation,
+        this.home.find(region) === undefined &&
+        (this.#part.groups.backed(region)?.descriptor.generation === generation ||
+          this.home.isLentFor(region, generation)),
       unserved: (node) => {
         this.#part.relocator.missed(node)
       },
@@ -289,6 +292,22 @@ export class Node implements SiteAccess {
           this.#part.manager.hint(descriptor)
         },
         bug: options.moveBug,
+      },
+      handovers: {
+        incarnation: parts.incarnation,
+        clock: world.clock,
+        random: world.random,
+        logger: world.logger,
+        register: {
+          decide: (attempt, wanted, isWanted) =>
+            this.#part.groups.handovers.decide(attempt, wanted, isWanted),
+          forget: (attempt) => this.#part.groups.handovers.forget(attempt),
+        },
+        graceEnded: () => this.#grace.whenOver(),
+        bug: options.handoverBug,
+      },
+      took: (descriptor) => {
+        this.#part.took([descriptor])
       },
       returns: this.#returns,
       lent: new LentSpace(store),
@@ -393,8 +412,7 @@ export class Node implements SiteAccess {
       })
       await this.#part.enter(this.#doors.listen, this.incarnation)
       this.#sessions.idle.start()
-      this.home.moves.start()
-      this.home.transactions.begin()
+      this.home.start()
       this.#useMoves?.start()
       this.#scrubber.start()
       this.#returns.start()
@@ -521,7 +539,7 @@ export class Node implements SiteAccess {
   ): Replica {
     const { address, generation } = descriptor
     if (descriptor.attributes.minReplicas > 1) return this.#replicaToFind(descriptor)
-    if (this.home.moves.settled(address) === undefined) throw unreserved()
+    if (this.home.settled(address) === undefined) throw unreserved()
     if (existing?.descriptor.generation === generation) return existing
     if (known?.generation === generation && known.home !== this.identity.node)
       return this.replicas.open(known, { kind: 'copy', parent: known.home })
@@ -594,7 +612,7 @@ export class Node implements SiteAccess {
   async #close(): Promise<void> {
     const error = new KhazanaError('closed', 'the node was closed')
     this.#closed = error
-    this.home.moves.close(error)
+    this.home.close(error)
     this.watches.close(error)
     this.#part.stop(error)
     this.#returns.stop()

@@ -79,7 +79,7 @@ export class RegionNotices {
           this.#options.regions.get(region)?.descriptor ?? notice.descriptor,
         )
       case 'unserved':
-        if (replica !== undefined && isOf(replica.descriptor, message)) this.unserved(from, replica)
+        if (replica !== undefined && isOf(replica.descriptor, message)) this.#lookElsewhere(from, replica)
         return
       case 'gone':
         if (replica !== undefined && this.unserved(from, replica)) return
@@ -95,9 +95,14 @@ export class RegionNotices {
    * Who was taken for the home of a region that has replicas says that it is not, or that there is none: others may have taken it over of which it knows nothing. So it
    * is looked for. False where that is not what was said.
    */
-  unserved({ peer: { site } }: Session, replica: Replica): boolean {
-    const { role, descriptor } = replica
-    const isSaid = role.kind === 'copy' && role.parent === site && descriptor.attributes.minReplicas > 1
+  unserved(from: Session, replica: Replica): boolean {
+    return replica.descriptor.attributes.minReplicas > 1 && this.#lookElsewhere(from, replica)
+  }
+
+  /** The same where it has said that there are others: it may have got replicas of which nobody here has heard. */
+  #lookElsewhere({ peer: { site } }: Session, replica: Replica): boolean {
+    const { role } = replica
+    const isSaid = role.kind === 'copy' && role.parent === site
     if (!isSaid || !isNode(site) || this.#options.self === undefined) return false
     replica.parentLost()
     this.#options.unserved?.(site)

@@ -1,5 +1,5 @@
 import type { Layout } from './layout.js'
-import { address, choice, count, flag, list, optional, record, union } from './layout.js'
+import { address, choice, count, flag, list, optional, record, text, union } from './layout.js'
 import { pageIndex, pageRange, version } from './crew-layout.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 import type * as words from './group-message.js'
@@ -10,10 +10,15 @@ import type { TransferredPage } from './transfer-message.js'
 export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<words.GroupMessage> {
   const name = record<words.GroupLink>({ reign: count, link: count })
   const pages = list(record<TransferredPage>({ page: pageIndex, version }), limits.pageStampsMax)
+  const handover = record<words.HandoverMark>({
+    attempt: text(limits.handoverNameBytesMax),
+    side: choice(['from', 'to']),
+  })
   const region = record<words.GroupRegion>({
     descriptor,
     allocated: list(pageRange, limits.allocatedFragmentsMax),
     floor: count,
+    handover: optional(handover),
   })
   const change = record<words.GroupRegionChange>({
     address,

@@ -9,11 +9,23 @@ export interface GroupLink {
   readonly link: number
 }
 
+/**
+ * A region that is on its way from one log to another, as a change of `minReplicas` takes it (docs/adr/0024-change-of-replicas.md): which of the two
+ * has it is decided at the coordinator, under the name of the attempt. Until that is known nobody serves what is marked so.
+ */
+export interface HandoverMark {
+  /** 1 to `handoverNameBytesMax` bytes; no two attempts have the same. */
+  readonly attempt: string
+  /** Whether it goes from this log, or comes to it. */
+  readonly side: 'from' | 'to'
+}
+
 /** What a home keeps of a region besides its pages, and where: on each disk in a space of its own. */
 export interface GroupRegion {
   readonly descriptor: RegionDescriptor
   readonly allocated: readonly PageRange[]
   readonly floor: number
+  readonly handover: HandoverMark | undefined
 }
 
 /** What becomes durable of one region at once. The bytes of `pages` go along as payloads. */

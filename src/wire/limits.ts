@@ -59,6 +59,9 @@ export const sessionNumberMax = 2 ** 48
 export const groupNameBytesMax = 64
 /** Regions of which a backup tells at once what it has. */
 export const groupRegionsMax = 64
+
+/** The name of one attempt to hand a region from one log to another. */
+export const handoverNameBytesMax = 64
 /** Of the embedded coordinator, as `src/coordinator/limits.ts` says it to those who ask. */
 export const coordinatorKeyBytesMax = 256
 export const coordinatorValueBytesMax = 4 * 1024

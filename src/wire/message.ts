@@ -467,7 +467,7 @@ export interface RegionStat {
   readonly allocated: readonly { readonly offset: number; readonly length: number }[]
   readonly allocatedBytes: number
   readonly pages: readonly PageStat[]
-  /** Where the region is being moved to another home. */
+  /** Where the region is being moved to another home, or gets another number of replicas: `to` is its home as before then. */
   readonly moving: MoveProgress | undefined
   /** Who is being brought up to date with all regions of the home group. */
   readonly restoring: readonly RestoreProgress[]

@@ -4,6 +4,7 @@ import type { SiteId } from '../../src/address/identity.js'
 import { plainTerms } from '../../src/address/lock-terms.js'
 import type { Attachment, CommittedPage, LockId, MergeFunction } from '../../src/consistency/contract.js'
 import { withResolvers } from '../../src/io/deadline.js'
+import { spaceId } from '../../src/store/space.js'
 import { Engine } from '../../src/node/replica/engine.js'
 import { FrameTable } from '../../src/node/replica/frame-table.js'
 import type { Parcel } from '../../src/node/replica/parcel-table.js'
@@ -74,7 +75,10 @@ class Bench {
       descriptor: regionOf(merge === undefined ? {} : { consistency: 'eventual', merge: 'mine' }, {
         pageSize,
       }),
-      role: kind === 'home' ? { kind, backing: this.backing, inGrace: () => false } : { kind, parent: peer },
+      role:
+        kind === 'home'
+          ? { kind, backing: this.backing, inGrace: () => false, space: spaceId(1) }
+          : { kind, parent: peer },
       protocol: this.protocol.definition,
       frames: this.frames,
       uplink: () => undefined,

@@ -6,6 +6,7 @@ import { plainTerms } from '../../src/address/lock-terms.js'
 import type { LockMode } from '../../src/address/lock-mode.js'
 import { crew } from '../../src/consistency/crew/crew.js'
 import type { CommitId } from '../../src/consistency/contract.js'
+import { spaceId } from '../../src/store/space.js'
 import type { LockContext } from '../../src/node/replica/lock-context.js'
 import { Replica } from '../../src/node/replica/replica.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
@@ -44,7 +45,9 @@ class Bench {
     this.replica = new Replica(
       this.site.env,
       regionOf(settings, { pages: 4 }),
-      kind === 'home' ? { kind, backing: this.backing, inGrace: () => false } : { kind, parent: peer },
+      kind === 'home'
+        ? { kind, backing: this.backing, inGrace: () => false, space: spaceId(1) }
+        : { kind, parent: peer },
       this.protocol.definition,
     )
     this.grantAll()

@@ -196,6 +196,11 @@ export class NodeCluster {
     return this.node(of).replicas.session(withOther as never)
   }
 
+  /** The node's present process: what belongs to it ends with it. */
+  processOf(number: number): SimService['process'] {
+    return this.#member(number).service.process
+  }
+
   /** Of each node, with which others it has sessions. */
   get sessions(): number[][] {
     return this.#members.map(({ node }) =>

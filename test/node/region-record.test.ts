@@ -50,7 +50,7 @@ describe('the record of a region', () => {
   })
 
   it('of a format to come is refused', () => {
-    const bytes = new TextEncoder().encode(JSON.stringify({ format: 4 }))
+    const bytes = new TextEncoder().encode(JSON.stringify({ format: 5 }))
     assert.throws(() => decodeRegion(key, bytes, founder), { code: 'bad-format' })
   })
 })

@@ -4,6 +4,7 @@ import type { RegionDescriptor } from '../../src/address/descriptor.js'
 import { clientSite, founder, nodeId } from '../../src/address/identity.js'
 import type { NodeId, SiteId } from '../../src/address/identity.js'
 import { crew } from '../../src/consistency/crew/crew.js'
+import { spaceId } from '../../src/store/space.js'
 import { ReplicaSet } from '../../src/node/replica-set.js'
 import type { Replica } from '../../src/node/replica/replica.js'
 import type { Session } from '../../src/node/session/session.js'
@@ -47,7 +48,12 @@ class Bench {
   }
 
   openHome(descriptor = this.known ?? region): Replica {
-    return this.replicas.open(star(descriptor), { kind: 'home', backing: this.backing, inGrace: () => false })
+    return this.replicas.open(star(descriptor), {
+      kind: 'home',
+      backing: this.backing,
+      inGrace: () => false,
+      space: spaceId(1),
+    })
   }
 
   open(descriptor = star(region), parent: SiteId = founder): Replica {

@@ -114,7 +114,7 @@ function textOf(
     `storage ${formatSize(allocatedBytes)}: ${ranges === '' ? 'none' : ranges}`,
     ...(moving === undefined
       ? []
-      : [`moving to node ${moving.to}: ${moving.pagesDone} of ${moving.pagesTotal} pages are there`]),
+      : [`${movingText(moving.to, home)}: ${moving.pagesDone} of ${moving.pagesTotal} pages are there`]),
     ...(labels.length === 0 ? [] : ['labels', ...labels]),
   ]
   if (pages.length > 0) lines.push('', 'page        version     owner           sharers')
@@ -142,6 +142,11 @@ const waysText: Readonly<Record<Found['by'], string>> = {
   manager: "by the cluster manager's hint",
   map: 'by the address map',
   walk: 'by a walk over the nodes of the cluster',
+}
+
+/** A change of replicas leaves the region at its home. */
+function movingText(to: number, home: number): string {
+  return to === home ? 'getting another number of replicas' : `moving to node ${to}`
 }
 
 function nodesText(count: number): string {

@@ -124,7 +124,7 @@ export class ClusterPart {
         dialers().want(node)
       },
       took: (descriptors) => {
-        this.#took(descriptors)
+        this.took(descriptors)
       },
       storageFailed: parts.storageFailed,
       bug: options.groupBug,
@@ -309,7 +309,7 @@ export class ClusterPart {
   }
 
   /** The cluster manager hears where regions are that this node has taken over. */
-  #took(descriptors: readonly RegionDescriptor[]): void {
+  took(descriptors: readonly RegionDescriptor[]): void {
     for (const descriptor of descriptors) {
       this.location.learned(descriptor)
       this.manager.hint(descriptor)

@@ -304,6 +304,7 @@ export class Leave {
     if (moves.newHomes.length > 0) return busy('the new home of a region has not answered yet')
     if (moves.oldHomes.length > 0)
       return busy('the old home of a region has not said whether it is to come here')
+    if (home.doubtCount > 0) return busy('a change of the replicas of a region here is not settled yet')
     if (returns.count > 0) return busy('address space of regions that ended here is to be returned')
     return undefined
   }

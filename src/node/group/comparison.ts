@@ -107,11 +107,12 @@ async function* differencesOf(
   }
 }
 
-export function regionOf({ descriptor, allocated, floor }: RegionRecord): GroupRegion {
+export function regionOf({ descriptor, allocated, floor, handover }: RegionRecord): GroupRegion {
   return {
     descriptor,
     allocated: [...allocated].map(({ first, count }) => ({ first: first as PageIndex, count })),
     floor,
+    handover,
   }
 }
 

@@ -228,8 +228,12 @@ function generationOf({ region }: GroupStep, before: RegionRecord | undefined): 
   return region?.descriptor.generation ?? before?.descriptor.generation
 }
 
-function recordOf({ descriptor, allocated, floor }: GroupRegion, home: NodeId, space: SpaceId): RegionRecord {
+function recordOf(
+  { descriptor, allocated, floor, handover }: GroupRegion,
+  home: NodeId,
+  space: SpaceId,
+): RegionRecord {
   const ranges = new RangeSet()
   for (const { first, count } of allocated) ranges.add(first, count)
-  return { descriptor: { ...descriptor, home }, allocated: ranges, floor, space }
+  return { descriptor: { ...descriptor, home }, allocated: ranges, floor, space, handover }
 }

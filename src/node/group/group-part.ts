@@ -135,9 +135,11 @@ export class GroupPart {
     return this.#part.kind === 'primary'
   }
 
-  /** Of a region that is here and is not served here. */
+  /** Of a region that is here and is not served here. What may come to the group is not its region yet. */
   find(address: Address): RegionDescriptor | undefined {
-    return this.served === undefined ? this.copies.find(address) : undefined
+    if (this.served !== undefined) return undefined
+    const found = this.copies.find(address)
+    return found === undefined || this.copies.get(found.address)?.handover?.side === 'to' ? undefined : found
   }
 
   /** Whether a session with the node must be there. */
@@ -414,6 +416,7 @@ export class GroupPart {
         return led.seen.record.epoch
       },
       log,
+      recordOf: (address) => this.copies.get(address),
       lease,
       read: (region, page) => this.mender.read(region, page),
       get restoring() {

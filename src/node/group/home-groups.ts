@@ -30,6 +30,7 @@ import { isNote } from '../transaction/note.js'
 import { GroupCopies, storedGroups } from './group-copies.js'
 import { GroupPart } from './group-part.js'
 import { GroupRegistry } from './group-registry.js'
+import { HandoverRegister } from './handover-register.js'
 import { LeaseBound } from './lease-bound.js'
 import { LivingNodes } from './living-nodes.js'
 import type { MendBug } from './mend-bug.js'
@@ -98,6 +99,8 @@ export class HomeGroups {
   readonly #bound: LeaseBound
   readonly #living: LivingNodes
   readonly #registry: GroupRegistry
+  /** Whether regions have gone from one log to another. */
+  readonly handovers: HandoverRegister
   readonly #closing = sharedAbortController()
   readonly #making = new Map<number, Promise<GroupPart>>()
   /** Whether the parts know that the lease is held, and could do what rests on it. */
@@ -117,6 +120,7 @@ export class HomeGroups {
     const { signal } = this.#closing
     this.#rate = new ByteRate(clock, options.restoreBytesPerSecond)
     this.#registry = new GroupRegistry({ clock, random, coordinator, signal })
+    this.handovers = new HandoverRegister({ clock, random, logger: options.logger, coordinator, signal })
     const { self, logger, store } = options
     this.#doubt = new CopyDoubt({
       ...{ self, clock, random, logger, store, signal, registry: this.#registry },
@@ -197,12 +201,15 @@ export class HomeGroups {
   backed(
     address: Address,
   ): { readonly descriptor: RegionDescriptor; readonly primary: NodeId | undefined } | undefined {
+    let newest: { descriptor: RegionDescriptor; primary: NodeId | undefined } | undefined
     for (const part of this.#parts.values()) {
       const descriptor = part.find(address)
-      if (descriptor === undefined) continue
-      return { descriptor, primary: part.record === undefined ? undefined : primaryOf(part.record) }
+      // What went from one group to another may be left in the first for a while.
+      if (descriptor === undefined || (newest !== undefined && newest.descriptor.era >= descriptor.era))
+        continue
+      newest = { descriptor, primary: part.record === undefined ? undefined : primaryOf(part.record) }
     }
-    return undefined
+    return newest
   }
 
   /** Whether a session with the node must be there, for a group that this node leads, or is just looking for members of. */
@@ -267,7 +274,8 @@ export class HomeGroups {
       },
       serves: (group, records) => {
         home().openGroup(group, records)
-        took([...part.copies.all()].map(({ descriptor }) => descriptor).filter((each) => !isNote(each)))
+        const served = [...part.copies.all()].filter(({ handover }) => handover === undefined)
+        took(served.map(({ descriptor }) => descriptor).filter((each) => !isNote(each)))
       },
       stopped: (group, reason) => {
         home().closeGroup(group, reason)

@@ -1,3 +1,4 @@
+import type { Address } from '../../address/address.js'
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
 import type { StoredPage } from '../../store/store.js'
@@ -15,6 +16,8 @@ export interface HomeGroup {
   readonly members: readonly NodeId[]
   readonly epoch: number
   readonly log: RegionLog
+  /** What this node's disk has of the region that begins there, or will have. */
+  recordOf(address: Address): RegionRecord | undefined
   /** Until when, on this node's clock, its regions may be used here. */
   readonly lease: { readonly validUntil: number }
   /** A page as it is on this disk; where its record is damaged, from another member. Throws `damaged`. */

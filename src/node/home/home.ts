@@ -17,11 +17,13 @@ import type { Store } from '../../store/store.js'
 import { allocatedFragmentsMax } from '../../wire/limits.js'
 import type { AttributeChanges, PageStat, RegionStat } from '../../wire/message.js'
 import type { TransactionCall, TransactionResult } from '../../wire/transaction-message.js'
+import { waitFrom } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import { checkNoSystemLabel, isSystemRegion } from '../map/system-regions.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { LentSpace } from '../pools/lent-space.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
+import type { RegionMessage } from '../region-message.js'
 import type { ReplicaSet } from '../replica-set.js'
 import { isKeptAlike } from '../kept-alike.js'
 import { unreserved } from '../unreserved.js'
@@ -31,13 +33,15 @@ import type { TransactionWorld } from '../transaction/transaction-environment.js
 import { Transactions } from '../transaction/transactions.js'
 import type { ReplicaRole } from '../replica/role.js'
 import type { HomeWatchSink, Subscription, WatchTarget } from '../watch/watch-sink.js'
+import { Handovers } from './handovers.js'
+import type { HandoverEnvironment } from './handovers.js'
 import type { HomeGroup } from './home-group.js'
 import { HomedRegion } from './homed-region.js'
 import type { ArrivalRecord } from './arrival-record.js'
 import { HomeMoves } from './home-moves.js'
 import type { MoveEnvironment } from './home-moves.js'
 import { LocalLog } from './region-log.js'
-import type { RegionChange, RegionLog } from './region-log.js'
+import type { OwnRecords, RegionChange, RegionLog } from './region-log.js'
 import { decodeRegion, regionKeyPrefix } from './region-record.js'
 import type { RegionRecord } from './region-record.js'
 
@@ -73,10 +77,14 @@ export interface HomeOptions {
     /** The home group of that many members that this node leads, or makes. Throws `unreachable`, `timeout`. */
     lead(replicas: number, wait: WaitOptions): Promise<HomeGroup>
   }
+  /** How regions get other numbers of replicas. */
+  readonly handovers: HandoverEnvironment
   /** Address space of this node's that regions of home groups have. */
   readonly lent: LentSpace
   /** Tells the node that has the address space of a region that has ended here. */
   readonly returns: SpaceReturns
+  /** A region is homed here that may have been homed elsewhere. */
+  readonly took: (descriptor: RegionDescriptor) => void
 }
 
 /**
@@ -90,6 +98,9 @@ export class Home {
   readonly #directory = new RegionDirectory(Infinity)
   readonly moves: HomeMoves
   readonly transactions: Transactions
+  readonly #handovers: Handovers
+  /** Those that this node leads, in their present reigns, by their names. */
+  readonly #groups = new Map<string, HomeGroup>()
   readonly #log: RegionLog
   #generation = 0
   #allocatedBytes = 0
@@ -138,19 +149,67 @@ export class Home {
       },
       options.moves,
     )
+    this.#handovers = new Handovers(
+      {
+        node,
+        store,
+        replicas,
+        log: this.#log,
+        isOpen: (group) => group === undefined || this.#groups.get(group.name) === group,
+        takeSpace: () => ({ space: this.takeSpace(), puts: this.numbers() }),
+        find: (address) => this.find(address),
+        isServed: (region) => this.#regions.get(region.descriptor.address) === region,
+        openReplica: (address) => {
+          this.#replicaIfServed(address)
+        },
+        ownRecords: ({ descriptor }, group) => this.#spaceRecords(descriptor, group),
+        kept: (descriptor, group) => {
+          this.#keptIn(descriptor, group)
+        },
+        seat: (region) => {
+          const { descriptor } = this.#keep(region)
+          if (replicas.get(descriptor.address) !== undefined) replicas.open(descriptor, this.#roleOf(region))
+        },
+        unseat: (region, error) => {
+          this.#unseat(region, error)
+        },
+        arrived: (record, { group }) => {
+          this.#keptIn(record.descriptor, group)
+          const region = this.#keep(this.#regionOf(record, group))
+          replicas.seat(record.descriptor, this.#roleOf(region))
+          options.took(record.descriptor)
+        },
+        settled: (address) => {
+          replicas.stayedAway(address)
+        },
+      },
+      options.handovers,
+    )
+  }
+
+  /** Goes on with what a restart has interrupted. */
+  start(): void {
+    this.moves.start()
+    this.#handovers.doubts.start()
+    this.transactions.begin()
+  }
+
+  close(error: KhazanaError): void {
+    this.moves.close(error)
+    this.#handovers.close(error)
   }
 
   /** Reads what is homed here from the store. Throws `bad-format`. */
   load(): void {
-    const { store, node, pools } = this.#options
+    const { store, node, pools, lent } = this.#options
     this.#generation = readNumber(store.get(generationKey))
     pools.load()
     for (const { descriptor, kept } of this.moves.load()) {
       pools.occupy(descriptor.address, descriptor.size)
       this.#allocatedBytes += kept?.bytes ?? 0
     }
-    this.#options.lent.load()
-    for (const { address, size } of this.#options.lent.all()) pools.occupy(address, size)
+    lent.load()
+    for (const { address, size } of lent.all()) pools.occupy(address, size)
     const notes: RegionRecord[] = []
     for (const [key, value] of store.list(regionKeyPrefix)) {
       const record = decodeRegion(key, value, node)
@@ -158,14 +217,22 @@ export class Home {
         notes.push(record)
         continue
       }
+      const { address, size } = record.descriptor
+      if (record.handover !== undefined) {
+        const kept = { log: this.#log, group: undefined, space: record.space }
+        this.#handovers.doubts.add(record, record.handover, kept)
+        pools.occupy(address, size)
+        continue
+      }
       const region = this.#regionOf(record)
-      const { address, size } = region.descriptor
+      // As of a change of its replicas that came to nothing.
+      if (lent.has(address)) this.#keptIn(record.descriptor, undefined)
       this.#regions.set(address, region)
       this.#directory.add(region.descriptor)
       pools.occupy(address, size)
       this.#allocatedBytes += storageBytes(region)
     }
-    this.transactions.load(notes)
+    this.transactions.load(notes, this.#log)
   }
 
   /** Of programs. */
@@ -186,7 +253,8 @@ export class Home {
 
   /** Bytes of storage promised to all regions, also those that are arriving, with what their records cost. */
   get promisedBytes(): number {
-    let bytes = this.#allocatedBytes
+    let bytes = this.#allocatedBytes + this.#handovers.bytes
+    for (const region of this.#handovers.doubts.records()) bytes += storageBytes(region)
     for (const region of this.moves.arriving()) bytes += storageBytes(region)
     return bytes
   }
@@ -200,6 +268,24 @@ export class Home {
   find(address: Address): RegionDescriptor | undefined {
     const start = this.#directory.find(address)?.address
     return start === undefined ? undefined : this.#regions.get(start)?.descriptor
+  }
+
+  /** Resolves when it is known whether the region that has the address is homed here; undefined where that is no question. */
+  settled(address: Address): Promise<void> | undefined {
+    return this.moves.settled(address) ?? this.#handovers.doubts.settled(address)
+  }
+
+  /** Whether the message is for the home that this node may be, or become. */
+  isAwaited(message: RegionMessage): boolean {
+    if (this.moves.isAwaited(message)) return true
+    if (!this.#handovers.doubts.isFor(message) || this.#regions.has(message.region)) return false
+    const role = this.#options.replicas.get(message.region)?.role
+    return role?.kind !== 'copy' || role.parent === this.#options.node
+  }
+
+  /** Regions of which it is not known yet whether they are homed here. */
+  get doubtCount(): number {
+    return [...this.#handovers.doubts.records()].length
   }
 
   /** Nothing new is homed here, for this reason; undefined: it is again. */
@@ -241,6 +327,11 @@ export class Home {
     return this.#options.lent.has(address)
   }
 
+  /** Whether a region of a home group that is homed elsewhere begins there under that reservation, in this node's address space. */
+  isLentFor(address: Address, generation: number): boolean {
+    return this.#options.lent.get(address, generation) !== undefined
+  }
+
   /** What regions of home groups have of this node's address space, wherever they are homed, as they were when they were reserved; in no order. */
   lentInRange(start: Address, size: bigint): RegionDescriptor[] {
     return this.#options.lent.inRange(start, size)
@@ -274,7 +365,7 @@ export class Home {
   }
 
   #roleOf(region: HomedRegion): Extract<ReplicaRole, { kind: 'home' }> {
-    const role = { kind: 'home', backing: region } as const
+    const role = { kind: 'home', backing: region, space: region.space } as const
     if (region.group === undefined) return { ...role, inGrace: this.#options.inGrace }
     // Rights that an earlier primary gave have ended with its lease.
     return { ...role, inGrace: () => false, lease: region.group.lease }
@@ -504,6 +595,8 @@ export class Home {
     const { lent, store, pools } = this.#options
     const region = lent.get(address, generation)
     if (region === undefined) return
+    if (this.#handovers.doubts.hasLeftover(address))
+      throw new KhazanaError('busy', 'something of the region is here still: try again')
     await store.commit({ deletes: [lent.keyOf(address)] })
     if (lent.get(address, generation) !== region) return
     lent.end(address)
@@ -522,7 +615,7 @@ export class Home {
       region.exclusively(() => {
         this.#checkCurrent(region)
         if (to === this.#options.node) return Promise.resolve(region.descriptor)
-        if (region.group !== undefined) throw fixedReplicas('moved')
+        if (region.group !== undefined) throw fixedHome()
         return move(storageBytes(region))
       }),
     )
@@ -532,7 +625,7 @@ export class Home {
   #checkArrival(region: Omit<RegionRecord, 'space'>): void {
     if (this.#refusal !== undefined) throw this.#refusal
     this.#checkSupported(region.descriptor.attributes)
-    if (region.descriptor.attributes.minReplicas > 1) throw fixedReplicas('moved')
+    if (region.descriptor.attributes.minReplicas > 1) throw fixedHome()
     this.#checkRoom(storageBytes(region))
   }
 
@@ -552,25 +645,32 @@ export class Home {
    * `closeGroup`.
    */
   openGroup(group: HomeGroup, records: Iterable<RegionRecord>): void {
+    this.#groups.set(group.name, group)
     const { replicas } = this.#options
     const notes: RegionRecord[] = []
+    const served: HomedRegion[] = []
     for (const record of records) {
-      if (isNote(record.descriptor)) {
-        notes.push(record)
-        continue
-      }
-      const region = this.#regionOf(record, group)
-      const { descriptor } = record
-      this.#regions.set(descriptor.address, region)
-      this.#directory.add(descriptor)
-      this.#allocatedBytes += storageBytes(region)
+      const { descriptor, handover, space } = record
+      if (isNote(descriptor)) notes.push(record)
+      else if (handover !== undefined)
+        this.#handovers.doubts.resolve(record, handover, { log: group.log, group, space })
+      else served.push(this.#keep(this.#regionOf(record, group)))
     }
     // What is in doubt is known before anybody can be served.
-    this.transactions.load(notes)
-    for (const region of [...this.#regions.values()]) {
-      if (region.group === group) replicas.seat(region.descriptor, this.#roleOf(region))
-    }
+    this.transactions.load(notes, group.log)
+    for (const region of served) replicas.seat(region.descriptor, this.#roleOf(region))
     this.transactions.begin()
+  }
+
+  /** Among those that are served here, as it is kept now. */
+  #keep(region: HomedRegion): HomedRegion {
+    const { descriptor } = region
+    const before = this.#regions.get(descriptor.address)
+    if (before !== undefined) this.#allocatedBytes -= storageBytes(before)
+    this.#regions.set(descriptor.address, region)
+    this.#directory.add(descriptor)
+    this.#allocatedBytes += storageBytes(region)
+    return region
   }
 
   /**
@@ -578,22 +678,29 @@ export class Home {
    * whoever is the home next.
    */
   closeGroup(name: string, error: KhazanaError): void {
+    const group = this.#groups.get(name)
+    if (group === undefined) return
+    this.#groups.delete(name)
+    this.#handovers.doubts.closeGroup(name)
+    this.transactions.close(group.log)
+    for (const region of [...this.#regions.values()])
+      if (region.group?.name === name) this.#unseat(region, error)
+  }
+
+  #unseat(region: HomedRegion, error: KhazanaError): void {
     const { replicas } = this.#options
-    for (const [address, region] of [...this.#regions]) {
-      if (region.group?.name !== name) continue
-      this.transactions.close(region.log)
-      this.#regions.delete(address)
-      this.#directory.forget(address)
-      this.#allocatedBytes -= storageBytes(region)
-      const replica = replicas.get(address)
-      if (replica !== undefined) replicas.unseat(replica, error)
-      region.watchers.moved()
-    }
+    const { address } = region.descriptor
+    this.#regions.delete(address)
+    this.#directory.forget(address)
+    this.#allocatedBytes -= storageBytes(region)
+    const replica = replicas.get(address)
+    if (replica !== undefined) replicas.unseat(replica, error)
+    region.watchers.moved()
   }
 
   /**
-   * Where it changes how the region is kept consistent, the region comes to rest first, and goes on under a new era. Throws
-   * `timeout` where locks are held too long, and nothing has changed then.
+   * Where it changes how the region is kept consistent, or by how many nodes, the region comes to rest first, and goes on under a new era. Throws
+   * `timeout` where locks are held too long, and nothing has changed then; with another number of replicas also what `Handovers.begin` does.
    */
   setAttributes(
     address: Address,
@@ -602,19 +709,75 @@ export class Home {
   ): Promise<RegionDescriptor> {
     const region = this.#region(address)
     checkNoSystemLabel(changes.labels)
-    return region.exclusively(async () => {
-      this.#checkCurrent(region)
-      const before = region.descriptor
-      const attributes = applyChanges(before.attributes, changes)
-      this.#checkSupported(attributes)
-      if (attributes.minReplicas !== before.attributes.minReplicas) throw fixedReplicas('changed')
-      const isSwitch = !isKeptAlike(before.attributes, attributes)
-      const era = isSwitch ? before.era + 1 : before.era
-      const after = { ...before, attributes, revision: before.revision + 1, era }
-      if (isSwitch) await this.#switch(region, after, options)
-      else await this.#saveAs(region, after)
-      return after
+    return new Promise((resolve, reject) => {
+      const change = async (): Promise<void> => {
+        this.#checkCurrent(region)
+        const before = region.descriptor
+        const attributes = applyChanges(before.attributes, changes)
+        this.#checkSupported(attributes)
+        if (attributes.minReplicas === before.attributes.minReplicas) {
+          resolve(await this.#changeAttributes(region, attributes, options))
+          return
+        }
+        const { answer, over } = await this.#changeReplicas(region, attributes, options)
+        answer.then(resolve, reject)
+        // Other changes wait until nothing is left to be done, which may be later.
+        await over
+      }
+      region.exclusively(change).catch(reject)
     })
+  }
+
+  async #changeAttributes(
+    region: HomedRegion,
+    attributes: RegionAttributes,
+    options: WaitOptions,
+  ): Promise<RegionDescriptor> {
+    const before = region.descriptor
+    const isSwitch = !isKeptAlike(before.attributes, attributes)
+    const era = isSwitch ? before.era + 1 : before.era
+    const after = { ...before, attributes, revision: before.revision + 1, era }
+    if (isSwitch) await this.#switch(region, after, options)
+    else await this.#saveAs(region, after)
+    return after
+  }
+
+  async #changeReplicas(
+    region: HomedRegion,
+    attributes: RegionAttributes,
+    options: WaitOptions,
+  ): Promise<ReturnType<Handovers['begin']>> {
+    const { descriptor: before } = region
+    const { minReplicas } = attributes
+    const wait = waitFrom(this.#options.handovers.clock, options)
+    const group = minReplicas > 1 ? await this.#options.groups.lead(minReplicas, wait()) : undefined
+    this.#checkCurrent(region)
+    const bytes = storageBytes(region)
+    this.#checkRoom(bytes)
+    const after = { ...before, attributes, revision: before.revision + 1, era: before.era + 1 }
+    return this.#handovers.begin(region, after, group, bytes, wait())
+  }
+
+  /** What this node notes of the address of a region that is kept so, with what makes it that. */
+  #spaceRecords(descriptor: RegionDescriptor, group: HomeGroup | undefined): OwnRecords {
+    const { pools, lent } = this.#options
+    if (pools.find(descriptor.address) === undefined) return {}
+    return group === undefined
+      ? { deletes: [lent.keyOf(descriptor.address)] }
+      : { puts: [lent.put(descriptor)] }
+  }
+
+  /** The same where it is, or may be, durable. What a region of this node alone has noted is of no harm, and goes some time. */
+  #keptIn(descriptor: RegionDescriptor, group: HomeGroup | undefined): void {
+    const { pools, lent, store } = this.#options
+    if (pools.find(descriptor.address) === undefined) return
+    if (group !== undefined) {
+      lent.begin(descriptor)
+      return
+    }
+    if (!lent.has(descriptor.address)) return
+    lent.end(descriptor.address)
+    store.commit({ deletes: [lent.keyOf(descriptor.address)] }).catch(() => undefined)
   }
 
   async #switch(region: HomedRegion, after: RegionDescriptor, options: WaitOptions): Promise<void> {
@@ -679,7 +842,7 @@ export class Home {
       })),
       allocatedBytes: region.allocated.total * descriptor.pageSize,
       pages,
-      moving: this.moves.progressOf(descriptor.address),
+      moving: this.moves.progressOf(descriptor.address) ?? this.#handovers.progressOf(descriptor.address),
       restoring: region.group?.restoring ?? [],
     }
   }
@@ -724,12 +887,11 @@ export class Home {
   }
 }
 
-function fixedReplicas(what: 'changed' | 'moved'): KhazanaError {
-  const message =
-    what === 'changed'
-      ? 'the number of replicas of a region cannot be changed in this version: reserve another region'
-      : 'a region with minReplicas above 1 is not moved in this version: its backups take over by themselves'
-  return new KhazanaError('unsupported', message)
+function fixedHome(): KhazanaError {
+  return new KhazanaError(
+    'unsupported',
+    'a region with minReplicas above 1 is not moved in this version: its backups take over by themselves',
+  )
 }
 
 /** Bytes of storage that the region is promised, with what its records cost. */

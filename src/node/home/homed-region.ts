@@ -2,6 +2,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { FenceMark } from '../../address/fence.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
+import { assert } from '../../stdx/assert.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
@@ -40,13 +41,18 @@ export interface RegionTransactions {
   isUnderWay(region: HomedRegion): boolean
 }
 
+/** Where a region is kept. */
+export interface RegionKeeping {
+  readonly log: RegionLog
+  /** Undefined: its home alone. */
+  readonly group: HomeGroup | undefined
+  readonly space: SpaceId
+}
+
 /** A region homed here: what stands behind its root replica. */
 export class HomedRegion implements HomeBacking {
   descriptor: RegionDescriptor
   readonly allocated: RangeSet
-  readonly space: SpaceId
-  /** The home group that keeps it; undefined: its home alone. */
-  readonly group: HomeGroup | undefined
   floor: number
   /** Who is told of what becomes durable. */
   readonly watchers = new RegionWatchers()
@@ -59,7 +65,7 @@ export class HomedRegion implements HomeBacking {
   /** Versions up to this one are not given to anything new. */
   #versionsUsed = 0
   readonly #store: Store
-  readonly log: RegionLog
+  #kept: RegionKeeping
   readonly #transactions: RegionTransactions
   readonly #storageFailed: (error: KhazanaError) => void
   readonly #fences: FenceReserve
@@ -74,24 +80,61 @@ export class HomedRegion implements HomeBacking {
     group?: HomeGroup,
   ) {
     this.#store = store
-    this.log = log
+    this.#kept = { log, group, space: record.space }
     this.#transactions = transactions
-    this.group = group
-    // Pages of one version have the same bytes at all members: none is used that an earlier primary may have used.
-    if (group !== undefined) this.#versionsUsed = record.descriptor.era * eraVersions
+    this.#useVersionsOf(record.descriptor)
     this.#storageFailed = storageFailed
     this.descriptor = record.descriptor
     this.allocated = record.allocated
     this.floor = record.floor
-    this.space = record.space
     const { address, generation } = record.descriptor
     this.#fences = new FenceReserve({
       ...{ address, generation, incarnation },
       stored: store.get(fencesKey(address)),
       write: (put, done) => {
-        log.submit(this.place, { own: () => ({ puts: [put] }) }, done)
+        this.log.submit(this.place, { own: () => ({ puts: [put] }) }, done)
       },
     })
+  }
+
+  /** The log that keeps it. */
+  get log(): RegionLog {
+    return this.#kept.log
+  }
+
+  /** Where it is kept now. */
+  get kept(): RegionKeeping {
+    return this.#kept
+  }
+
+  /** Where this node's store has the pages. */
+  get space(): SpaceId {
+    return this.#kept.space
+  }
+
+  /** The home group that keeps it; undefined: its home alone. */
+  get group(): HomeGroup | undefined {
+    return this.#kept.group
+  }
+
+  /** Versions of pages are above this, whatever the pages' own are. */
+  get versionsUsed(): number {
+    return this.#versionsUsed
+  }
+
+  /** From now on it is kept elsewhere, where all of it is. Nothing may be under way. */
+  keepIn(kept: RegionKeeping, { descriptor, floor }: Pick<RegionRecord, 'descriptor' | 'floor'>): void {
+    assert(this.#deferred.length === 0, 'a region that is handed over is at rest')
+    this.#kept = kept
+    this.descriptor = descriptor
+    this.floor = floor
+    this.#versionsUsed = 0
+    this.#useVersionsOf(descriptor)
+  }
+
+  /** Pages of one version have the same bytes at all members of a group: none is used that an earlier primary may have used. */
+  #useVersionsOf({ era }: RegionDescriptor): void {
+    if (this.group !== undefined) this.#versionsUsed = era * eraVersions
   }
 
   /** What the home keeps of it on its disk, besides the pages. */

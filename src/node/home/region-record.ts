@@ -4,6 +4,7 @@ import type { NodeId } from '../../address/identity.js'
 import type { RangeSet } from '../../address/range-set.js'
 import { spaceId } from '../../store/space.js'
 import type { SpaceId } from '../../store/space.js'
+import type { HandoverMark } from '../../wire/group-message.js'
 import {
   addressKey,
   addressOf,
@@ -28,23 +29,28 @@ export interface RegionRecord {
   readonly floor: number
   /** Where this node's store has the pages: a number of this node, as the region may have been reserved by another. */
   readonly space: SpaceId
+  /** It is on its way to another log, or comes from one, and must not be served before that is decided. */
+  readonly handover?: HandoverMark | undefined
 }
 
 export const regionKeyPrefix = 'region/'
 /** Format 2 has no space of its own: it is the generation. */
 const recordFormat = 3
+/** With a mark, which must not be overlooked. */
+const markedFormat = 4
 
 export function regionKey(address: Address): string {
   return addressKey(regionKeyPrefix, address)
 }
 
-export function encodeRegion({ descriptor, allocated, floor, space }: RegionRecord): Uint8Array {
+export function encodeRegion({ descriptor, allocated, floor, space, handover }: RegionRecord): Uint8Array {
   return encodeRecord({
-    format: recordFormat,
+    format: handover === undefined ? recordFormat : markedFormat,
     ...storedDescriptor(descriptor),
     floor,
     space,
     allocated: storedRanges(allocated),
+    handover,
   })
 }
 
@@ -53,6 +59,7 @@ interface StoredRecord extends StoredDescriptor {
   readonly floor: number
   readonly space?: number
   readonly allocated: StoredRanges
+  readonly handover?: HandoverMark
 }
 
 /** Throws `bad-format`. */
@@ -62,11 +69,12 @@ export function decodeRegion(
   home: NodeId,
   prefix = regionKeyPrefix,
 ): RegionRecord {
-  const record = decodeRecord(key, value, recordFormat) as StoredRecord
+  const record = decodeRecord(key, value, markedFormat) as StoredRecord
   return {
     descriptor: descriptorFrom(addressOf(prefix, key), home, record),
     allocated: rangesFrom(record.allocated),
     floor: record.floor,
     space: spaceId(record.space ?? record.generation),
+    handover: record.handover,
   }
 }

@@ -270,7 +270,7 @@ export class Location {
     }
     if (isLent(address)) return { kind: 'elsewhere', nodes: [], isSure: true }
     // It may come to be homed here, or not: who sends it knows.
-    if (home.moves.settled(address) !== undefined) return { kind: 'elsewhere', nodes: [], isSure: true }
+    if (home.settled(address) !== undefined) return { kind: 'elsewhere', nodes: [], isSure: true }
     if (pools.isFree(address) || returns.has(address)) return { kind: 'unreserved' }
     const cached = directory.find(address)
     const named = cached === undefined ? [] : [cached.home]

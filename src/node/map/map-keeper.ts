@@ -43,7 +43,7 @@ export class MapKeeper {
   async start(): Promise<void> {
     const { home, pools, isFounder } = this.#options
     // It may have moved, or be about to come back.
-    const wasMade = home.moves.find(rootMapAddress) ?? home.moves.settled(rootMapAddress)
+    const wasMade = home.moves.find(rootMapAddress) ?? home.settled(rootMapAddress)
     if (isFounder && home.find(rootMapAddress) === undefined && wasMade === undefined) {
       const root = await home.reserveAt(rootMapAddress, rootMapBytes, mapPageBytes, mapAttributes)
       await home.allocate(root.address, { offset: 0, length: mapPageBytes })

@@ -616,7 +616,7 @@ export class Replica implements ContextOwner {
     this.#desk.breakAll()
     this.#engine.close(error)
     // What a home that stays one has in memory is what its disk has.
-    if (this.role.kind === 'copy' || role.kind === 'copy') this.#frames.reset(backingOf(role))
+    if (placeOf(this.role) !== placeOf(role) || role.kind === 'copy') this.#frames.reset(backingOf(role))
     this.#role = role
     this.#descriptor = descriptor
     this.#engine = this.#makeEngine(protocol)
@@ -675,6 +675,10 @@ export class Replica implements ContextOwner {
     this.#engine.perform(answer.effects)
     return answer.kind === 'allowed'
   }
+}
+
+function placeOf(role: ReplicaRole): number | undefined {
+  return role.kind === 'home' ? role.space : undefined
 }
 
 function backingOf(role: ReplicaRole): HomeBacking | undefined {

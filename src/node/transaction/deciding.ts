@@ -5,7 +5,7 @@ import { sharedAbortController } from '../../stdx/shared-abort.js'
 import { unreachable } from '../../stdx/assert.js'
 import type { TransactionId, TransactionOutcome, TransactionTag } from '../../wire/transaction-message.js'
 import type { HomedRegion } from '../home/homed-region.js'
-import type { RegionPlace } from '../home/region-log.js'
+import type { RegionLog, RegionPlace } from '../home/region-log.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { pause } from '../pause.js'
 import { backoffMs } from '../session/backoff.js'
@@ -30,6 +30,7 @@ export class Deciding {
   #parts: readonly TransactionPart[] = []
   #others: readonly NotedRegion[] = []
   #note: RegionPlace | undefined
+  #log: RegionLog | undefined
   #timer: Timer | undefined
   /** Why the decision could not be made durable. */
   #failure: KhazanaError | undefined
@@ -53,6 +54,11 @@ export class Deciding {
     return this.#decider.outcome
   }
 
+  /** Which has the decision, or will: the region may be in another by the time that it is forgotten. */
+  get log(): RegionLog {
+    return this.#log ?? this.region.log
+  }
+
   get isAwaited(): boolean {
     return this.#decider.isAwaited
   }
@@ -67,6 +73,7 @@ export class Deciding {
   /** A decision that is on the disk already. What this answers begins to tell of it. */
   resume(note: RegionRecord, others: readonly NotedRegion[]): () => void {
     this.#note = { address: note.descriptor.address, space: note.space }
+    this.#log = this.region.log
     this.#others = others
     const effects = this.#decider.resume(others.map(({ address }) => address))
     return () => {
@@ -117,6 +124,7 @@ export class Deciding {
   #decide(): void {
     const { node, takeSpace, numbers } = this.#environment
     const { descriptor, log, place } = this.region
+    this.#log = log
     const note = { kind: 'decided', id: this.#id, region: descriptor.address, others: this.#others } as const
     const record = noteRecord(note, descriptor, node, takeSpace())
     this.#note = { address: record.descriptor.address, space: record.space }
@@ -173,7 +181,7 @@ export class Deciding {
     const note = this.#note
     for (let attempt = 1; !signal.aborted && note !== undefined; attempt++) {
       try {
-        await this.region.log.commit(note, { record: 'ended' })
+        await this.log.commit(note, { record: 'ended' })
         break
       } catch (reason) {
         const failure = KhazanaError.from(reason)

@@ -8,7 +8,7 @@ import { sharedAbortController } from '../../stdx/shared-abort.js'
 import type { TransactionId } from '../../wire/transaction-message.js'
 import { expectResult } from '../calls/result.js'
 import type { HomedRegion } from '../home/homed-region.js'
-import type { PlacedChange, RegionPlace } from '../home/region-log.js'
+import type { PlacedChange, RegionLog, RegionPlace } from '../home/region-log.js'
 import type { RegionRecord } from '../home/region-record.js'
 import { pause } from '../pause.js'
 import type { HomeWrite } from '../replica/home-backing.js'
@@ -87,6 +87,11 @@ export class Participating {
   close(): void {
     this.#closing.abort(new KhazanaError('closed', 'the region is not served here any more'))
     this.#alarm?.cancel()
+  }
+
+  /** The region stays in it until it is known what becomes of the transaction. */
+  get log(): RegionLog {
+    return this.region.log
   }
 
   get #place(): RegionPlace {

@@ -16,6 +16,7 @@ import { Deciding } from './deciding.js'
 import { Gathering } from './gathering.js'
 import type { TransactionPart } from './gathering.js'
 import { noteOf } from './note.js'
+import type { Note } from './note.js'
 import { Participating } from './participating.js'
 import type { TransactionEnvironment } from './transaction-environment.js'
 import { transactionsMax } from './transaction-limits.js'
@@ -85,13 +86,13 @@ export class Transactions {
 
   // ---- the disk ----------------------------------------------------------------------------------------------------
 
-  /** What was found on the disk of regions that are homed here from now on. Nothing is asked or told before `begin`. Throws `bad-format`. */
-  load(notes: Iterable<RegionRecord>): void {
+  /** What was found in the log about regions that are homed here from now on. Nothing is asked or told before `begin`. Throws `bad-format`. */
+  load(notes: Iterable<RegionRecord>, log: RegionLog): void {
     for (const record of notes) {
       const note = noteOf(record)
       const region = this.#environment.find(note.region)
-      if (region === undefined) {
-        this.#environment.logger.log('error', 'a transaction is about a region that is not here', {})
+      if (region?.log !== log) {
+        this.#loadLeftover(note, record, log)
         continue
       }
       if (note.kind === 'decided') {
@@ -104,6 +105,17 @@ export class Transactions {
         participating.begin()
       })
     }
+  }
+
+  /** A region goes to another log, or node, only when all have been told what was decided in it: what is left of that is of no use. */
+  #loadLeftover({ kind }: Note, { descriptor: { address }, space }: RegionRecord, log: RegionLog): void {
+    if (kind === 'prepared') {
+      this.#environment.logger.log('error', 'a transaction is about a region that is not here', {})
+      return
+    }
+    this.#loaded.push(() => {
+      log.submit({ address, space }, { record: 'ended' }, () => undefined)
+    })
   }
 
   /** Others can be talked to. */
@@ -277,9 +289,9 @@ export class Transactions {
   }
 }
 
-function closeAll(all: Map<Key, { readonly region: HomedRegion; close(): void }>, log: RegionLog): void {
+function closeAll(all: Map<Key, { readonly log: RegionLog; close(): void }>, log: RegionLog): void {
   for (const [key, each] of all) {
-    if (each.region.log !== log) continue
+    if (each.log !== log) continue
     each.close()
     all.delete(key)
   }

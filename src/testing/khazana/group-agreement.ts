@@ -1,4 +1,5 @@
 import { formatAddress } from '../../address/address.js'
+import type { Address } from '../../address/address.js'
 import type { PageIndex } from '../../address/page.js'
 import type { Node } from '../../node/node.js'
 import type { GroupCopies } from '../../node/group/group-copies.js'
@@ -26,6 +27,27 @@ export async function differentBackups(nodes: readonly Node[]): Promise<readonly
         if (theirs === undefined) found.push(`${other.name} has nothing of group ${name}`)
         else found.push(...(await differences(name, node, copies, other, theirs.copies)))
       }
+    }
+  }
+  return found
+}
+
+/** When nothing is on the way any more: regions that are not homed at one node, or of which something is left that is on its way; one line each. */
+export function misplaced(nodes: readonly Node[], regions: Iterable<Address>): readonly string[] {
+  const found: string[] = []
+  for (const region of regions) {
+    const homes = nodes.filter(({ home }) => home.find(region) !== undefined)
+    const what = `region ${formatAddress(region)}`
+    if (homes.length !== 1)
+      found.push(`${what} has ${homes.length} homes: ${homes.map(({ name }) => name).join()}`)
+    for (const { name, home } of nodes)
+      if (home.settled(region) !== undefined) found.push(`${what} may be homed at ${name}`)
+  }
+  for (const { name, groups } of nodes) {
+    for (const { name: group, isServed, copies } of groups.all()) {
+      for (const { descriptor, handover } of isServed ? copies.all() : [])
+        if (handover !== undefined)
+          found.push(`${formatAddress(descriptor.address)} is ${handover.side} group ${group} at ${name}`)
     }
   }
   return found

@@ -20,7 +20,7 @@ import type { Place } from './place.js'
 import { BitRot } from './bit-rot.js'
 import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
-import { differentBackups } from './group-agreement.js'
+import { differentBackups, misplaced } from './group-agreement.js'
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
@@ -28,7 +28,9 @@ import { conflictTests, drawPledge, mergeFunctions, pledgeOf, strict } from './p
 import type { Pledge, SimulatedClaims } from './pledge.js'
 import type { Population } from './population.js'
 import { Processes } from './processes.js'
+import { overlaps } from './overlaps.js'
 import { planRegion, planSingle } from './region-plan.js'
+import { ReplicaChanges } from './replica-changes.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
 import { OutsideStore } from './outside-store.js'
@@ -95,6 +97,7 @@ export class KhazanaWorkload implements Workload {
   #rot: BitRot | undefined
   /** Where the coordinator is none of the nodes'. */
   #outages: CoordinatorOutages | undefined
+  #replicaChanges: ReplicaChanges | undefined
   #left = 0
   #isOpen = false
   #done: () => void = () => undefined
@@ -249,12 +252,26 @@ export class KhazanaWorkload implements Workload {
     this.#isOpen = true
     this.#look(stage)
     this.#outages?.begin(() => this.#isOpen)
+    this.#changeReplicas(stage)
     this.#processes?.expectGuests()
     for (const [process, { khazana, world }] of this.#khazanas) this.#actAll(stage, khazana, world, process)
     await new Promise<void>((resolve) => {
       this.#done = resolve
     })
     this.#isOpen = false
+  }
+
+  #changeReplicas({ world, random }: Stage): void {
+    if (!this.#isBacked || !random.fork('changes of replicas').chance(0.5)) return
+    this.#replicaChanges = new ReplicaChanges({
+      ...{ world, random, places: this.#allPlaces },
+      sites: () => this.#khazanas,
+      isOn: () => this.#isOpen && this.#khazanas.size > 0,
+      complain: (what) => {
+        this.#complain(what)
+      },
+    })
+    this.#replicaChanges.begin()
   }
 
   async settle(stage: Stage): Promise<void> {
@@ -286,8 +303,10 @@ export class KhazanaWorkload implements Workload {
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
     ]
     if (this.#isBacked) {
-      found.push(...(await differentBackups(this.#population.nodes)))
-      for (const node of this.#population.nodes) {
+      const { nodes } = this.#population
+      found.push(...(await differentBackups(nodes)), ...overlaps(nodes))
+      found.push(...misplaced(nodes, new Set(this.#allPlaces.map(({ region }) => region))))
+      for (const node of nodes) {
         const { damagedPages } = node.status()
         if (damagedPages > 0) found.push(`${node.name} has ${damagedPages} damaged pages`)
       }
@@ -317,11 +336,14 @@ export class KhazanaWorkload implements Workload {
   }
 
   counts(): Readonly<Record<string, number>> {
-    const outages = this.#outages === undefined ? {} : { outages: this.#outages.count }
     if (this.#isRoaming) return { ...this.#population.counts, ...this.#space.counts }
-    if (this.#rot === undefined || this.#rot.count === 0) return outages
+    const rotten = this.#rot?.count ?? 0
     const mended = this.#population.nodes.reduce((sum, node) => sum + node.status().mendedPages, 0)
-    return { ...outages, rotten: this.#rot.count, mended }
+    return {
+      ...(this.#outages !== undefined && { outages: this.#outages.count }),
+      ...(this.#replicaChanges !== undefined && { replicaChanges: this.#replicaChanges.count }),
+      ...(rotten > 0 && { rotten, mended }),
+    }
   }
 
   check(stage: Stage): readonly string[] {
