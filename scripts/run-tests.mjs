@@ -15,7 +15,7 @@ const patterns = args.filter((arg) => arg !== '--long')
  * Node 20 applies its time-out to a file as a whole, later versions to each test, and those let a file that keeps
  * something open run for ever. So a second bound ends everything once nothing has been heard for a little longer.
  */
-const timeoutMs = args.includes('--long') ? 3_600_000 : 120_000
+const timeoutMs = args.includes('--long') ? 3_600_000 : 300_000
 const silenceMs = timeoutMs + 5_000
 const giveUp = new AbortController()
 let silence = setTimeout(blameForSilence, silenceMs)

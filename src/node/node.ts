@@ -614,7 +614,7 @@ export class Node implements SiteAccess {
     this.#closed = error
     this.home.close(error)
     this.watches.close(error)
-    this.#part.stop(error)
+    this.#part.quiesce(error)
     this.#returns.stop()
     this.#resources.stop()
     this.#useMoves?.stop(error)
@@ -622,10 +622,12 @@ export class Node implements SiteAccess {
     await this.#doors.close()
     await this.#drain()
     this.home.transactions.stop()
+    // All in one turn: nobody here or elsewhere uses anything of this node's once its lease is not kept.
+    this.#part.stop(error)
     const parted = this.#sessions.close(this.#grace.isOn)
     this.#grace.stop()
-    await parted
     this.replicas.closeAll(error)
+    await parted
     await this.#store.close()
     await this.#lock.release()
   }

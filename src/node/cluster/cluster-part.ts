@@ -268,17 +268,22 @@ export class ClusterPart {
     if (!this.members.hasLeft) await this.maps.start()
   }
 
-  stop(error: KhazanaError): void {
-    this.groups.stop(error)
-    this.coordinator.close()
-    this.desk.close()
+  /** Begins nothing new. What is served goes on: in home groups, too, whose lease is kept, so that nobody takes them over. */
+  quiesce(error: KhazanaError): void {
     this.members.stop()
     this.manager.stop()
     this.maps.stop()
     this.#rootMap.stop()
-    this.relocator.stop()
     this.#review.stop()
     this.leave.stop(error)
+  }
+
+  /** After this nothing may be served any more: others take over when the lease has ended. */
+  stop(error: KhazanaError): void {
+    this.groups.stop(error)
+    this.coordinator.close()
+    this.desk.close()
+    this.relocator.stop()
   }
 
   /** The coordinator that home groups rest on cannot be handed over. Throws `unreachable`. */

@@ -492,15 +492,15 @@ export class KhazanaWorkload implements Workload {
   }
 }
 
-/** Whether the site has copies of the region, and none of its rights; or its only way to the home ends at its node. */
+/** Whether the site has copies of the region, and none of its rights; or its only way to the home ends at its node, which may be about to start, or cut off itself. */
 function isCutOff(site: WatchedSite | undefined, gateway: WatchedSite | undefined, region: Address): boolean {
   const replica = site?.replicas.get(region)
   if (replica?.role.kind !== 'copy') return false
   if (!replica.isValid('write')) return true
+  if (site?.gateway === undefined) return false
+  if (gateway === undefined) return true
   const { home } = replica.descriptor
-  return (
-    site?.gateway !== undefined &&
-    site.gateway !== `node-${home}` &&
-    gateway?.replicas.session(home) === undefined
-  )
+  if (site.gateway !== `node-${home}`) return gateway.replicas.session(home) === undefined
+  const there = gateway.replicas.get(region)
+  return there?.role.kind === 'copy' && !there.isValid('write')
 }
