@@ -157,7 +157,7 @@ describe('a command that fails says why, and how to do better', () => {
     ['attributes ADDR --set staleness-ms=5', 'invalid-argument', /the preset 'bounded'/],
     ['read ADDR --plugin ./nowhere.mjs', 'invalid-argument', /no plugin/],
     ['attributes ADDR --set label.2=x', 'invalid-argument', /label/],
-    ['attributes ADDR --set min-replicas=3', 'unsupported', /cannot be changed/],
+    ['attributes ADDR --set min-replicas=3', 'unreachable', /the cluster has 1/],
     ['stat ADDR --pages 16:1', 'out-of-range', /65536/],
   ] as const) {
     test(`khazana ${line}`, () => refused(line, 1, code, words))
