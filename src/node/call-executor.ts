@@ -247,9 +247,16 @@ export class CallExecutor {
         try {
           return await this.#here(descriptor, found, call, caller, wait())
         } catch (reason) {
+          const { code } = KhazanaError.from(reason)
+          if (code === 'unreachable' && home.find(descriptor.address)?.era !== descriptor.era) {
+            // Somebody serves it soon, or this node again, who has not heard of the call.
+            await this.#pause(wait())
+            hop -= 1
+            continue
+          }
           // It may have left while the call waited for its turn.
-          const isGone = KhazanaError.from(reason).code === 'no-such-region'
-          if (!isGone || home.moves.find(call.address)?.generation !== descriptor.generation) throw reason
+          const hasMoved = home.moves.find(call.address)?.generation === descriptor.generation
+          if (code !== 'no-such-region' || !hasMoved) throw reason
           continue
         }
       }

@@ -398,6 +398,26 @@ describe('a change of minReplicas', () => {
       assert.ok(!cluster.node(2).home.isLent(region.address))
       await (await cluster.at(2, region)).unreserve()
       assert.ok(!isTaken(region))
+
+      // It was to come back, did not, and was taken over.
+      const stayed = await cluster.reserve(2, 1, { minReplicas: 2 })
+      const far = await cluster.at(4, stayed)
+      const lock = await far.lock('write', { offset: 0, length: 1 })
+      assert.equal(await codeOf(far.setAttributes({ minReplicas: 1 }, { timeoutMs: 1500 })), 'timeout')
+      lock.discard()
+      cluster.crash(2)
+      await cluster.pause(leaseMs + 2000)
+      await write(far, 0, 2)
+      await scene.whole(stayed)
+      await cluster.start(2)
+      await cluster.until('its copy there is gone', () =>
+        cluster
+          .node(2)
+          .groups.all()
+          .every(({ copies }) => copies.get(stayed.address) === undefined),
+      )
+      await restart()
+      assert.ok(isTaken(stayed))
     })
   })
 

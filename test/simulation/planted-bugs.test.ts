@@ -36,6 +36,8 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'backed:skip-the-lease': { faults: partitions, operations: 300 },
   'backed:acknowledge-before-backups': { faults: powerCuts, operations: 300 },
   'backed:no-new-era': { faults: powerCuts, operations: 300, firstSeed: 3 },
+  // Two homes must each have a part of a transaction, and one die before it hears of the decision.
+  'backed:forget-a-decision': { faults: powerCuts, operations: 400, firstSeed: 27 },
   'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 10 },
 }
 

@@ -212,7 +212,8 @@ export class Handovers {
     await this.#commit(handover, to, {
       record: arriving,
       own: () => {
-        const own = ownRecords(arriving, to.group)
+        // That the address is lent is forgotten when the region is here, and not before: it may stay where it is.
+        const own = to.group === undefined ? {} : ownRecords(arriving, to.group)
         return { ...own, puts: [...puts, ...(own.puts ?? [])] }
       },
     })

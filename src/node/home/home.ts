@@ -690,6 +690,7 @@ export class Home {
   #unseat(region: HomedRegion, error: KhazanaError): void {
     const { replicas } = this.#options
     const { address } = region.descriptor
+    region.isUnseated = true
     this.#regions.delete(address)
     this.#directory.forget(address)
     this.#allocatedBytes -= storageBytes(region)
@@ -805,7 +806,7 @@ export class Home {
   settle(call: TransactionCall, options: WaitOptions): Promise<TransactionResult> {
     const region = this.#regions.get(call.address)
     if (region !== undefined) return this.transactions.serve(region, call, options)
-    throw new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
+    throw unserved()
   }
 
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
@@ -881,10 +882,15 @@ export class Home {
     return region
   }
 
-  /** It may have been unreserved while this change waited for its turn. */
+  /** It may have been unreserved while this change waited for its turn, or be served by another node, or in another reign of this one. */
   #checkCurrent(region: HomedRegion): void {
-    if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
+    if (this.#regions.get(region.descriptor.address) === region) return
+    throw region.isUnseated ? unserved() : unreserved()
   }
+}
+
+function unserved(): KhazanaError {
+  return new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
 }
 
 function fixedHome(): KhazanaError {
