@@ -18,7 +18,8 @@ interface Conditions {
 
 /** Where a bug does harm soon. */
 const conditions: Partial<Record<PlantedBug, Conditions>> = {
-  'strict:grant-before-durable': { faults: powerCuts, firstSeed: 23 },
+  'strict:grant-before-durable': { faults: powerCuts, firstSeed: 36 },
+  'strict:no-fence-beyond-the-lost': { firstSeed: 28 },
   'strict:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   // A disk takes a while to be filled.
   'strict:keep-failed-bytes': { faults: fullDisks, operations: 600, firstSeed: 11 },
@@ -29,16 +30,17 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'objects:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   'eventual:lower-stamp-wins': { firstSeed: 3 },
   // Others know where it is: the old home must be started again, and be asked by one that does not.
-  'moving:forget-where-it-went': { faults: powerCuts, operations: 600, firstSeed: 10 },
-  'roaming:forget-grants': { firstSeed: 9 },
-  'roaming:take-pools-as-free': { firstSeed: 9 },
+  'moving:forget-where-it-went': { faults: powerCuts, operations: 600, firstSeed: 15 },
+  'roaming:forget-grants': { firstSeed: 10 },
+  'roaming:take-pools-as-free': { firstSeed: 11 },
   'eventual:no-sync-after-loss': { faults: powerCuts },
   'backed:skip-the-lease': { faults: partitions, operations: 300 },
   'backed:acknowledge-before-backups': { faults: powerCuts, operations: 300 },
-  'backed:no-new-era': { faults: powerCuts, operations: 300, firstSeed: 3 },
+  'backed:no-new-era': { faults: powerCuts, operations: 300, firstSeed: 10 },
   // Two homes must each have a part of a transaction, and one die before it hears of the decision.
   'backed:forget-a-decision': { faults: powerCuts, operations: 400, firstSeed: 27 },
-  'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 10 },
+  'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 18 },
+  'backed:commit-without-the-last': { firstSeed: 21 },
 }
 
 describe('a simulated cluster with a bug planted in a protocol, in how homes move, address space is handed out, or pages are mended', () => {
