@@ -318,6 +318,8 @@ export interface ProtocolDefinition<M = CrewMessage> {
    * that what others wrote beside them stands. `pages`: whole pages.
    */
   readonly writes?: 'patches' | 'pages'
+  /** Whether a copy can make use of what its site had in memory as the home of the region: `CmOptions.kept`. Not unless told. */
+  readonly keepsPages?: boolean
   create(site: CmSite, options: CmOptions): ConsistencyManager<M>
 }
 
@@ -344,6 +346,21 @@ export interface CmOptions {
   readonly conflicts: ConflictTest | undefined
   /** Whether the region names a merge function, for `merge`. */
   readonly merges: boolean
+  /** Not at the root, and only where the protocol `keepsPages`: those whose frames are here already, in any order. None unless told. */
+  readonly kept?: readonly KeptPage[]
+}
+
+/**
+ * What this site had as the home, and may go on with while nobody can be reached who is the home now. All are of one moment. Their versions
+ * are no base for a question to another home: what that has under the same one may be other bytes.
+ */
+export interface KeptPage {
+  readonly page: PageIndex
+  readonly version: number
+  /** Whether it has something that may never have become durable. */
+  readonly isUnsettled: boolean
+  /** On this site's clock: all that was unlocked before then is in it. */
+  readonly freshAt: number
 }
 
 /** One lock request, as an application's conflict test sees it. */

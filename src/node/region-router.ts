@@ -175,6 +175,12 @@ export class RegionRouter {
     if (!this.#isOfThisEra(descriptor, from, envelope, client)) return
     const replica = this.#serve(from, envelope)
     if (replica === undefined) return
+    if (replica.role.kind === 'copy' && !isNode(site)) {
+      // It was the home, and nobody is known to be that now: the client is as cut off as this node, until it hears of a new era.
+      const { generation, era } = envelope
+      const { address } = descriptor
+      return this.#answers.notify(from, { address, generation, era }, 0, { kind: 'severed' })
+    }
     this.#options.served?.(descriptor, site)
     if (client === 0 || !isNode(site)) {
       replica.onPlainMessage(site, envelope, payloads)

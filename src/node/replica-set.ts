@@ -204,7 +204,16 @@ export class ReplicaSet {
     if (self === undefined || this.#closed !== undefined) return
     const { descriptor } = replica
     const protocol = this.#options.protocol(descriptor.attributes)
-    replica.switchTo({ ...descriptor, home: self }, { kind: 'copy', parent: self }, protocol, error)
+    // Clients of this node are as cut off as it is; they are told to begin anew when there is a home again.
+    if (replica.isStar) {
+      for (const session of this.#sessions.values()) {
+        if (isNode(session.peer.site)) continue
+        const { address: region, generation, era } = descriptor
+        const notice = { kind: 'severed' } as const
+        this.#post.send(session, { kind: 'region-notice', region, generation, era, client: 0, notice }, [])
+      }
+    }
+    replica.unseat({ ...descriptor, home: self }, { kind: 'copy', parent: self }, protocol, error)
   }
 
   close(replica: Replica, error: KhazanaError): void {

@@ -43,11 +43,12 @@ function definition(
     name,
     codec: copiesCodec,
     writes: 'patches',
+    keepsPages: name === 'bounded',
     create: (site: CmSite, options: CmOptions): ConsistencyManager<CopiesMessage> => {
       const policy = policyOf(options, plantedBug)
       return site.parent === undefined
         ? new HomeManager(site, options, policy)
-        : new ChildManager(site, site.parent, policy)
+        : new ChildManager(site, site.parent, policy, options.kept)
     },
   }
 }

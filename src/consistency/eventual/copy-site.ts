@@ -13,6 +13,7 @@ import type {
   CommitId,
   ConsistencyManager,
   EvictAnswer,
+  KeptPage,
   PageView,
   ParcelId,
 } from '../contract.js'
@@ -70,7 +71,29 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
       baseOf: (page) => this.#copies.get(page)?.base ?? never,
     })
     this.#outbox = new CopyOutbox(present(site.parent, 'a copy has a home'))
+    for (const kept of options.kept ?? []) this.#keep(kept)
     this.#pushesMax = Math.max(1, Math.min(pagesPerMessageMax, Math.floor(pushedBytesMax / options.pageSize)))
+  }
+
+  /**
+   * What the home now has takes its place, whatever its stamp. But what was accepted here as the home, and may never have become durable, is
+   * owed to that one, as any write of a copy's.
+   */
+  #keep({ page, version, isUnsettled, freshAt }: KeptPage): void {
+    const stamp = version as Stamp
+    this.#clock.observe(stamp)
+    const copy: Copy = {
+      page,
+      stamp: isUnsettled ? stamp : never,
+      base: never,
+      isWritten: isUnsettled,
+      pushing: undefined,
+      pushedAt: freshAt,
+      toldAt: freshAt,
+      freshAt,
+    }
+    this.#copies.set(page, copy)
+    this.#noteDirty(copy)
   }
 
   tryAcquire(first: PageIndex, count: number, mode: LockMode, terms: LockTerms): boolean {

@@ -45,6 +45,7 @@ export function eventualWith(bug: EventualBug | undefined): ProtocolDefinition<E
     name: 'eventual',
     codec: eventualCodec,
     writes: 'pages',
+    keepsPages: true,
     create: (site: CmSite, options: CmOptions): ConsistencyManager<EventualMessage> =>
       site.parent === undefined ? new HomeSite(site, options, bug) : new CopySite(site, options, bug),
   }

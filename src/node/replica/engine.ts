@@ -10,6 +10,7 @@ import type {
   CmSite,
   CommitId,
   ConsistencyManager,
+  KeptPage,
   LockId,
   MergeFunction,
   ParcelId,
@@ -39,6 +40,8 @@ export interface EngineOptions {
   readonly descriptor: RegionDescriptor
   readonly role: ReplicaRole
   readonly protocol: AnyProtocol
+  /** See `CmOptions.kept`. */
+  readonly kept?: readonly KeptPage[] | undefined
   readonly frames: FrameTable
   readonly uplink: () => Session | undefined
   readonly granted: (lock: LockId) => void
@@ -130,6 +133,7 @@ export class Engine {
       attributes,
       conflicts: env.plugins.conflictTestOf(attributes),
       merges: attributes.merge !== '',
+      ...(options.kept !== undefined && { kept: options.kept }),
     }) as ConsistencyManager<unknown>
   }
 

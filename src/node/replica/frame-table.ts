@@ -47,6 +47,19 @@ export class FrameTable implements FrameOwner {
     this.#backing = backing
   }
 
+  /** Goes on with these, as far as they are in memory, and with nothing behind them. */
+  keepOnly(pages: readonly PageIndex[]): void {
+    const kept = new Set(pages)
+    for (const page of this.pages()) if (!kept.has(page)) this.drop(page)
+    this.#loading.clear()
+    this.#backing = undefined
+  }
+
+  /** Those in memory. */
+  pages(): PageIndex[] {
+    return [...this.#frames.keys()]
+  }
+
   /** Bytes. */
   get pageSize(): number {
     return this.#options.pageSize

@@ -8,7 +8,7 @@ import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
-import type { AnyProtocol, CmMessage, PageView } from '../../consistency/contract.js'
+import type { AnyProtocol, CmMessage, KeptPage, PageView } from '../../consistency/contract.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
@@ -102,12 +102,13 @@ export class Replica implements ContextOwner {
     })
   }
 
-  #makeEngine(protocol: AnyProtocol): Engine {
+  #makeEngine(protocol: AnyProtocol, kept?: readonly KeptPage[]): Engine {
     return new Engine({
       env: this.#env,
       descriptor: this.#descriptor,
       role: this.role,
       protocol,
+      kept,
       frames: this.#frames,
       uplink: () => this.#uplink,
       granted: (lock) => {
@@ -513,10 +514,12 @@ export class Replica implements ContextOwner {
 
   // ---- the session with the parent --------------------------------------------------------------------------------
 
-  /** Somebody here, or below, may need the parent. */
+  /**
+   * Somebody here, or below, may need the parent. Also where there is a session: who has said that it is not the home any more, when nobody
+   * needed that, is not looked for until now.
+   */
   #reachParent(): void {
-    if (this.role.kind === 'home' || this.#uplink !== undefined) return
-    if (this.#env.session(this.role.parent) === undefined) this.#env.want(this.role.parent)
+    if (this.role.kind === 'copy' && this.#uplink === undefined) this.#env.want(this.role.parent)
   }
 
   /** A copy whose parent cannot be talked to: whether a session with that must come back by itself. */
@@ -599,6 +602,48 @@ export class Replica implements ContextOwner {
     protocol: AnyProtocol,
     error: KhazanaError,
   ): void {
+    this.#switchTo(descriptor, role, protocol, error, undefined)
+  }
+
+  /**
+   * This site is the home no more, and does not know who is: it goes on as a copy, with what it has in memory where its protocol can tell
+   * how old that is. Else as `switchTo`.
+   */
+  unseat(
+    descriptor: RegionDescriptor,
+    role: Extract<ReplicaRole, { kind: 'copy' }>,
+    protocol: AnyProtocol,
+    error: KhazanaError,
+  ): void {
+    this.#switchTo(
+      descriptor,
+      role,
+      protocol,
+      error,
+      protocol.keepsPages === true ? this.#keptPages() : undefined,
+    )
+  }
+
+  /** Of one moment: a home changes the frames of what was written together in one turn, when all members of its group have it. */
+  #keptPages(): KeptPage[] {
+    const { role } = this
+    const now = this.#env.clock.now()
+    // Another may have been the home since the lease ended.
+    const freshAt = role.kind === 'home' ? Math.min(now, role.lease?.validUntil ?? now) : now
+    const { manager } = this.#engine
+    return this.#frames.pages().map((page) => {
+      const { version, unsettled } = manager.inspect(page)
+      return { page, version, isUnsettled: unsettled, freshAt }
+    })
+  }
+
+  #switchTo(
+    descriptor: RegionDescriptor,
+    role: ReplicaRole,
+    protocol: AnyProtocol,
+    error: KhazanaError,
+    kept: readonly KeptPage[] | undefined,
+  ): void {
     if (this.#closed !== undefined) return
     const loss = this.#rest.isAllTold ? undefined : lostWith(error)
     if (loss !== undefined) {
@@ -616,10 +661,11 @@ export class Replica implements ContextOwner {
     this.#desk.breakAll()
     this.#engine.close(error)
     // What a home that stays one has in memory is what its disk has.
-    if (placeOf(this.role) !== placeOf(role) || role.kind === 'copy') this.#frames.reset(backingOf(role))
+    if (kept !== undefined) this.#frames.keepOnly(kept.map(({ page }) => page))
+    else if (placeOf(this.role) !== placeOf(role) || role.kind === 'copy') this.#frames.reset(backingOf(role))
     this.#role = role
     this.#descriptor = descriptor
-    this.#engine = this.#makeEngine(protocol)
+    this.#engine = this.#makeEngine(protocol, kept)
     // The new era came by it, whatever was known of the way to the home in the old one.
     const session = this.role.kind === 'copy' ? this.#env.session(this.role.parent) : undefined
     this.#uplink = undefined

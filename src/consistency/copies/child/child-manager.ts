@@ -3,13 +3,14 @@ import { plainTerms } from '../../../address/lock-terms.js'
 import type { LockTerms } from '../../../address/lock-terms.js'
 import type { SiteId } from '../../../address/identity.js'
 import type { PageIndex } from '../../../address/page.js'
-import { unreachable } from '../../../stdx/assert.js'
+import { assert, unreachable } from '../../../stdx/assert.js'
 import type {
   CmEffect,
   CmEvent,
   CmSite,
   ConsistencyManager,
   EvictAnswer,
+  KeptPage,
   PageView,
   ParcelId,
 } from '../../contract.js'
@@ -38,11 +39,15 @@ import {
   unpin,
 } from './child-locks.js'
 import { isLocked, newChildPage } from './child-page.js'
+import type { ChildPage } from './child-page.js'
 import { ChildState } from './child-state.js'
 
 type Effects = readonly CmEffect<CopiesMessage>[]
 
 const noEffects: Effects = []
+
+/** Bytes that no home is asked to take for its own: a page that has been written, or is of a home group, has another version. */
+const unnamed = 0
 
 /**
  * A site that holds copies of pages. The frame of a copy is always a state that was durable at the home: what is written
@@ -56,8 +61,12 @@ const noEffects: Effects = []
 export class ChildManager implements ConsistencyManager<CopiesMessage> {
   readonly #child: ChildState
 
-  constructor(site: CmSite, home: SiteId, policy: CopiesPolicy) {
+  constructor(site: CmSite, home: SiteId, policy: CopiesPolicy, kept: readonly KeptPage[] = []) {
     this.#child = new ChildState(site, home, policy)
+    for (const { page, freshAt, isUnsettled } of kept) {
+      assert(!isUnsettled, 'frames are durable states')
+      Object.assign(this.#child.page(page), { version: unnamed, freshAt } satisfies Partial<ChildPage>)
+    }
   }
 
   tryAcquire(first: PageIndex, count: number, mode: LockMode, terms: LockTerms): boolean {
