@@ -4,7 +4,7 @@ import type { RegionAttributes, RegionDescriptor, TakenRange } from '../../addre
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
-import { checkRange, pagesOf } from '../../address/range.js'
+import { checkRange, checkWholePages, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
@@ -902,13 +902,8 @@ function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' 
 /** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */
 function alignedPages(range: ByteRange, { size, pageSize }: RegionDescriptor): PageRange {
   checkRange(range, size)
+  checkWholePages(range, pageSize)
   const { offset, length } = range
-  if (offset % pageSize !== 0 || length % pageSize !== 0) {
-    throw new KhazanaError(
-      'invalid-argument',
-      `storage comes in whole pages: offset ${offset} and length ${length} must be multiples of ${pageSize}`,
-    )
-  }
   return { first: (offset / pageSize) as PageIndex, count: length / pageSize }
 }
 

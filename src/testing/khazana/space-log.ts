@@ -15,7 +15,7 @@ export interface LoggedRegion {
 export class SpaceLog {
   readonly #regions: LoggedRegion[] = []
   /** How often each was done, and successfully. */
-  readonly counts = { reserved: 0, found: 0, 'found nothing': 0, unreserved: 0, moved: 0 }
+  readonly counts = { reserved: 0, found: 0, 'found nothing': 0, unreserved: 0, pending: 0, moved: 0 }
 
   /** A program was given the region: why that cannot be, where it cannot. */
   reserved(address: Address, size: number, by: string): string | undefined {

@@ -100,7 +100,7 @@ export class SpaceUser {
     }
     if (!logged.isLive || region.address !== logged.address) return
     log.unreserving(logged)
-    await region.unreserve({ timeoutMs })
-    log.counts.unreserved += 1
+    const state = await region.unreserve({ timeoutMs })
+    log.counts[state === 'done' ? 'unreserved' : 'pending'] += 1
   }
 }
