@@ -71,6 +71,8 @@ export interface CallExecutorOptions {
 const hopsMax = 8
 /** Between two attempts to find who has taken over a region. */
 const takeoverPauseMs = 100
+/** Of the time of an attempt in the background, the share for the home that is known. */
+const knownHomeShare = 0.5
 /** How long a node is kept waiting for whether this one becomes a region's home. */
 const settleMs = 2000
 
@@ -207,7 +209,19 @@ export class CallExecutor {
 
   /** One attempt at what is kept. Throws as `execute`. */
   async release(release: Release, wait: WaitOptions): Promise<void> {
-    await this.#atHome({ ...release, keep: false }, { kind: 'client' }, wait)
+    const { clock, location } = this.#options
+    const call = { ...release, keep: false }
+    const left = waitFrom(clock, wait)
+    try {
+      const timeoutMs = timeoutOf(wait) * knownHomeShare
+      await this.#atHome(call, { kind: 'client' }, { ...wait, timeoutMs })
+      return
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'unreachable') throw reason
+    }
+    // The region may have moved from there before that was lost: others know.
+    await location.findAnew(release.address, left())
+    await this.#atHome(call, { kind: 'client' }, left())
   }
 
   /** What a client does to storage stands behind what is pending here: that would undo it. */

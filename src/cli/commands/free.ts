@@ -34,7 +34,8 @@ export function addFree(program: Command): void {
         const region = await khazana.region(address, wait)
         const range = rangeIn(region, options)
         const state = await region.free(range, wait)
-        if (options.json === true) await writeJson({ address: formatAddress(region.address), ...range, state })
+        if (options.json === true)
+          await writeJson({ address: formatAddress(region.address), ...range, state })
         else if (state === 'pending') await writeLine(pendingText('freed'))
       }),
     )

@@ -84,7 +84,9 @@ async function giveBack(region: Region): Promise<void> {
   try {
     const state = await region.unreserve({ timeoutMs: 5000 })
     if (state === 'done') return
-    process.stderr.write(`khazana: the region ${formatAddress(region.address)}: ${pendingText('unreserved')}\n`)
+    process.stderr.write(
+      `khazana: the region ${formatAddress(region.address)}: ${pendingText('unreserved')}\n`,
+    )
   } catch (reason) {
     const { message } = KhazanaError.from(reason)
     const address = formatAddress(region.address)

@@ -469,7 +469,10 @@ export class Leave {
     const { releases } = this.#options
     if (releases.count === 0) return
     try {
-      await releases.whenEmpty({ timeoutMs: Math.min(releaseMs, this.#leftOf(patience)), signal: patience.signal })
+      await releases.whenEmpty({
+        timeoutMs: Math.min(releaseMs, this.#leftOf(patience)),
+        signal: patience.signal,
+      })
     } catch (reason) {
       if (KhazanaError.from(reason).code !== 'timeout') throw reason
     }

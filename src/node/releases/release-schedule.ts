@@ -6,7 +6,7 @@ export const retryMsMax = 30_000
  * turn for ever; and does not begin so, as whoever wants a lock on the range waits behind the attempt.
  */
 export const attemptMsMin = 5000
-export const attemptMsMax = 30_000
+export const attemptMsMax = 60_000
 /** Attempts at a time: of one region there is one, so that each tells what the others would. */
 export const widthMax = 32
 
@@ -31,7 +31,14 @@ export class ReleaseSchedule {
 
   /** `region`: what tells one region from another. */
   add(number: number, region: string, now: number): void {
-    const entry = { number, region, dueAt: now, retryMs: retryMsMin, attemptMs: attemptMsMin, isRunning: false }
+    const entry = {
+      number,
+      region,
+      dueAt: now,
+      retryMs: retryMsMin,
+      attemptMs: attemptMsMin,
+      isRunning: false,
+    }
     this.#entries.set(number, entry)
   }
 

@@ -41,7 +41,8 @@ export async function useScratch({
   lock.map(4096, 8192).fill(7)
   await lock.unlock()
   const isFreed = (await region.free({ offset: 4096, length: 4096 }, wait)) === 'done'
-  if (isFreed && (await codeOf(region.lock('read', all, wait))) === 'none') complain(`${name} locked what was freed`)
+  if (isFreed && (await codeOf(region.lock('read', all, wait))) === 'none')
+    complain(`${name} locked what was freed`)
   await region.allocate({ offset: 4096, length: 4096 }, wait)
   const again = await region.lock('read', all, wait)
   const [freed, kept] = [again.read(4096, 1)[0], again.read(8192, 1)[0]]
