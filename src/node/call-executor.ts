@@ -217,9 +217,10 @@ export class CallExecutor {
       await this.#atHome(call, { kind: 'client' }, { ...wait, timeoutMs })
       return
     } catch (reason) {
-      if (KhazanaError.from(reason).code !== 'unreachable') throw reason
+      const { code } = KhazanaError.from(reason)
+      if (code !== 'unreachable' && code !== 'no-such-region') throw reason
     }
-    // The region may have moved from there before that was lost: others know.
+    // It may have moved from there before that was lost, and others know; and that it is no more, one asks twice before one lets go of it.
     await location.findAnew(release.address, left())
     await this.#atHome(call, { kind: 'client' }, left())
   }

@@ -120,6 +120,28 @@ describe('free and unreserve that are not possible in time', () => {
     })
   })
 
+  it('are not taken for done where their node loses the region to a backup under the call', async () => {
+    const cluster = new NodeCluster({ nodes: 4 })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, 2, { minReplicas: 2 })
+      const lock = await region.lock('read', pageAt(0))
+      const wait = { timeoutMs: 20_000 }
+      const asked = [region.free(pageAt(0), wait), region.free(pageAt(1), wait)]
+      await cluster.pause(50)
+      const changed = codeOf(region.setAttributes({ labels: { a: 'b' } }, wait))
+      await cluster.pause(50)
+      const mend = [1, 3, 4].map((other) => cluster.cut(2, other))
+      await cluster.pause(10_000)
+      lock.discard()
+      assert.deepEqual(await Promise.all(asked), ['pending', 'pending'])
+      assert.equal(await changed, 'unreachable')
+      for (const each of mend) each()
+      await nothingPending(cluster)
+      const here = await regionAt(cluster.node(1), region)
+      assert.deepEqual([await isAllocated(here, 0), await isAllocated(here, 1)], [false, false])
+    })
+  })
+
   it('follow the region to another home', async () => {
     const cluster = new NodeCluster({ nodes: 4 })
     await cluster.run(async () => {
@@ -244,6 +266,34 @@ describe('free and unreserve that are not possible in time', () => {
       const again = await regionAt(cluster.node(1), region)
       assert.deepEqual([await isAllocated(again, 0), await isAllocated(again, 1)], [false, false])
       assert.equal(await isAllocated(again, 2), true)
+    })
+  })
+
+  it('are kept once where a client loses its node under the call and finds it again, and refused where it does not', async () => {
+    const cluster = new NodeCluster({ nodes: 3 })
+    await cluster.run(async () => {
+      const region = await cluster.reserve(3, 2)
+      const client = await cluster.client(2)
+      const there = await client.region(region.address)
+      cluster.crash(3)
+      const ended = there.unreserve({ timeoutMs: 20_000 })
+      await cluster.pause(500)
+      cluster.crash(2)
+      await cluster.pause(500)
+      await cluster.start(2)
+      assert.equal(await ended, 'pending')
+      assert.equal(await there.unreserve(short), 'pending')
+      assert.equal(pendingAt(cluster, 2), 1)
+      cluster.crash(2)
+      const before = cluster.now()
+      const code = await codeOf(there.free(pageAt(0), { timeoutMs: 3000 }))
+      assert.match(code, /^(timeout|unreachable|outcome-unknown)$/)
+      assert.ok(cluster.now() - before < 3010, `${cluster.now() - before} ms`)
+      await cluster.start(2)
+      await cluster.start(3)
+      await nothingPending(cluster)
+      assert.deepEqual(homesOf(cluster.nodes, region.address), [])
+      assert.equal(await there.unreserve(short), 'done')
     })
   })
 

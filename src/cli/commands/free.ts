@@ -14,8 +14,8 @@ interface Options extends RangeOptions {
 
 const description = `Take the storage of a region away, and all that is in it: all of it, or whole pages of it.
 
-The addresses stay reserved. Waits until nobody has a lock there. Where that is not possible in time, or the home cannot
-be reached, the node keeps it in mind, and does it as soon as it can: the command says so, and succeeds.`
+The addresses stay reserved. Waits until nobody has a lock there. Where that is not possible in time, the node keeps it
+in mind, and does it as soon as it can: the command says so, and succeeds.`
 
 const examples = `  khazana free ::1:0:0
   khazana free ::1:0:0 --offset 64KiB --length 64KiB`

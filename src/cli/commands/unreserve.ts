@@ -9,8 +9,8 @@ import { writeJson, writeLine } from '../standard-output.js'
 
 const description = `End a region: its storage, all that is in it, and its address.
 
-Waits until nobody has a lock in it. Where that is not possible in time, or the home cannot be reached, the node keeps it
-in mind, and does it as soon as it can: the command says so, and succeeds.`
+Waits until nobody has a lock in it. Where that is not possible in time, the node keeps it in mind, and does it
+as soon as it can: the command says so, and succeeds.`
 
 const examples = `  khazana unreserve ::1:0:0`
 

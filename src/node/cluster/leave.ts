@@ -463,7 +463,7 @@ export class Leave {
 
   /**
    * What cannot be done soon another node does. The last of all things, as from then on what is asked of this node does not wait for it any
-   * more. Throws what kept the last one from taking it.
+   * more. Throws `busy` where none takes it.
    */
   async #handOverReleases(heirs: readonly Heir[], patience: Patience): Promise<void> {
     const { releases } = this.#options
@@ -480,17 +480,20 @@ export class Leave {
   }
 
   async #handOverRelease(release: Release, heirs: readonly Heir[], patience: Patience): Promise<void> {
-    let failure = new KhazanaError('unreachable', 'no other node answers, to do what is pending here')
+    let failure: unknown
     for (const { node } of heirs) {
       try {
         const wait = { timeoutMs: Math.min(tellMs, this.#leftOf(patience)) }
         expectResult(release.op, await this.#options.call(node, { ...release, keep: true }, wait))
         return
       } catch (reason) {
-        failure = KhazanaError.from(reason)
+        failure = reason
       }
     }
-    throw failure
+    const { message } = KhazanaError.from(failure)
+    throw new KhazanaError('busy', `no other node takes a release that is pending here: ${message}`, {
+      cause: failure,
+    })
   }
 
   /** To one node, and no other, as nobody could tell whether it has given some of them away already. */

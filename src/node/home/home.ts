@@ -562,6 +562,7 @@ export class Home {
       const isOwn = pools.find(address) !== undefined
       const own = isOwn ? { deletes: [lent.keyOf(address)] } : { puts: [returns.intent(address, generation)] }
       await region.commit({ record: 'ended', own: () => own })
+      region.hasEnded = true
       lent.end(address)
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
@@ -805,7 +806,7 @@ export class Home {
   settle(call: TransactionCall, options: WaitOptions): Promise<TransactionResult> {
     const region = this.#regions.get(call.address)
     if (region !== undefined) return this.transactions.serve(region, call, options)
-    throw new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
+    throw notServedNow()
   }
 
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
@@ -881,10 +882,20 @@ export class Home {
     return region
   }
 
-  /** It may have been unreserved while this change waited for its turn. */
+  /**
+   * It may have been unreserved while this change waited for its turn, or have gone to another home, which is known then; or its home group is led by
+   * another node now, or by this one anew. Throws `no-such-region`, `unreachable`.
+   */
   #checkCurrent(region: HomedRegion): void {
-    if (this.#regions.get(region.descriptor.address) !== region) throw unreserved()
+    const { address, generation } = region.descriptor
+    if (this.#regions.get(address) === region) return
+    if (region.hasEnded || this.moves.find(address)?.generation === generation) throw unreserved()
+    throw notServedNow()
   }
+}
+
+function notServedNow(): KhazanaError {
+  return new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
 }
 
 function fixedHome(): KhazanaError {

@@ -54,6 +54,8 @@ export class HomedRegion implements HomeBacking {
   descriptor: RegionDescriptor
   readonly allocated: RangeSet
   floor: number
+  /** It was unreserved here. */
+  hasEnded = false
   /** Who is told of what becomes durable. */
   readonly watchers = new RegionWatchers()
   /** Ends of changes to the region's storage: one at a time. */

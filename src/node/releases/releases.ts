@@ -167,6 +167,8 @@ export class Releases {
   /** Has another node keep what is left here; `hand` resolves when that is durable there. Throws as `hand` does. */
   async handOver(hand: (release: Release) => Promise<void>): Promise<void> {
     for (const kept of [...this.#kept.values()]) {
+      // It may have been done meanwhile.
+      if (this.#kept.get(kept.number) !== kept) continue
       await hand(kept.release)
       await this.#forget(kept)
     }
