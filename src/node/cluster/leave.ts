@@ -293,6 +293,9 @@ export class Leave {
       const left = this.#whatIsLeft()
       if (left !== undefined) return left
       await this.#handOverReleases(heirs, patience)
+      // That takes its time.
+      const since = this.#whatIsLeft()
+      if (since !== undefined) return since
       if (this.#options.releases.count > 0)
         return new KhazanaError('busy', 'this node was asked for another release meanwhile')
       // Nothing may come from now on.

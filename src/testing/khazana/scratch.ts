@@ -40,9 +40,7 @@ export async function useScratch({
   const lock = await region.lock('write', all, wait)
   lock.map(4096, 8192).fill(7)
   await lock.unlock()
-  // Often too short: then it is pending.
-  const hurry = { timeoutMs: random.logarithmic(0.2, 10_000) }
-  const isFreed = (await region.free({ offset: 4096, length: 4096 }, hurry)) === 'done'
+  const isFreed = (await region.free({ offset: 4096, length: 4096 }, wait)) === 'done'
   if (isFreed && (await codeOf(region.lock('read', all, wait))) === 'none')
     complain(`${name} locked what was freed`)
   await region.allocate({ offset: 4096, length: 4096 }, wait)
