@@ -44,6 +44,15 @@ export function checkRange(range: ByteRange, regionBytes: number): void {
   }
 }
 
+/** Checks that a checked range is made of whole pages. Throws `invalid-argument`. */
+export function checkWholePages({ offset, length }: ByteRange, pageSize: number): void {
+  if (offset % pageSize === 0 && length % pageSize === 0) return
+  throw new KhazanaError(
+    'invalid-argument',
+    `storage comes in whole pages: offset ${offset} and length ${length} must be multiples of ${pageSize}`,
+  )
+}
+
 /** The pages that hold the bytes of a checked range. */
 export function pagesOf(range: ByteRange, pageSize: number): PageRange {
   const first = pageOf(range.offset, pageSize)

@@ -7,10 +7,11 @@ import type { RegionAttributes, RegionDescriptor } from '../address/descriptor.j
 import { termsOf } from '../address/lock-demands.js'
 import type { LockDemands } from '../address/lock-demands.js'
 import type { LockTerms } from '../address/lock-terms.js'
-import { checkRange, pagesOf } from '../address/range.js'
+import { checkRange, checkWholePages, pagesOf } from '../address/range.js'
 import type { ByteRange } from '../address/range.js'
 import { checkNames, checkObject, checkOneOf } from '../stdx/checks.js'
 import { KhazanaError } from '../stdx/errors.js'
+import type { ErrorCode } from '../stdx/errors.js'
 import { shown } from '../stdx/shown.js'
 import { statPagesMax } from '../node/call-executor.js'
 import { expectResult } from '../node/calls/result.js'
@@ -20,9 +21,10 @@ import type { LockContext } from '../node/replica/lock-context.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import { nameBytesMax } from '../wire/limits.js'
-import type { Found, RegionStat } from '../wire/message.js'
+import type { Found, RegionStat, ReleaseState } from '../wire/message.js'
 import { RunBuilder } from './page-locations.js'
 import type { PageLocations } from './page-locations.js'
+import { release } from './release.js'
 
 /** How long to wait for a lock, and what it asks for beside its pages. */
 export interface LockOptions extends WaitOptions, LockDemands {}
@@ -39,6 +41,8 @@ export interface FoundRegionStat extends RegionStat {
 export class Region {
   readonly #access: SiteAccess
   #descriptor: RegionDescriptor
+  /** It was asked for through this handle that the region ends, and that may have been done since. */
+  #isEnding = false
   /** How the node that was asked found the region, to make this handle; undefined where this handle has reserved it. */
   readonly found: Found | undefined
 
@@ -79,7 +83,8 @@ export class Region {
 
   /**
    * Gives the range storage, which reads as zeros; what has storage keeps it. The whole region unless told; `offset` and
-   * `length` are multiples of the page size. Throws `no-space`, `invalid-argument`, `out-of-range`.
+   * `length` are multiples of the page size. Waits for what `free` and `unreserve` left `pending` there at the same node, which would undo it.
+   * Throws `no-space`, `invalid-argument`, `out-of-range`, `no-such-region`, `timeout`, `aborted`, `unreachable`, `outcome-unknown`.
    */
   async allocate(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
     checkObject(range, 'a range')
@@ -88,18 +93,44 @@ export class Region {
   }
 
   /**
-   * Takes the storage of the range and all that is in it away, as soon as nobody has a lock on it. The whole region
-   * unless told; whole pages.
+   * Takes the storage of the range and all that is in it away, as soon as nobody has a lock on it. The whole region unless
+   * told; whole pages.
+   *
+   * Answers `done` when that has happened, and `pending` where it was not possible in the caller's time, as a lock was held, or the home could not
+   * be reached, or was lost before it answered (P5). The node that was asked, this process or the one that it is connected to, has then made it
+   * durable that it will be done, and tries until it is: through restarts, moves of the home and partitions. **`pending` says that it is being done from now on, at
+   * the same time as whatever else is.** Nobody may take the range for free, and what is written there may still go. Through the same node
+   * things stay in order: `allocate` and `free` of the range wait, within their own time, until it is done. Through another node they do not.
+   *
+   * Throws `invalid-argument`, `out-of-range`, `no-such-region`, `unsupported`; `aborted`: nothing is kept, but what the home was asked may still happen within
+   * the time that it was given. Where the node cannot keep it: `busy` for more than 1,024 that are pending there, `no-space`, `storage-failed`, `closed`;
+   * `unreachable`, `timeout`, `outcome-unknown` where this process is connected to a node that did not answer in time: it may be kept, or not; ask again.
    */
-  async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<void> {
+  async free(range: ByteRange = this.#whole, options: WaitOptions = {}): Promise<ReleaseState> {
     checkObject(range, 'a range')
     checkRange(range, this.size)
-    await this.#access.call({ op: 'free', ...this.#which, ...bounds(range) }, options)
+    checkWholePages(range, this.pageSize)
+    checkNotSystem(this.#descriptor)
+    return release(this.#access, { op: 'free', ...this.#which, ...bounds(range) }, options)
   }
 
-  /** Ends the region: its storage and its address, as soon as nobody has a lock in it. */
-  async unreserve(options: WaitOptions = {}): Promise<void> {
-    await this.#access.call({ op: 'unreserve', ...this.#which }, options)
+  /**
+   * Ends the region: its storage and its address, as soon as nobody has a lock in it. Answers `done` or `pending`, and throws, as `free` does; until it is
+   * done, the region can be found and used, and ends in the middle of that. May be repeated: what this handle has asked for before, and is done by now, is `done`.
+   * A region that is reserved at the address afterwards is another one, which this never ends.
+   */
+  async unreserve(options: WaitOptions = {}): Promise<ReleaseState> {
+    checkNotSystem(this.#descriptor)
+    try {
+      const state = await release(this.#access, { op: 'unreserve', ...this.#which }, options)
+      if (state === 'pending') this.#isEnding = true
+      return state
+    } catch (reason) {
+      const { code } = KhazanaError.from(reason)
+      if (code === 'no-such-region' && this.#isEnding) return 'done'
+      if (isUndecided.has(code)) this.#isEnding = true
+      throw reason
+    }
   }
 
   /**
@@ -299,6 +330,9 @@ const attributeNames: readonly string[] = [
   'minReplicas',
   'labels',
 ]
+
+/** After these it may be done all the same. */
+const isUndecided: ReadonlySet<ErrorCode> = new Set(['outcome-unknown', 'timeout', 'unreachable', 'aborted'])
 
 const unchosen = Object.freeze({ protocol: undefined, consistency: undefined })
 

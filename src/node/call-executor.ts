@@ -12,6 +12,7 @@ import type {
   Member,
   NodeEntry,
   NodeStatus,
+  ReleaseCall,
   ResourceLimits,
   Resources,
   Result,
@@ -30,6 +31,9 @@ import type { OwnPools } from './pools/own-pools.js'
 import type { SpaceBug } from './pools/space-bug.js'
 import { notInMyPools } from './pools/space-returns.js'
 import type { Peers } from './peers.js'
+import { releaseOf } from './releases/release.js'
+import type { Release } from './releases/release.js'
+import type { Releases } from './releases/releases.js'
 import { unreserved } from './unreserved.js'
 
 /** Pages that one `stat` tells of. */
@@ -57,6 +61,8 @@ export interface CallExecutorOptions {
   readonly coordinate: (question: CoordinatorQuestion, wait: WaitOptions) => Promise<CoordinatorAnswer>
   readonly members: Membership
   readonly duties: ManagerDuties
+  /** What is done in the background. */
+  readonly releases: Releases
   readonly status: () => NodeStatus
   readonly spaceBug: SpaceBug | undefined
 }
@@ -65,6 +71,8 @@ export interface CallExecutorOptions {
 const hopsMax = 8
 /** Between two attempts to find who has taken over a region. */
 const takeoverPauseMs = 100
+/** Of the time of an attempt in the background, the share for the home that is known. */
+const knownHomeShare = 0.5
 /** How long a node is kept waiting for whether this one becomes a region's home. */
 const settleMs = 2000
 
@@ -88,6 +96,10 @@ const takesPart: ReadonlySet<Call['op']> = new Set([
   'report',
 ])
 
+function isRestedOn(call: Call): boolean {
+  return takesPart.has(call.op) || ('keep' in call && call.keep)
+}
+
 /** What is done at a region's home. */
 type HomeCall = Extract<
   Call,
@@ -108,7 +120,7 @@ export class CallExecutor {
 
   async execute(call: Call, caller: Caller, options: WaitOptions): Promise<Result> {
     const { hasLeft } = this.#options
-    if (hasLeft() && (caller.kind === 'client' || takesPart.has(call.op))) throw leftCluster()
+    if (hasLeft() && (caller.kind === 'client' || isRestedOn(call))) throw leftCluster()
     try {
       return await this.#execute(call, caller, options)
     } catch (reason) {
@@ -129,9 +141,13 @@ export class CallExecutor {
       case 'describe':
         if (caller.kind === 'client') return { op: call.op, ...(await location.look(call.address, options)) }
         return { op: call.op, ...(await this.#describe(call.address, caller, options)) }
-      case 'allocate':
       case 'free':
       case 'unreserve':
+        if (!call.keep) return this.#inOrder(call, caller, options)
+        await this.#options.releases.keep(releaseOf(call))
+        return { op: call.op, state: 'pending' }
+      case 'allocate':
+        return this.#inOrder(call, caller, options)
       case 'set-attributes':
       case 'stat':
       case 'migrate':
@@ -189,6 +205,36 @@ export class CallExecutor {
       default:
         return unreachable(call)
     }
+  }
+
+  /** One attempt at what is kept. Throws as `execute`. */
+  async release(release: Release, wait: WaitOptions): Promise<void> {
+    const { clock, location } = this.#options
+    const call = { ...release, keep: false }
+    const left = waitFrom(clock, wait)
+    try {
+      const timeoutMs = timeoutOf(wait) * knownHomeShare
+      await this.#atHome(call, { kind: 'client' }, { ...wait, timeoutMs })
+      return
+    } catch (reason) {
+      const { code } = KhazanaError.from(reason)
+      if (code !== 'unreachable' && code !== 'no-such-region') throw reason
+    }
+    // It may have moved from there before that was lost, and others know; and that it is no more, one asks twice before one lets go of it.
+    await location.findAnew(release.address, left())
+    await this.#atHome(call, { kind: 'client' }, left())
+  }
+
+  /** What a client does to storage stands behind what is pending here: that would undo it. */
+  async #inOrder(
+    call: ReleaseCall | Extract<Call, { op: 'allocate' }>,
+    caller: Caller,
+    options: WaitOptions,
+  ): Promise<Result> {
+    if (caller.kind === 'node' || call.op === 'unreserve') return this.#atHome(call, caller, options)
+    const wait = waitFrom(this.#options.clock, options)
+    await this.#options.releases.whenClear(call, wait())
+    return this.#atHome(call, caller, wait())
   }
 
   /** A node's question is for what this one knows by itself. */
@@ -329,11 +375,11 @@ export class CallExecutor {
         return { op: call.op }
       case 'free':
         await home.free(address, call, options)
-        return { op: call.op }
+        return { op: call.op, state: 'done' }
       case 'unreserve':
         if (call.address !== address) throw notItsStart(descriptor)
         await home.unreserve(address, options)
-        return { op: call.op }
+        return { op: call.op, state: 'done' }
       case 'set-attributes':
         return {
           op: call.op,

@@ -3,6 +3,7 @@ import { noCluster } from '../address/identity.js'
 import type { NodeId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { PluginOptions } from '../consistency/plugins.js'
+import type { Clock } from '../io/clock.js'
 import type { Endpoint } from '../io/network.js'
 import type { Random } from '../io/random.js'
 import type { World } from '../io/world.js'
@@ -130,6 +131,10 @@ export class ConnectedSite implements SiteAccess {
     return this.#parent()
   }
 
+  get clock(): Clock {
+    return this.#options.world.clock
+  }
+
   get random(): Random {
     return this.#options.world.random
   }
@@ -246,7 +251,9 @@ export class ConnectedSite implements SiteAccess {
 
 /** Whether doing it twice is the same as doing it once. */
 function isRepeatable(call: Call): boolean {
-  return call.op !== 'reserve' && call.op !== 'unreserve' && call.op !== 'grant-pool'
+  // Of a region that has ended it cannot be told whether the first time did it; what is kept is kept once.
+  if (call.op === 'unreserve') return call.keep
+  return call.op !== 'reserve' && call.op !== 'grant-pool'
 }
 
 function notThere(endpoint: Endpoint, cause: KhazanaError): KhazanaError {

@@ -11,6 +11,7 @@ import type { HandoverBug } from './home/handover-bug.js'
 import type { MoveBug } from './home/move-bug.js'
 import type { TransactionBug } from './transaction/transaction-bug.js'
 import type { SpaceBug } from './pools/space-bug.js'
+import type { ReleaseBug } from './releases/release-bug.js'
 
 export interface NodeOptions extends PluginOptions {
   readonly world: World
@@ -73,6 +74,7 @@ export interface NodeOptions extends PluginOptions {
   readonly spaceBug?: SpaceBug | undefined
   readonly mendBug?: MendBug | undefined
   readonly handoverBug?: HandoverBug | undefined
+  readonly releaseBug?: ReleaseBug | undefined
 }
 
 export const memoryBytesDefault = 256 * 1024 * 1024

@@ -3,6 +3,7 @@ import type { RegionDescriptor } from '../address/descriptor.js'
 import { isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
+import type { Clock } from '../io/clock.js'
 import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import { openStore } from '../store/open-store.js'
@@ -50,6 +51,7 @@ import type { Peers } from './peers.js'
 import { LentSpace } from './pools/lent-space.js'
 import { OwnPools } from './pools/own-pools.js'
 import { SpaceReturns } from './pools/space-returns.js'
+import { Releases } from './releases/releases.js'
 import { unreserved } from './unreserved.js'
 import { ReplicaSet } from './replica-set.js'
 import { Scrubber } from './scrubber.js'
@@ -82,6 +84,7 @@ export class Node implements SiteAccess {
   readonly #sessions: NodeSessions
   readonly #peers: Peers
   readonly #returns: SpaceReturns
+  readonly #releases: Releases
   readonly #part: ClusterPart
   readonly #resources: NodeResources
   readonly #scrubber: Scrubber
@@ -253,6 +256,13 @@ export class Node implements SiteAccess {
       logger: world.logger,
       giveBack: (address, generation) => this.location.giveBack(address, generation),
     })
+    this.#releases = new Releases({
+      store,
+      clock: world.clock,
+      logger: world.logger,
+      attempt: (release, wait) => this.#executor.release(release, wait),
+      bug: options.releaseBug,
+    })
     this.home = new Home({
       node: identity.node,
       store,
@@ -321,6 +331,7 @@ export class Node implements SiteAccess {
         identity,
         pools: this.pools,
         returns: this.#returns,
+        releases: this.#releases,
         home: this.home,
       },
       ...{ replicas: this.replicas, peers: this.#peers },
@@ -364,6 +375,7 @@ export class Node implements SiteAccess {
       resources: (limits) => this.#resources.limit(limits),
       members: this.members,
       duties: this.#part.duties,
+      releases: this.#releases,
       status: () => this.status(),
       spaceBug: options.spaceBug,
     })
@@ -398,6 +410,7 @@ export class Node implements SiteAccess {
   async #serve(): Promise<void> {
     const { world, leaseMs = leaseMsDefault } = this.#options
     this.#returns.load()
+    this.#releases.load()
     this.home.load()
     for (const { address, size } of this.#part.groups.descriptors()) this.pools.occupy(address, size)
     this.#tellOfMissingPlugins()
@@ -416,6 +429,7 @@ export class Node implements SiteAccess {
       this.#useMoves?.start()
       this.#scrubber.start()
       this.#returns.start()
+      this.#releases.start()
       await this.#part.start()
     } catch (error) {
       await this.close()
@@ -493,6 +507,7 @@ export class Node implements SiteAccess {
       poolFreeBytes: this.pools.freeBytes,
       leaving: this.#part.leave.progress,
       movedByUse: this.#useMoves?.moved ?? 0,
+      releasesPending: this.#releases.count,
     }
   }
 
@@ -505,6 +520,10 @@ export class Node implements SiteAccess {
       options,
       this.#executor.execute(call, { kind: 'client' }, { ...options, timeoutMs: peerMs(options) }),
     )
+  }
+
+  get clock(): Clock {
+    return this.#options.world.clock
   }
 
   get random(): Random {
@@ -616,6 +635,7 @@ export class Node implements SiteAccess {
     this.watches.close(error)
     this.#part.quiesce(error)
     this.#returns.stop()
+    this.#releases.stop(error)
     this.#resources.stop()
     this.#useMoves?.stop(error)
     this.#scrubber.stop()

@@ -1,5 +1,6 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import type { NodeId } from '../address/identity.js'
+import type { Clock } from '../io/clock.js'
 import type { Call, Result } from '../wire/message.js'
 import type { WaitOptions } from '../io/deadline.js'
 import type { Random } from '../io/random.js'
@@ -22,6 +23,7 @@ export interface SiteAccess {
   replica(descriptor: RegionDescriptor): Replica
   /** The changes of a range, from the moment on in which this resolves. Throws as `call` does, and `busy`. */
   watch(watched: Watched, options: WatchOptions): Promise<Watch>
+  readonly clock: Clock
   readonly random: Random
   /** Resolves after so many milliseconds. */
   pause(ms: number): Promise<void>

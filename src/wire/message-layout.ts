@@ -168,6 +168,7 @@ const nodeStatus = record<words.NodeStatus>({
   poolFreeBytes: extent,
   leaving: optional(record<words.LeaveProgress>({ regionsLeft: count, regionsTotal: count })),
   movedByUse: count,
+  releasesPending: count,
 })
 
 const resourceLimits = record<words.ResourceLimits>({
@@ -233,13 +234,15 @@ const watchNews = union<words.WatchNews, 'kind'>('kind', {
   moved: [3, empty],
 })
 
+const releaseState = choice<words.ReleaseState>(['done', 'pending'])
+
 const transferSign = { address, generation: count, era: count, transfer: count }
 
 const call = union<words.Call, 'op'>('op', {
   reserve: [0, { size: count, pageSize, attributes }],
-  unreserve: [1, { address, generation: count }],
+  unreserve: [1, { address, generation: count, keep: flag }],
   allocate: [2, { address, generation: count, offset: count, length: count }],
-  free: [3, { address, generation: count, offset: count, length: count }],
+  free: [3, { address, generation: count, offset: count, length: count, keep: flag }],
   describe: [4, { address }],
   'set-attributes': [5, { address, generation: count, changes: attributeChanges }],
   stat: [6, { address, generation: count, range: pageRange }],
@@ -306,9 +309,9 @@ const call = union<words.Call, 'op'>('op', {
 
 const result = union<words.Result, 'op'>('op', {
   reserve: [0, { descriptor }],
-  unreserve: [1, empty],
+  unreserve: [1, { state: releaseState }],
   allocate: [2, empty],
-  free: [3, empty],
+  free: [3, { state: releaseState }],
   describe: [4, { descriptor, found }],
   'set-attributes': [5, { descriptor }],
   stat: [6, { stat: regionStat, found }],

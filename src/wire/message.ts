@@ -267,20 +267,9 @@ export type Call =
    * `generation`, here and below: of the region that is meant, as its address may be another one's by now; 0 for whichever begins
    * there.
    */
-  | {
-      readonly op: 'unreserve'
-      readonly address: Address
-      readonly generation: number
-    }
+  | ReleaseCall
   | {
       readonly op: 'allocate'
-      readonly address: Address
-      readonly generation: number
-      readonly offset: number
-      readonly length: number
-    }
-  | {
-      readonly op: 'free'
       readonly address: Address
       readonly generation: number
       readonly offset: number
@@ -360,14 +349,36 @@ export type Call =
   | TransferCall
   | TransactionCall
 
+/**
+ * `keep`: the asked node makes it durable that it will be done, and answers `pending`; else it has it done, or says why not. Another node
+ * that asks for the former is about to leave.
+ */
+export type ReleaseCall =
+  | {
+      readonly op: 'unreserve'
+      readonly address: Address
+      readonly generation: number
+      readonly keep: boolean
+    }
+  | {
+      readonly op: 'free'
+      readonly address: Address
+      readonly generation: number
+      readonly offset: number
+      readonly length: number
+      readonly keep: boolean
+    }
+
+/** `pending`: it is not done yet, and a node goes on trying until it is. */
+export type ReleaseState = 'done' | 'pending'
+
 export type Result =
+  | { readonly op: 'unreserve' | 'free'; readonly state: ReleaseState }
   | { readonly op: 'reserve' | 'set-attributes' | 'migrate'; readonly descriptor: RegionDescriptor }
   | { readonly op: 'describe'; readonly descriptor: RegionDescriptor; readonly found: Found }
   | {
       readonly op:
-        | 'unreserve'
         | 'allocate'
-        | 'free'
         | 'watch'
         | 'unwatch'
         | 'stay'
@@ -540,6 +551,8 @@ export interface NodeStatus {
   readonly leaving: LeaveProgress | undefined
   /** Regions that it gave to the nodes that use them most, since its start. */
   readonly movedByUse: number
+  /** What programs asked it to free or unreserve, and is not done yet. */
+  readonly releasesPending: number
 }
 
 /** Bytes; undefined: as it is. */

@@ -74,8 +74,13 @@ test('every --json is one document on stdout', async () => {
     labels: { a: '1', b: 'x=y' },
   })
   assert.deepEqual((await json(`attributes ${address} --set label.a=`))['labels'], { b: 'x=y' })
-  assert.deepEqual(await json(`free ${address} --offset 8KiB`), { address, offset: 8192, length: 16_384 })
-  assert.deepEqual(await json(`unreserve ${address}`), { address, size: 24_576 })
+  assert.deepEqual(await json(`free ${address} --offset 8KiB`), {
+    address,
+    offset: 8192,
+    length: 16_384,
+    state: 'done',
+  })
+  assert.deepEqual(await json(`unreserve ${address}`), { address, size: 24_576, state: 'done' })
   const { nodes } = (await json('nodes')) as { nodes: { name: string; status: { regions: number } }[] }
   assert.deepEqual(
     nodes.map(({ name, status }) => [name, status.regions]),

@@ -10,6 +10,7 @@ const nothing: Leftovers = {
   newHomes: [],
   oldHomes: [],
   returns: 0,
+  releases: 0,
   pools: [],
   idsFor: undefined,
 }
@@ -23,6 +24,8 @@ test('what a node still has is told in words, each kind of it', () => {
     [{ newHomes: [three, two, three] }, 'a region that was handed over (waits for nodes 2, 3)'],
     [{ oldHomes: [two] }, 'whether a region is to come here (waits for node 2)'],
     [{ returns: 1 }, '1 address of a region that ended here'],
+    [{ releases: 1 }, '1 release that is pending'],
+    [{ releases: 2 }, '2 releases that are pending'],
     [{ pools: [undefined, undefined] }, '2 pools of address space'],
     [{ pools: [undefined, three] }, '2 pools of address space (promised to node 3)'],
     [{ idsFor: two }, 'numbers for new nodes (promised to node 2)'],

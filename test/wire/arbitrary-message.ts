@@ -184,6 +184,7 @@ const status: Arbitrary<NodeStatus> = plain({
   poolFreeBytes: address.map((value) => value + 0n),
   leaving: fc.option(plain({ regionsLeft: count, regionsTotal: count }), { nil: undefined }),
   movedByUse: count,
+  releasesPending: count,
 })
 const state = fc.constantFrom('in' as const, 'left' as const)
 const member = plain({ node, name: short, listen: short, revision: count, state })
@@ -256,9 +257,9 @@ const sign = { address, generation: count, era: count, transfer: count }
 
 const call: Arbitrary<Call> = fc.oneof(
   tagged('op', 'reserve', { size: count, pageSize, attributes }),
-  tagged('op', 'unreserve', { address, generation: count }),
+  tagged('op', 'unreserve', { address, generation: count, keep: fc.boolean() }),
   tagged('op', 'allocate', { address, generation: count, offset: count, length: count }),
-  tagged('op', 'free', { address, generation: count, offset: count, length: count }),
+  tagged('op', 'free', { address, generation: count, offset: count, length: count, keep: fc.boolean() }),
   tagged('op', 'describe', { address }),
   tagged('op', 'set-attributes', { address, generation: count, changes }),
   tagged('op', 'stat', { address, generation: count, range }),
@@ -317,9 +318,9 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'reserve', { descriptor }),
   tagged('op', 'describe', { descriptor, found }),
   tagged('op', 'set-attributes', { descriptor }),
-  tagged('op', 'unreserve', {}),
+  tagged('op', 'unreserve', { state: fc.constantFrom('done', 'pending') }),
   tagged('op', 'allocate', {}),
-  tagged('op', 'free', {}),
+  tagged('op', 'free', { state: fc.constantFrom('done', 'pending') }),
   tagged('op', 'stat', { stat, found }),
   tagged('op', 'nodes', {
     nodes: fc.array(plain({ member, status: fc.option(status, { nil: undefined }) }), { maxLength: 3 }),

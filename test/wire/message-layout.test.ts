@@ -68,7 +68,7 @@ describe('a message in bytes', () => {
       [{ kind: 'renew', renewal: 300 }, '04ac02'],
       [{ kind: 'renewed', renewal: 1, validForMs: 1.5 }, '05013ff8000000000000'],
       [{ kind: 'goodbye' }, '06'],
-      [{ kind: 'response', id: 5, result: { op: 'free' } }, '120503'],
+      [{ kind: 'response', id: 5, result: { op: 'free', state: 'pending' } }, '12050301'],
       [
         {
           kind: 'request',

@@ -5,7 +5,8 @@ import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { rangeIn, withRangeOptions } from '../range-options.js'
 import type { RangeOptions } from '../range-options.js'
-import { writeJson } from '../standard-output.js'
+import { pendingText } from '../pending-text.js'
+import { writeJson, writeLine } from '../standard-output.js'
 
 interface Options extends RangeOptions {
   readonly json?: true
@@ -13,7 +14,8 @@ interface Options extends RangeOptions {
 
 const description = `Take the storage of a region away, and all that is in it: all of it, or whole pages of it.
 
-The addresses stay reserved. Waits until nobody has a lock there.`
+The addresses stay reserved. Waits until nobody has a lock there. Where that is not possible in time, the node keeps it
+in mind, and does it as soon as it can: the command says so, and succeeds.`
 
 const examples = `  khazana free ::1:0:0
   khazana free ::1:0:0 --offset 64KiB --length 64KiB`
@@ -31,8 +33,10 @@ export function addFree(program: Command): void {
       withClient(command, async ({ khazana, wait }) => {
         const region = await khazana.region(address, wait)
         const range = rangeIn(region, options)
-        await region.free(range, wait)
-        if (options.json === true) await writeJson({ address: formatAddress(region.address), ...range })
+        const state = await region.free(range, wait)
+        if (options.json === true)
+          await writeJson({ address: formatAddress(region.address), ...range, state })
+        else if (state === 'pending') await writeLine(pendingText('freed'))
       }),
     )
 }

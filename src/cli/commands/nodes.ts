@@ -9,7 +9,8 @@ A node that does not answer has no numbers. The cluster manager is marked: whom 
 space is what a node may reserve regions from. Sessions are those with other nodes. Messages are counted since a node's start, with the MiB that they
 took: those that the node sent, and those that came from its clients.
 Of home groups it tells those that a node leads, how many of these have fewer members than they should, and those of which it keeps a copy for
-others. Damaged pages are those that are so now; mended ones were got back from other nodes since the node's start.`
+others. Damaged pages are those that are so now; mended ones were got back from other nodes since the node's start.
+Pending is what the node was asked to free or unreserve, and goes on trying to.`
 
 const examples = `  khazana nodes
   khazana nodes --json`
@@ -30,6 +31,7 @@ const columns = [
   'ALLOCATED MiB',
   'ADDRESSES FREE GiB',
   'DAMAGED',
+  'PENDING',
   'MESSAGES SENT MiB',
   'FROM CLIENTS MiB',
 ]
@@ -72,6 +74,7 @@ function rowOf({ member, status }: NodeEntry, managers: ReadonlySet<number>): st
     inMiB(status.allocatedBytes),
     status.poolBytes === 0n ? '-' : `${inGiB(status.poolFreeBytes)} of ${inGiB(status.poolBytes)}`,
     damageText(status),
+    String(status.releasesPending),
     `${status.messagesSent} in ${inMiB(status.bytesSent)}`,
     `${status.messagesFromClients} in ${inMiB(status.bytesFromClients)}`,
   ]

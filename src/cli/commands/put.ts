@@ -10,6 +10,7 @@ import type { Client } from '../client-command.js'
 import { contentLabels } from '../content-labels.js'
 import { openInput } from '../input-file.js'
 import type { InputFile } from '../input-file.js'
+import { pendingText } from '../pending-text.js'
 import { Progress } from '../progress.js'
 import { describeRegion } from '../region-document.js'
 import { writeJson, writeLine } from '../standard-output.js'
@@ -81,7 +82,11 @@ async function fill(region: Region, input: InputFile, wait: Client['wait']): Pro
 /** After a failure, which is what the user is told: that this failed too comes only beside it. */
 async function giveBack(region: Region): Promise<void> {
   try {
-    await region.unreserve({ timeoutMs: 5000 })
+    const state = await region.unreserve({ timeoutMs: 5000 })
+    if (state === 'done') return
+    process.stderr.write(
+      `khazana: the region ${formatAddress(region.address)}: ${pendingText('unreserved')}\n`,
+    )
   } catch (reason) {
     const { message } = KhazanaError.from(reason)
     const address = formatAddress(region.address)

@@ -4,11 +4,13 @@ import type { Address } from '../../address/address.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { addressArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
-import { writeJson } from '../standard-output.js'
+import { pendingText } from '../pending-text.js'
+import { writeJson, writeLine } from '../standard-output.js'
 
 const description = `End a region: its storage, all that is in it, and its address.
 
-Waits until nobody has a lock in it.`
+Waits until nobody has a lock in it. Where that is not possible in time, the node keeps it in mind, and does it
+as soon as it can: the command says so, and succeeds.`
 
 const examples = `  khazana unreserve ::1:0:0`
 
@@ -27,8 +29,9 @@ export function addUnreserve(program: Command): void {
             `${formatAddress(address)} lies in the region that begins at ${start}`,
           )
         }
-        await region.unreserve(wait)
-        if (json === true) await writeJson({ address: formatAddress(address), size: region.size })
+        const state = await region.unreserve(wait)
+        if (json === true) await writeJson({ address: formatAddress(address), size: region.size, state })
+        else if (state === 'pending') await writeLine(pendingText('unreserved'))
       }),
     )
 }

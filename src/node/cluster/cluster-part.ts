@@ -30,6 +30,7 @@ import type { NodeIdentity, NodeRecord } from '../node-record.js'
 import type { Peers } from '../peers.js'
 import type { OwnPools } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
+import type { Releases } from '../releases/releases.js'
 import type { ReplicaSet } from '../replica-set.js'
 import type { Replica } from '../replica/replica.js'
 import type { Session } from '../session/session.js'
@@ -57,6 +58,7 @@ export interface ClusterPartOptions {
   readonly identity: NodeIdentity
   readonly pools: OwnPools
   readonly returns: SpaceReturns
+  readonly releases: Releases
   readonly home: Home
   readonly replicas: ReplicaSet
   readonly peers: Peers
@@ -86,7 +88,8 @@ export class ClusterPart {
 
   constructor(parts: ClusterPartOptions) {
     this.#options = parts
-    const { options, record, identity, pools, returns, home, replicas, peers, dialers, replica } = parts
+    const { options, record, identity, pools, returns, releases, home } = parts
+    const { replicas, peers, dialers, replica } = parts
     const { world, leaseMs = leaseMsDefault } = options
     this.desk = new CoordinatorDesk({
       self: identity.node,
@@ -242,6 +245,7 @@ export class ClusterPart {
       home,
       pools,
       returns,
+      releases,
       members: this.members,
       record,
       call: (peer, call, wait) => peers.call(peer, call, wait),

@@ -18,6 +18,8 @@ import { isSystemRegion } from '../map/system-regions.js'
 import { pause } from '../pause.js'
 import type { OwnPools, Pool } from '../pools/own-pools.js'
 import type { SpaceReturns } from '../pools/space-returns.js'
+import type { Release } from '../releases/release.js'
+import type { Releases } from '../releases/releases.js'
 import type { NodeRecord } from '../node-record.js'
 import { sayFarewell } from './farewell.js'
 import { leftoversText } from './leftovers.js'
@@ -30,6 +32,8 @@ const widthMax = 4
 const moveMsMax = 60_000
 /** How long another node has to take what it is told. */
 const tellMs = 5000
+/** How long releases that are pending are waited for before another node is to do them. */
+const releaseMs = 5000
 /** Between two rounds over what is left. */
 const roundMs = 500
 /** Of a disk's bound, what can be promised: the rest lets the cleaner work. */
@@ -62,6 +66,7 @@ export interface LeaveOptions {
   readonly home: Home
   readonly pools: OwnPools
   readonly returns: SpaceReturns
+  readonly releases: Releases
   readonly members: Membership
   readonly record: NodeRecord
   readonly call: (node: NodeId, call: Call, wait: WaitOptions) => Promise<Result>
@@ -197,7 +202,7 @@ export class Leave {
     const { self, clock, home, logger, members, pools, objection } = this.#options
     const reason = await objection(this.#waitOf(patience))
     if (reason !== undefined) throw reason
-    home.refuse(new KhazanaError('closed', `node ${self} is leaving the cluster: use another one`))
+    home.refuse(isLeaving(self))
     logger.log('info', 'leaving the cluster', { regions: home.regionCount })
     try {
       const total = home.regionCount
@@ -214,6 +219,7 @@ export class Leave {
       await members.leave()
     } catch (error) {
       pools.reopen()
+      this.#options.releases.reopen()
       home.refuse(undefined)
       this.#options.groups.reenter()
       throw error
@@ -263,13 +269,14 @@ export class Leave {
   }
 
   #leftovers(): Leftovers {
-    const { home, pools, returns, record } = this.#options
+    const { home, pools, returns, releases, record } = this.#options
     return {
       regions: home.regionCount,
       maps: home.descriptors().filter(isSystemRegion).length,
       newHomes: home.moves.newHomes,
       oldHomes: home.moves.oldHomes,
       returns: returns.count,
+      releases: releases.count,
       pools: [...pools.all()].map((pool) => pools.heirOf(pool)),
       idsFor: record.promisedIds?.to,
     }
@@ -285,8 +292,17 @@ export class Leave {
       await this.#handOverIds(heirs, patience)
       const left = this.#whatIsLeft()
       if (left !== undefined) return left
+      await this.#handOverReleases(heirs, patience)
+      // That takes its time.
+      const since = this.#whatIsLeft()
+      if (since !== undefined) return since
+      if (this.#options.releases.count > 0)
+        return new KhazanaError('busy', 'this node was asked for another release meanwhile')
       // Nothing may come from now on.
-      if (this.#options.pools.close()) return undefined
+      if (this.#options.pools.close()) {
+        this.#options.releases.close(isLeaving(this.#options.self))
+        return undefined
+      }
       return new KhazanaError(
         'busy',
         'a pool came here meanwhile, or is coming from another node that leaves',
@@ -448,6 +464,41 @@ export class Leave {
     })
   }
 
+  /**
+   * What cannot be done soon another node does. The last of all things, as from then on what is asked of this node does not wait for it any
+   * more. Throws `busy` where none takes it.
+   */
+  async #handOverReleases(heirs: readonly Heir[], patience: Patience): Promise<void> {
+    const { releases } = this.#options
+    if (releases.count === 0) return
+    try {
+      await releases.whenEmpty({
+        timeoutMs: Math.min(releaseMs, this.#leftOf(patience)),
+        signal: patience.signal,
+      })
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'timeout') throw reason
+    }
+    await releases.handOver((release) => this.#handOverRelease(release, heirs, patience))
+  }
+
+  async #handOverRelease(release: Release, heirs: readonly Heir[], patience: Patience): Promise<void> {
+    let failure: unknown
+    for (const { node } of heirs) {
+      try {
+        const wait = { timeoutMs: Math.min(tellMs, this.#leftOf(patience)) }
+        expectResult(release.op, await this.#options.call(node, { ...release, keep: true }, wait))
+        return
+      } catch (reason) {
+        failure = reason
+      }
+    }
+    const { message } = KhazanaError.from(failure)
+    throw new KhazanaError('busy', `no other node takes a release that is pending here: ${message}`, {
+      cause: failure,
+    })
+  }
+
   /** To one node, and no other, as nobody could tell whether it has given some of them away already. */
   async #handOverIds(heirs: readonly Heir[], patience: Patience): Promise<void> {
     const { members, call, logger } = this.#options
@@ -461,4 +512,8 @@ export class Leave {
     else logger.log('warn', 'numbers for new nodes are lost with the node that was to have them', { to })
     await members.dropPromisedIds()
   }
+}
+
+function isLeaving(node: NodeId): KhazanaError {
+  return new KhazanaError('closed', `node ${node} is leaving the cluster: use another one`)
 }

@@ -12,6 +12,8 @@ export interface Leftovers {
   readonly oldHomes: readonly NodeId[]
   /** Regions that ended here, whose addresses another node has not taken back yet. */
   readonly returns: number
+  /** What programs asked this node to free or unreserve, and is not done yet. */
+  readonly releases: number
   /** Of each pool of address space the node that it is promised to, which alone may have it. */
   readonly pools: readonly (NodeId | undefined)[]
   /** Who is promised the numbers for new nodes. */
@@ -27,6 +29,7 @@ export function leftoversText(left: Leftovers): string[] {
     ...waiting('a region that was handed over', left.newHomes),
     ...waiting('whether a region is to come here', left.oldHomes),
     ...some(left.returns, 'address of a region that ended here', 'addresses of regions that ended here'),
+    ...some(left.releases, 'release that is pending', 'releases that are pending'),
     ...some(left.pools.length, 'pool of address space', 'pools of address space').map((text) =>
       promised.length === 0 ? text : `${text} (promised to ${nodes(promised)})`,
     ),

@@ -4,7 +4,7 @@ import type { RegionAttributes, RegionDescriptor, TakenRange } from '../../addre
 import type { NodeId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
-import { checkRange, pagesOf } from '../../address/range.js'
+import { checkRange, checkWholePages, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import { regionSize } from '../../address/region-size.js'
 import type { Plugins } from '../../consistency/plugins.js'
@@ -562,6 +562,7 @@ export class Home {
       const isOwn = pools.find(address) !== undefined
       const own = isOwn ? { deletes: [lent.keyOf(address)] } : { puts: [returns.intent(address, generation)] }
       await region.commit({ record: 'ended', own: () => own })
+      region.hasEnded = true
       lent.end(address)
       this.#regions.delete(descriptor.address)
       this.#directory.forget(descriptor.address)
@@ -690,7 +691,6 @@ export class Home {
   #unseat(region: HomedRegion, error: KhazanaError): void {
     const { replicas } = this.#options
     const { address } = region.descriptor
-    region.isUnseated = true
     this.#regions.delete(address)
     this.#directory.forget(address)
     this.#allocatedBytes -= storageBytes(region)
@@ -806,7 +806,7 @@ export class Home {
   settle(call: TransactionCall, options: WaitOptions): Promise<TransactionResult> {
     const region = this.#regions.get(call.address)
     if (region !== undefined) return this.transactions.serve(region, call, options)
-    throw unserved()
+    throw notServedNow()
   }
 
   /** Tells the sink of all that becomes durable from now on. Throws `no-such-region`, `out-of-range`. */
@@ -882,14 +882,19 @@ export class Home {
     return region
   }
 
-  /** It may have been unreserved while this change waited for its turn, or be served by another node, or in another reign of this one. */
+  /**
+   * It may have been unreserved while this change waited for its turn, or have gone to another home, which is known then; or its home group is led by
+   * another node now, or by this one anew. Throws `no-such-region`, `unreachable`.
+   */
   #checkCurrent(region: HomedRegion): void {
-    if (this.#regions.get(region.descriptor.address) === region) return
-    throw region.isUnseated ? unserved() : unreserved()
+    const { address, generation } = region.descriptor
+    if (this.#regions.get(address) === region) return
+    if (region.hasEnded || this.moves.find(address)?.generation === generation) throw unreserved()
+    throw notServedNow()
   }
 }
 
-function unserved(): KhazanaError {
+function notServedNow(): KhazanaError {
   return new KhazanaError('unreachable', 'the region is not served here at the moment: try again')
 }
 
@@ -908,13 +913,8 @@ function storageBytes({ allocated, descriptor }: Pick<RegionRecord, 'allocated' 
 /** The whole pages of a range. Throws `invalid-argument` where it is not made of whole pages. */
 function alignedPages(range: ByteRange, { size, pageSize }: RegionDescriptor): PageRange {
   checkRange(range, size)
+  checkWholePages(range, pageSize)
   const { offset, length } = range
-  if (offset % pageSize !== 0 || length % pageSize !== 0) {
-    throw new KhazanaError(
-      'invalid-argument',
-      `storage comes in whole pages: offset ${offset} and length ${length} must be multiples of ${pageSize}`,
-    )
-  }
   return { first: (offset / pageSize) as PageIndex, count: length / pageSize }
 }
 

@@ -54,12 +54,12 @@ export class HomedRegion implements HomeBacking {
   descriptor: RegionDescriptor
   readonly allocated: RangeSet
   floor: number
+  /** It was unreserved here. */
+  hasEnded = false
   /** Who is told of what becomes durable. */
   readonly watchers = new RegionWatchers()
   /** Ends of changes to the region's storage: one at a time. */
   #changes: Promise<void> = Promise.resolve()
-  /** Its home group has another primary, or this node another reign: what waits here is for whoever serves it next. */
-  isUnseated = false
   /** Groups that the store has no room for in its queue yet, in order. */
   readonly #deferred: Deferred[] = []
   /** Pages of commits that are under way in a home group. */

@@ -2,7 +2,7 @@ import { formatAddress } from '../../address/address.js'
 import type { Node } from '../../node/node.js'
 import type { Prng } from '../../stdx/prng.js'
 import { overlaps } from './overlaps.js'
-import type { SpaceLog } from './space-log.js'
+import type { LoggedRegion, SpaceLog } from './space-log.js'
 
 /** A node that there is, or was: on a machine of its own. */
 export interface Inhabitant {
@@ -82,7 +82,8 @@ export class Population {
       if (node === undefined) found.push(`${name} is not up`)
       else nodes.push(node)
     }
-    return [...found, ...this.#disagreements(nodes), ...overlaps(nodes), ...homeless(nodes, space)]
+    found.push(...this.#disagreements(nodes), ...overlaps(nodes))
+    return [...found, ...homeless(nodes, space), ...undead(nodes, space)]
   }
 
   /** Who is the cluster manager, and who is in the cluster. */
@@ -103,6 +104,14 @@ export class Population {
     }
     return found
   }
+}
+
+function undead(nodes: readonly Node[], space: SpaceLog): string[] {
+  const isThere = ({ address, generation }: LoggedRegion): boolean =>
+    nodes.some((node) => node.home.find(address)?.generation === generation)
+  return space.ended
+    .filter(isThere)
+    .map(({ address, by }) => `${formatAddress(address)}, reserved by ${by} and unreserved, is still there`)
 }
 
 function homeless(nodes: readonly Node[], space: SpaceLog): string[] {

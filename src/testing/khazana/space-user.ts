@@ -27,6 +27,8 @@ const stranger = nodeId(nodeIdMax >> 1)
 /** Reserves regions, looks up those of others by their address alone, and gives them back. */
 export class SpaceUser {
   readonly #options: SpaceUserOptions
+  /** What it has had to do with: to be given back without a look whether it is there, whatever has happened to its home since. */
+  readonly #known = new Map<Address, Region>()
 
   constructor(options: SpaceUserOptions) {
     this.#options = options
@@ -46,8 +48,9 @@ export class SpaceUser {
   async #reserve(): Promise<void> {
     const { khazana, random, log, name, complain } = this.#options
     const size = random.chance(0.03) ? hugeBytes : random.int(1, 4) * pageBytes
-    const { address } = await khazana.reserve(size, { timeoutMs: random.logarithmic(200, 20_000) })
-    const conflict = log.reserved(address, size, name)
+    const region = await khazana.reserve(size, { timeoutMs: random.logarithmic(200, 20_000) })
+    this.#known.set(region.address, region)
+    const conflict = log.reserved(region.descriptor, name)
     if (conflict !== undefined) complain(conflict)
   }
 
@@ -59,6 +62,7 @@ export class SpaceUser {
       const found = await khazana.region(address, { timeoutMs })
       await found.stat({ offset: 0, length: 1 }, { timeoutMs })
       log.counts.found += 1
+      this.#known.set(found.address, found)
       if (found.address !== region.address && region.isLive) {
         complain(`${name} found ${formatAddress(found.address)} in place of ${formatAddress(region.address)}`)
       }
@@ -90,9 +94,11 @@ export class SpaceUser {
   async #unreserve(logged: LoggedRegion): Promise<void> {
     const { khazana, random, log } = this.#options
     const timeoutMs = random.logarithmic(200, 20_000)
+    const known = this.#known.get(logged.address)
+    const isIt = known?.descriptor.generation === logged.generation
     let region: Region
     try {
-      region = await khazana.region(logged.address, { timeoutMs })
+      region = isIt ? known : await khazana.region(logged.address, { timeoutMs })
     } catch (error) {
       // Another program was faster.
       if (!logged.isLive && KhazanaError.from(error).code === 'no-such-region') return
@@ -100,7 +106,8 @@ export class SpaceUser {
     }
     if (!logged.isLive || region.address !== logged.address) return
     log.unreserving(logged)
-    await region.unreserve({ timeoutMs })
-    log.counts.unreserved += 1
+    // Often too short.
+    const patienceMs = random.logarithmic(0.2, 20_000)
+    log.unreserved(logged, await region.unreserve({ timeoutMs: patienceMs }))
   }
 }

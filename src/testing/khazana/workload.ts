@@ -301,6 +301,7 @@ export class KhazanaWorkload implements Workload {
       ...this.#halvesAtRest(),
       ...this.#population.nodes.flatMap((node) => node.home.transactions.leftovers()),
       ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
+      ...this.#pendingAtRest(),
     ]
     if (this.#isBacked) {
       const { nodes } = this.#population
@@ -325,6 +326,13 @@ export class KhazanaWorkload implements Workload {
       if (read?.ok !== true) this.#complain(`${key} cannot be read after all faults are healed`)
       else this.#last.set(key, read.value)
     }
+  }
+
+  #pendingAtRest(): readonly string[] {
+    return this.#population.nodes.flatMap((node) => {
+      const { releasesPending } = node.status()
+      return releasesPending === 0 ? [] : [`${node.name} has ${releasesPending} releases that are pending`]
+    })
   }
 
   #halvesAtRest(): readonly string[] {
