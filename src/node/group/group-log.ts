@@ -28,7 +28,7 @@ interface Waiting {
  */
 export class GroupLog implements RegionLog {
   readonly #led: Leading
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
   #isDraining = false
 
   constructor(led: Leading) {
