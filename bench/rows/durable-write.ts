@@ -10,8 +10,6 @@ import {
   writtenRegion,
 } from '../parts/working-set.js'
 import type { Part } from '../process/part.js'
-import { RemoteError } from '../process/worker.js'
-import { RowSkipped } from '../row-skipped.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
 import { timeConcurrent, timeEach } from '../timing.js'
@@ -98,19 +96,9 @@ function replicated(name: 'durable-write' | 'durable-write-64', minReplicas: 2 |
     limit: isSerial ? 'append-fdatasync-4k' : 'append-fdatasync-4k-64',
     open: async (stage) => {
       const { home } = await (minReplicas === 2 ? stage.pair() : stage.trio())
-      const part = await orSkipped(home.create(durableWritePart, { minReplicas }))
+      const part = await home.create(durableWritePart, { minReplicas })
       return { round: (budgetMs) => part.call(isSerial ? 'serial' : 'concurrent', budgetMs) }
     },
-  }
-}
-
-/** What this version does not have is not measured. */
-async function orSkipped<T>(made: Promise<T>): Promise<T> {
-  try {
-    return await made
-  } catch (reason) {
-    if (!(reason instanceof RemoteError) || reason.code !== 'unsupported') throw reason
-    throw new RowSkipped('unsupported: this version keeps no replicas', { cause: reason })
   }
 }
 

@@ -294,8 +294,9 @@ export class CallExecutor {
           return await this.#here(descriptor, found, call, caller, wait())
         } catch (reason) {
           const { code } = KhazanaError.from(reason)
-          if (code === 'unreachable' && home.find(descriptor.address)?.era !== descriptor.era) {
-            // Somebody serves it soon, or this node again, who has not heard of the call.
+          const isServed = home.find(descriptor.address)?.era === descriptor.era
+          if (code === 'unreachable' && caller.kind === 'client' && !isServed) {
+            // Somebody serves it soon, or this node again, who has not heard of the call. Another node that asks looks by itself: this one may not even have a copy by now.
             await this.#pause(wait())
             hop -= 1
             continue

@@ -3,7 +3,7 @@ import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
 import type { Version } from '../../address/page.js'
 import type { Clock } from '../../io/clock.js'
-import { defaultTimeoutMs, timeoutOf, waitFrom, within, withResolvers } from '../../io/deadline.js'
+import { defaultTimeoutMs, waitFrom, within, withResolvers } from '../../io/deadline.js'
 import type { Resolvers, WaitOptions } from '../../io/deadline.js'
 import type { Logger } from '../../io/logger.js'
 import type { Random } from '../../io/random.js'
@@ -167,7 +167,6 @@ export class Handovers {
       wait: waitFrom(clock, options),
       copy: undefined,
     }
-    timeoutOf(options)
     this.#underWay.set(address, handover)
     const over = this.#run(handover, puts).finally(() => {
       this.#underWay.delete(address)

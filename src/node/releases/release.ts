@@ -2,15 +2,10 @@ import type { Address } from '../../address/address.js'
 import type { ReleaseCall } from '../../wire/message.js'
 
 /** What is to be given back: storage of a range, or a whole region. `generation` names the reservation, so that a later region at the address is never meant. */
-export type Release =
-  | {
-      readonly op: 'free'
-      readonly address: Address
-      readonly generation: number
-      readonly offset: number
-      readonly length: number
-    }
-  | { readonly op: 'unreserve'; readonly address: Address; readonly generation: number }
+export type Release = WithoutKeep<ReleaseCall>
+
+/** Of each kind of call by itself. */
+type WithoutKeep<C> = C extends ReleaseCall ? Omit<C, 'keep'> : never
 
 /** A part of a region. `generation`: 0 where whichever region begins there is meant. */
 export interface RegionPart {
@@ -22,10 +17,8 @@ export interface RegionPart {
 
 /** What the call asks for, without how. */
 export function releaseOf(call: ReleaseCall): Release {
-  const { address, generation } = call
-  if (call.op === 'unreserve') return { op: 'unreserve', address, generation }
-  const { offset, length } = call
-  return { op: 'free', address, generation, offset, length }
+  const { keep: _keep, ...release } = call
+  return release
 }
 
 export function isSameRelease(a: Release, b: Release): boolean {
