@@ -221,6 +221,7 @@ export class Node implements SiteAccess {
       isBacked: (region, generation) =>
         this.home.find(region) === undefined &&
         (this.#part.groups.backed(region)?.descriptor.generation === generation ||
+          this.#part.groups.coming(region)?.generation === generation ||
           this.home.isLentFor(region, generation)),
       unserved: (node) => {
         this.#part.relocator.missed(node)
@@ -558,7 +559,8 @@ export class Node implements SiteAccess {
   ): Replica {
     const { address, generation } = descriptor
     if (descriptor.attributes.minReplicas > 1) return this.#replicaToFind(descriptor)
-    if (this.home.settled(address) === undefined) throw unreserved()
+    if (this.home.settled(address) === undefined && this.#part.groups.coming(address) === undefined)
+      throw unreserved()
     if (existing?.descriptor.generation === generation) return existing
     if (known?.generation === generation && known.home !== this.identity.node)
       return this.replicas.open(known, { kind: 'copy', parent: known.home })

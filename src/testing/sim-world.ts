@@ -27,7 +27,7 @@ export interface SimWorldOptions {
 
 const stepsMaxDefault = 10_000_000
 const wallClockMsMaxDefault = 60_000
-const clockDriftMaxDefault = 0.001
+const clockDriftMaxDefault = 0.0049
 const originMsMax = 1e9
 const wallTimeMs = Date.UTC(2030, 0, 1)
 const wallTimeSkewMsMax = 60_000

@@ -269,6 +269,25 @@ describe('a backup that was removed while it could not be reached', () => {
       await cluster.until('it has no copy', () => cluster.node(old).groups.all().length === 0)
     })
   })
+
+  it('keeps nothing either of a group that has nothing any more, of which its members know nothing after a start', async () => {
+    const cluster = new NodeCluster(options())
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1, 1, { minReplicas: 2 })
+      await write(region, 7)
+      const old = someBackupOf(cluster, 1)
+      const cuts = [1, 2, 3, 4].filter((one) => one !== old).map((other) => cluster.cut(old, other))
+      await cluster.until('another takes its place', () => ![undefined, old].includes(backupOf(cluster, 1)))
+      const other = someBackupOf(cluster, 1)
+      await region.unreserve(patient)
+      for (const member of [1, other]) {
+        cluster.crash(member)
+        await cluster.start(member)
+      }
+      for (const mend of cuts) mend()
+      await cluster.until('it has no copy', () => cluster.node(old).groups.all().length === 0)
+    })
+  })
 })
 
 describe('a node whose log was given up in part', () => {

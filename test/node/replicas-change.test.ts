@@ -421,6 +421,38 @@ describe('a change of minReplicas', () => {
     })
   })
 
+  for (const consistency of ['strict', 'release'] as const) {
+    it(`that was interrupted lets nobody hear that there is no region while its home is back and nobody leads its group yet (${consistency})`, async () => {
+      for (let atMs = 5; atMs <= 45; atMs += 1) {
+        const scene = new Scene(4, atMs)
+        const { cluster } = scene
+        await cluster.run(async () => {
+          // Its address is from elsewhere.
+          const region = await cluster.reserve(3, pages, { consistency })
+          await region.migrate(2)
+          await cluster.reserve(2, 1, { minReplicas: 2 })
+          const there = await cluster.at(4, region)
+          const counters = [
+            new Counter(cluster, there, 0),
+            new Counter(cluster, await cluster.at(1, region), 1),
+          ] as const
+          await cluster.pause(20)
+          const changed = codeOf(there.setAttributes({ minReplicas: 2 }, { timeoutMs: 5000 }))
+          await cluster.pause(atMs)
+          // Sessions end at once, and new ones begin at once.
+          await cluster.node(2).close()
+          cluster.crash(2)
+          await cluster.start(2)
+          assert.notEqual(await changed, 'no-such-region')
+          await read(await cluster.at(3, region), 2)
+          await Promise.all(counters.map((one) => one.stop()))
+          await scene.whole(region)
+          for (const [page, counter] of counters.entries()) counter.check(await read(there, page))
+        })
+      }
+    })
+  }
+
   it('that was interrupted waits for the coordinator, and is settled when that is back', async () => {
     const scene = new Scene(3)
     const { cluster } = scene

@@ -209,6 +209,7 @@ export class ClusterPart {
       grants,
       hints,
       backed: (address) => this.groups.backed(address),
+      isComing: (address) => this.groups.coming(address) !== undefined,
       isLent: (address) => home.isLent(address),
       directory: new RegionDirectory(directoryEntriesMax),
       isCurrent: ({ address, generation }) => {

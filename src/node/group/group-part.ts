@@ -137,9 +137,20 @@ export class GroupPart {
 
   /** Of a region that is here and is not served here. What may come to the group is not its region yet. */
   find(address: Address): RegionDescriptor | undefined {
+    return this.#unserved(address, 'sure')
+  }
+
+  /** The same of one that is on its way to the group, or is its region already: whoever leads it next finds out. */
+  findComing(address: Address): RegionDescriptor | undefined {
+    return this.#unserved(address, 'coming')
+  }
+
+  #unserved(address: Address, which: 'sure' | 'coming'): RegionDescriptor | undefined {
     if (this.served !== undefined) return undefined
     const found = this.copies.find(address)
-    return found === undefined || this.copies.get(found.address)?.handover?.side === 'to' ? undefined : found
+    if (found === undefined) return undefined
+    const isComing = this.copies.get(found.address)?.handover?.side === 'to'
+    return isComing === (which === 'coming') ? found : undefined
   }
 
   /** Whether a session with the node must be there. */

@@ -212,6 +212,15 @@ export class HomeGroups {
     return newest
   }
 
+  /** A region that a group of which this node has a copy may have got, where nobody here knows whether it has: nobody may be told that there is no such region. */
+  coming(address: Address): RegionDescriptor | undefined {
+    for (const part of this.#parts.values()) {
+      const descriptor = part.findComing(address)
+      if (descriptor !== undefined) return descriptor
+    }
+    return undefined
+  }
+
   /** Whether a session with the node must be there, for a group that this node leads, or is just looking for members of. */
   needs(node: NodeId): boolean {
     if (this.#options.clock.now() - (this.#invited.get(node) ?? -Infinity) < invitationMs) return true
@@ -395,7 +404,8 @@ export class HomeGroups {
     let part = this.#parts.get(group)
     if (this.#isRetiring) return
     if (body.kind === 'invite') this.#takePart()
-    if (part === undefined && body.kind === 'begin') {
+    // Of a group that has no regions nothing is left here after a start, and yet this node may be the one to say that a copy is not needed.
+    if (part === undefined && (body.kind === 'begin' || body.kind === 'offer')) {
       part = this.#add(group)
       void part.enter()
       this.#takePart()

@@ -46,6 +46,8 @@ export interface LocationOptions {
   readonly isInUse: (descriptor: RegionDescriptor) => boolean
   /** Whether a region of a home group has the address, which is this node's to give. */
   readonly isLent: (address: Address) => boolean
+  /** Whether a region that has it may have come to a home group of which this node has a copy. */
+  readonly isComing: (address: Address) => boolean
   readonly members: Membership
   readonly peers: Peers
   readonly searchMap: (address: Address, wait: WaitOptions) => Promise<readonly NodeId[]>
@@ -173,15 +175,13 @@ export class Location {
 
   /** Where another member of the region's home group is its home, as far as this node knows. Throws `unreachable` where that is not decided. */
   asBackup(address: Address): RegionDescriptor | undefined {
-    const { backed, self } = this.#options
+    const { backed, isComing, self } = this.#options
     const copy = backed(address)
+    if (copy === undefined && isComing(address)) throw undecided()
     if (copy === undefined) return undefined
     const { descriptor, primary } = copy
     if (primary !== undefined && primary !== self) return { ...descriptor, home: primary }
-    throw new KhazanaError(
-      'unreachable',
-      'the home group of the region has no primary at the moment: try again',
-    )
+    throw undecided()
   }
 
   /** What is known without a question to anybody. */
@@ -254,7 +254,7 @@ export class Location {
 
   /** What this node can say of the address by itself, to whoever asks. */
   whereabouts(address: Address): Whereabouts {
-    const { self, home, pools, directory, returns, backed, isLent } = this.#options
+    const { self, home, pools, directory, returns, backed, isLent, isComing } = this.#options
     const descriptor = home.find(address)
     if (descriptor !== undefined) return { kind: 'home', descriptor }
     const moved = home.moves.find(address)
@@ -267,6 +267,10 @@ export class Location {
       const nodes =
         primary !== undefined && primary !== self ? [primary] : cached === undefined ? [] : [cached]
       return { kind: 'elsewhere', nodes, isSure: true }
+    }
+    if (isComing(address)) {
+      const cached = directory.find(address)?.home
+      return { kind: 'elsewhere', nodes: cached === undefined ? [] : [cached], isSure: true }
     }
     if (isLent(address)) return { kind: 'elsewhere', nodes: [], isSure: true }
     // It may come to be homed here, or not: who sends it knows.
@@ -296,6 +300,13 @@ export class Location {
 
 function isSystem(address: Address): boolean {
   return address < rootMapBytes
+}
+
+function undecided(): KhazanaError {
+  return new KhazanaError(
+    'unreachable',
+    'the home group of the region has no primary at the moment: try again',
+  )
 }
 
 function newerOf(

@@ -32,6 +32,21 @@ export async function differentBackups(nodes: readonly Node[]): Promise<readonly
   return found
 }
 
+/** The same some seconds later: copies of nodes that are no members, by the word of who serves the group, or of which nobody says anything; one line each. */
+export function* superfluousCopies(nodes: readonly Node[]): Generator<string> {
+  const served = new Map(
+    nodes.flatMap(({ groups }) =>
+      groups.all().flatMap(({ name, isServed, record }) => (isServed ? [[name, record] as const] : [])),
+    ),
+  )
+  for (const { node, name: keeper, groups } of nodes) {
+    for (const { name, copies } of groups.all()) {
+      if (copies.isEmpty || served.get(name)?.members.includes(node) === true) continue
+      yield `${keeper} has a copy of group ${name}, and is no member that is served`
+    }
+  }
+}
+
 /** When nothing is on the way any more: regions that are not homed at one node, or of which something is left that is on its way; one line each. */
 export function misplaced(nodes: readonly Node[], regions: Iterable<Address>): readonly string[] {
   const found: string[] = []

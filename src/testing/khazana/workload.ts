@@ -20,7 +20,7 @@ import type { Place } from './place.js'
 import { BitRot } from './bit-rot.js'
 import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
-import { differentBackups, misplaced } from './group-agreement.js'
+import { differentBackups, misplaced, superfluousCopies } from './group-agreement.js'
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
@@ -305,7 +305,7 @@ export class KhazanaWorkload implements Workload {
     ]
     if (this.#isBacked) {
       const { nodes } = this.#population
-      found.push(...(await differentBackups(nodes)), ...overlaps(nodes))
+      found.push(...(await differentBackups(nodes)), ...superfluousCopies(nodes), ...overlaps(nodes))
       found.push(...misplaced(nodes, new Set(this.#allPlaces.map(({ region }) => region))))
       for (const node of nodes) {
         const { damagedPages } = node.status()
