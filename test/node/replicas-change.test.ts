@@ -479,6 +479,41 @@ describe('a change of minReplicas', () => {
     })
   })
 
+  it('of which nobody has heard how it was decided keeps its mark, whatever was asked for meanwhile, when its home closes', async () => {
+    let decided = 0
+    for (let atMs = 14; atMs <= 22; atMs += 0.25) {
+      const scene = new Scene(3)
+      const { cluster } = scene
+      await cluster.run(async () => {
+        const region = await cluster.reserve(2, pages)
+        await cluster.reserve(2, 1, { minReplicas: 2 })
+        await write(region, 0, 5)
+        const there = await cluster.at(3, region)
+        const changed = codeOf(there.setAttributes({ minReplicas: 2 }, { timeoutMs: 5000 }))
+        await cluster.pause(atMs)
+        const mend = scene.coordinator.cutOff()
+        await cluster.pause(500)
+        const behind = codeOf(there.setAttributes({ labels: { name: 'later' } }, { timeoutMs: 5000 }))
+        await cluster.pause(100)
+        await cluster.node(2).close()
+        cluster.crash(2)
+        await cluster.start(2)
+        const written = write(there, 0, 6)
+        await cluster.pause(1000)
+        mend()
+        await written
+        await changed
+        const label = await behind
+        await scene.whole(region)
+        const found = (await cluster.at(1, region)).attributes
+        if (label === 'none') assert.equal(found.labels['name'], 'later')
+        if (found.minReplicas === 2 && label !== 'none') decided += 1
+        for (const node of [1, 2, 3]) assert.equal(await read(await cluster.at(node, region), 0), 6)
+      })
+    }
+    assert.ok(decided > 0, 'some are decided and not heard of')
+  })
+
   it('would give the region two homes if the log that it leaves did not know', async () => {
     let count = 0
     for (let atMs = 20; atMs <= 60 && count === 0; atMs += 0.5) {

@@ -248,8 +248,8 @@ export class Handovers {
         await copy.finish()
         this.#checkServed(region)
         if (bug !== 'leave-without-a-mark') {
-          const record = { ...region.record, handover: this.#mark(handover, 'from') }
-          await this.#commit(handover, handover.from, { record }, rest.wait)
+          region.handover = this.#mark(handover, 'from')
+          await this.#commit(handover, handover.from, { record: region.record }, rest.wait)
         }
         this.#checkServed(region)
       } catch (error) {
@@ -311,7 +311,13 @@ export class Handovers {
   async #giveUp({ region, before, from, to }: Handover): Promise<void> {
     const { isServed, kept } = this.#regions
     const cleared = [this.#commitAnyway(to, before.address, { record: 'ended' })]
-    if (isServed(region)) cleared.push(this.#commitAnyway(from, before.address, { record: region.record }))
+    if (isServed(region)) {
+      const unmarked = { ...region.record, handover: undefined }
+      const done = (): void => {
+        region.handover = undefined
+      }
+      cleared.push(this.#commitAnyway(from, before.address, { record: unmarked }, done))
+    }
     kept(before, from.group)
     await Promise.all(cleared)
   }

@@ -103,6 +103,7 @@ export class Home {
   readonly #groups = new Map<string, HomeGroup>()
   readonly #log: RegionLog
   #generation = 0
+  #closed: KhazanaError | undefined
   #allocatedBytes = 0
   /** Why nothing is to be homed here any more. */
   #refusal: KhazanaError | undefined
@@ -194,7 +195,9 @@ export class Home {
     this.transactions.begin()
   }
 
+  /** What had not begun does not begin any more: what went before it may not be over. */
   close(error: KhazanaError): void {
+    this.#closed = error
     this.moves.close(error)
     this.#handovers.close(error)
   }
@@ -887,6 +890,7 @@ export class Home {
    * another node now, or by this one anew. Throws `no-such-region`, `unreachable`.
    */
   #checkCurrent(region: HomedRegion): void {
+    if (this.#closed !== undefined) throw this.#closed
     const { address, generation } = region.descriptor
     if (this.#regions.get(address) === region) return
     if (region.hasEnded || this.moves.find(address)?.generation === generation) throw unreserved()

@@ -6,6 +6,7 @@ import { assert } from '../../stdx/assert.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
+import type { HandoverMark } from '../../wire/group-message.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
@@ -54,6 +55,8 @@ export class HomedRegion implements HomeBacking {
   descriptor: RegionDescriptor
   readonly allocated: RangeSet
   floor: number
+  /** While it may have gone to another log: all records of it say so, whatever they are written for. */
+  handover: HandoverMark | undefined
   /** It was unreserved here. */
   hasEnded = false
   /** Who is told of what becomes durable. */
@@ -130,6 +133,7 @@ export class HomedRegion implements HomeBacking {
     this.#kept = kept
     this.descriptor = descriptor
     this.floor = floor
+    this.handover = undefined
     this.#versionsUsed = 0
     this.#useVersionsOf(descriptor)
   }
@@ -141,8 +145,8 @@ export class HomedRegion implements HomeBacking {
 
   /** What the home keeps of it on its disk, besides the pages. */
   get record(): RegionRecord {
-    const { descriptor, allocated, floor, space } = this
-    return { descriptor, allocated, floor, space }
+    const { descriptor, allocated, floor, space, handover } = this
+    return { descriptor, allocated, floor, space, handover }
   }
 
   get place(): RegionPlace {
