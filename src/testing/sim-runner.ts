@@ -32,7 +32,7 @@ export interface SimOptions {
   /** Virtual ms that the healed system has to let all clients finish, and to come to rest; 600,000 unless told. */
   readonly progressMsMax?: number
   readonly stepsMax?: number
-  /** Real ms; 60,000 unless told. */
+  /** Real ms; 60,000 and 60 for each operation unless told. */
   readonly wallClockMsMax?: number
   readonly traceSink?: TraceSink
 }
@@ -67,6 +67,9 @@ export interface SimReport {
 const safetyMsMaxDefault = 60_000
 const progressMsMaxDefault = 600_000
 const setUpMsMax = 60_000
+/** Of real time, which machines that do something else besides have less of. */
+const wallClockMsBase = 60_000
+const wallClockMsPerOperation = 60
 
 /**
  * Runs one seed: the workload sets itself up, does its operations under faults, is healed, and must then make progress;
@@ -77,7 +80,9 @@ export async function simulate(options: SimOptions): Promise<SimReport> {
     throw new KhazanaError('invalid-argument', `operations: a whole number from 1, not ${options.operations}`)
   }
   const random = Prng.fromSeed(options.seed)
-  const world = new SimWorld(options)
+  const wallClockMsMax =
+    options.wallClockMsMax ?? wallClockMsBase + options.operations * wallClockMsPerOperation
+  const world = new SimWorld({ ...options, wallClockMsMax })
   const history = new HistoryRecorder(() => world.scheduler.now())
   const stage: Stage = { world, history, random: random.fork('workload'), operations: options.operations }
   const plan = options.faults ?? drawFaults(random.fork('fault plan'), options.machinesDownMax ?? 1)
