@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { checkAttributes } from '../../src/address/attributes.js'
+import type { SiteId } from '../../src/address/identity.js'
+import type { PageIndex, Version } from '../../src/address/page.js'
+import { eventual } from '../../src/consistency/eventual/eventual.js'
 import { readCell } from '../../src/testing/protocol/cells.js'
 import { boundedWorld, objectsWorld, releaseWorld, seenBy, written } from './copies-world.js'
 import type { CopiesWorld } from './copies-world.js'
@@ -147,5 +151,37 @@ describe('pages of crew under a home that begins a new reign', () => {
     script.unlock(section)
     script.finish()
     assert.equal(readIt(script, 'C').length, 2)
+  })
+})
+
+describe('a home of an eventual region', () => {
+  it('sends nothing to who has what is durable, under whichever version it was told so', () => {
+    const told = 1000 as Version
+    const home = eventual.create(
+      {
+        ...{ parent: undefined, now: 0, wallTime: 0, parentSession: -1 },
+        ...{
+          isAllocated: () => true,
+          siblingSession: () => undefined,
+          fenceLimit: () => 0,
+          canReach: () => false,
+        },
+        versionOf: () => told,
+        isCurrent: (_page, version) => version === 500,
+      },
+      {
+        ...{ grace: 'none', pageSize: 4096, conflicts: undefined, merges: false },
+        attributes: checkAttributes({ consistency: { preset: 'eventual' } }),
+      },
+    )
+    const held = (stamp: number): readonly unknown[] =>
+      home.step({
+        ...{ kind: 'message', from: stamp as SiteId, parcels: [] },
+        message: { kind: 'hold', pages: [{ page: 0 as PageIndex, stamp: stamp as Version }] },
+      })
+    assert.deepEqual(held(told), [])
+    assert.deepEqual(held(500), [])
+    assert.equal(home.isQuiet(), true)
+    assert.deepEqual(held(499), [{ kind: 'load', load: 1, range: { first: 0, count: 1 } }])
   })
 })

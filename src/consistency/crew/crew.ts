@@ -382,7 +382,11 @@ export const crew: ProtocolDefinition = crewWith(undefined)
 
 /** The protocol with a bug in it, to see that a checker catches it. */
 export function crewWith(plantedBug: PlantedBug | undefined): ProtocolDefinition {
-  return { name: 'crew', keepsPages: true, create: (site, options) => new CrewManager(site, options, plantedBug) }
+  return {
+    name: 'crew',
+    keepsPages: true,
+    create: (site, options) => new CrewManager(site, options, plantedBug),
+  }
 }
 
 /** Messages that only a parent may send. `transfer` carries its own proof, and `commit` is checked against rights. */

@@ -22,6 +22,12 @@ const backlogShare = 0.25
 /** Share at which groups wait here, so that the store never has to refuse one as `busy`. */
 const deferShare = 0.5
 
+/** What a region needs of its node's store. */
+export type RegionStore = Pick<
+  Store,
+  'versionOf' | 'read' | 'isDamaged' | 'commit' | 'get' | 'pendingBytes' | 'pendingBytesMax'
+>
+
 interface Deferred {
   readonly pages: readonly HomeWrite[]
   readonly done: CommitDone
@@ -68,14 +74,14 @@ export class HomedRegion implements HomeBacking {
   #versionsUsed = 0
   /** The highest version of what was handed in to become durable. */
   #versionsGiven = 0
-  readonly #store: Store
+  readonly #store: RegionStore
   #kept: RegionKeeping
   readonly #transactions: RegionTransactions
   readonly #storageFailed: (error: KhazanaError) => void
   readonly #fences: FenceReserve
 
   constructor(
-    store: Store,
+    store: RegionStore,
     log: RegionLog,
     record: RegionRecord,
     transactions: RegionTransactions,
