@@ -283,6 +283,11 @@ export interface CmSite {
   /** Root: the newest durable version. */
   versionOf(page: PageIndex): Version
   /**
+   * Root: whether bytes that a site was told under that version, when they were durable, are what is durable now. A page that nobody writes gets
+   * another version when its home becomes another, or begins anew. Absent where that is never so.
+   */
+  isCurrent?(page: PageIndex, version: number): boolean
+  /**
    * Root: whether a transaction of before a restart may still change the page, which is to go to nobody until `doubt-ended`. For
    * `crew`; absent where there is never such a page.
    */
@@ -318,7 +323,10 @@ export interface ProtocolDefinition<M = CrewMessage> {
    * that what others wrote beside them stands. `pages`: whole pages.
    */
   readonly writes?: 'patches' | 'pages'
-  /** Whether a copy can make use of what its site had in memory as the home of the region: `CmOptions.kept`. Not unless told. */
+  /**
+   * Whether a copy can make use of what its site had in memory as the home of the region, or, in `crew`, as a copy of another home: `CmOptions.kept`.
+   * Not unless told.
+   */
   readonly keepsPages?: boolean
   create(site: CmSite, options: CmOptions): ConsistencyManager<M>
 }
@@ -351,11 +359,12 @@ export interface CmOptions {
 }
 
 /**
- * What this site had as the home, and may go on with while nobody can be reached who is the home now. All are of one moment. Their versions
- * are no base for a question to another home: what that has under the same one may be other bytes.
+ * What this site had before the home became another: as that home, or as a copy. All are of one moment. Where a page is not unsettled its bytes
+ * were durable under its version, which may be told to the next home: that knows whether they still are what it has, `CmSite.isCurrent`.
  */
 export interface KeptPage {
   readonly page: PageIndex
+  /** -1 where it is not known. */
   readonly version: number
   /** Whether it has something that may never have become durable. */
   readonly isUnsettled: boolean

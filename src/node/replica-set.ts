@@ -140,10 +140,12 @@ export class ReplicaSet {
     if (existing?.descriptor.generation === descriptor.generation) {
       if (existing.descriptor.era >= descriptor.era) return existing
       const isAlike = isKeptAlike(existing.descriptor.attributes, descriptor.attributes)
-      if (isAlike && existing.isStar && existing.role.kind === 'copy' && role.kind === 'copy') {
-        existing.rehome(descriptor, role)
-      } else {
-        existing.switchTo(descriptor, role, this.#options.protocol(descriptor.attributes), switched())
+      const isCopyStill = isAlike && existing.role.kind === 'copy' && role.kind === 'copy'
+      if (isCopyStill && existing.isStar) existing.rehome(descriptor, role)
+      else {
+        const protocol = this.#options.protocol(descriptor.attributes)
+        if (isCopyStill) existing.goOnAsCopy(descriptor, role, protocol, switched())
+        else existing.switchTo(descriptor, role, protocol, switched())
       }
       return existing
     }
@@ -213,7 +215,7 @@ export class ReplicaSet {
         this.#post.send(session, { kind: 'region-notice', region, generation, era, client: 0, notice }, [])
       }
     }
-    replica.unseat({ ...descriptor, home: self }, { kind: 'copy', parent: self }, protocol, error)
+    replica.goOnAsCopy({ ...descriptor, home: self }, { kind: 'copy', parent: self }, protocol, error)
   }
 
   close(replica: Replica, error: KhazanaError): void {

@@ -104,6 +104,18 @@ const cases: Readonly<Record<PlantedBug, Case>> = {
       assert.equal(readCell(reader, 0, 0), readCell(reader, 1, 0))
     },
   },
+  'take-older-bytes': {
+    make: boundedWorld,
+    run: (world) => {
+      written(world, 'B', 'write', 0, 0, 1)
+      seenBy(world, 'A', 0, 0)
+      world.lose('A')
+      written(world, 'B', 'write', 0, 0, 2)
+      world.connect('A')
+      world.tick(1001)
+      assert.equal(seenBy(world, 'A', 0, 0), 2)
+    },
+  },
 }
 
 describe('A bug planted in a protocol with copies', () => {

@@ -3,6 +3,7 @@ import type { FenceMark } from '../../src/address/fence.js'
 import { neverWritten, nextVersion } from '../../src/address/page.js'
 import type { PageIndex, PageRange, Version } from '../../src/address/page.js'
 import type { CommitId } from '../../src/consistency/contract.js'
+import { eraVersions, isNameOf } from '../../src/membership/home-group/era.js'
 
 /** A page's bytes, as far as the protocol's tests care. Null: never written, zeros. */
 export type Value = string | null
@@ -29,9 +30,24 @@ export class CrewDisk {
   readonly #freed = new Set<PageIndex>()
   queue: Group[] = []
   #fences = 0
+  #era = 0
 
+  /** Under which the page is told: of a later reign, whatever it is stored under. */
   versionOf(page: PageIndex): Version {
+    return Math.max(this.#baseOf(page), this.#era * eraVersions) as Version
+  }
+
+  #baseOf(page: PageIndex): Version {
     return this.#stored.get(page)?.version ?? this.#floors.get(page) ?? neverWritten
+  }
+
+  isCurrent(page: PageIndex, version: number): boolean {
+    return isNameOf(version, { base: this.#baseOf(page), told: this.versionOf(page) })
+  }
+
+  /** Another has taken the home's place, with what is durable. */
+  beginReign(): void {
+    this.#era += 1
   }
 
   beginFences(): FenceMark {

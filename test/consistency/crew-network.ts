@@ -288,10 +288,14 @@ export class CrewNetwork implements SiteSurroundings {
     if (sibling.untold.size === 0) sibling.isCarrying = true
   }
 
-  /** The home dies and starts again on its disk. The first `kept` of the waiting groups had reached the platter. */
-  crashHome(kept: number): void {
+  /**
+   * The home dies and starts again on its disk. The first `kept` of the waiting groups had reached the platter. In a new reign, all pages are told
+   * under new versions.
+   */
+  crashHome(kept: number, reign: 'same-reign' | 'new-reign' = 'same-reign'): void {
     for (let group = 0; group < kept; group++) this.disk.endFirst()
     this.disk.loseQueue()
+    if (reign === 'new-reign') this.disk.beginReign()
     for (const link of this.childrenOf(this.home)) {
       this.lose(link)
       link.parentThinksUp = false

@@ -44,6 +44,7 @@ export class CrewSimulation {
   readonly #fencePrng: Prng
   readonly #outside = new OutsideStore()
   readonly #operations = new Map<Section, Map<PageIndex, OpenOperation>>()
+  #homeCrashes = 0
   #steps = 0
   #sections = 0
   #isHealed = false
@@ -294,7 +295,9 @@ export class CrewSimulation {
     }
     if (this.#faults.homeCrashes && prng.chance(0.08)) {
       const kept = prng.int(0, network.disk.queue.length)
-      return this.#do('the home crashes', () => network.crashHome(kept))
+      this.#homeCrashes += 1
+      const reign = this.#homeCrashes % 2 === 1 ? 'new-reign' : 'same-reign'
+      return this.#do(`the home crashes, ${reign}`, () => network.crashHome(kept, reign))
     }
     if (this.#faults.siteCrashes && prng.chance(0.08)) {
       return this.#do(`${child.name} crashes`, () => network.crash(child))

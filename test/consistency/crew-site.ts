@@ -103,6 +103,10 @@ export class CrewSite implements CmSite {
     return this.disk.versionOf(page)
   }
 
+  isCurrent(page: PageIndex, version: number): boolean {
+    return this.disk?.isCurrent(page, version) ?? false
+  }
+
   isAllocated(range: PageRange): boolean {
     return this.disk?.isAllocated(range) ?? true
   }

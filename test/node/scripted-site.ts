@@ -148,6 +148,10 @@ export class FakeBacking implements HomeBacking {
     return this.stored.get(index)?.version ?? (0 as Version)
   }
 
+  isCurrent(index: PageIndex, version: number): boolean {
+    return version === this.versionOf(index)
+  }
+
   beginFences(): FenceMark {
     return { used: 0, limit: this.fenceLimit() }
   }

@@ -43,7 +43,7 @@ function definition(
     name,
     codec: copiesCodec,
     writes: 'patches',
-    keepsPages: name === 'bounded',
+    keepsPages: true,
     create: (site: CmSite, options: CmOptions): ConsistencyManager<CopiesMessage> => {
       const policy = policyOf(options, plantedBug)
       return site.parent === undefined

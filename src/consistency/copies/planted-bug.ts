@@ -19,6 +19,8 @@ export type PlantedBug =
   | 'forget-own-write'
   /** A lock on several pages is granted copies of different moments. */
   | 'mix-moments'
+  /** A copy counts as the newest if its version is lower. */
+  | 'take-older-bytes'
 
 export const plantedBugs: readonly PlantedBug[] = [
   'skip-an-update',
@@ -29,4 +31,5 @@ export const plantedBugs: readonly PlantedBug[] = [
   'ignore-conflict',
   'forget-own-write',
   'mix-moments',
+  'take-older-bytes',
 ]

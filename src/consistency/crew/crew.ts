@@ -14,6 +14,7 @@ import type {
   ConsistencyManager,
   EvictAnswer,
   FenceAnswer,
+  KeptPage,
   LockId,
   PageView,
   ProtocolDefinition,
@@ -38,6 +39,7 @@ import {
   isIdle,
   isOnlyShared,
   lentAllows,
+  noBytes,
   none,
   rightOf,
   shared,
@@ -83,6 +85,14 @@ class CrewManager implements ConsistencyManager {
 
   constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
     this.#crew = new CrewState(site, options, plantedBug)
+    for (const kept of options.kept ?? []) this.#keep(kept)
+  }
+
+  /** The bytes are here, and nothing is allowed with them: the next grant says whether they are the newest. */
+  #keep({ page, version, isUnsettled }: KeptPage): void {
+    const crew = this.#crew
+    if (version === noBytes || isUnsettled) crew.effects.push({ kind: 'drop', page })
+    else crew.page(page).version = version
   }
 
   tryAcquire(first: PageIndex, count: number, mode: LockMode): boolean {
@@ -372,7 +382,11 @@ export const crew: ProtocolDefinition = crewWith(undefined)
 
 /** The protocol with a bug in it, to see that a checker catches it. */
 export function crewWith(plantedBug: PlantedBug | undefined): ProtocolDefinition {
-  return { name: 'crew', create: (site, options) => new CrewManager(site, options, plantedBug) }
+  return {
+    name: 'crew',
+    keepsPages: true,
+    create: (site, options) => new CrewManager(site, options, plantedBug),
+  }
 }
 
 /** Messages that only a parent may send. `transfer` carries its own proof, and `commit` is checked against rights. */

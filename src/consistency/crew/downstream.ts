@@ -5,7 +5,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Transfer } from '../../wire/crew-message.js'
 import type { CrewState } from './crew-state.js'
 import type { ChildRequest, PageState, Right } from './page-state.js'
-import { exclusive, noBytes, none, toKept, toToken } from './page-state.js'
+import { exclusive, isNamed, noBytes, none, toKept, toToken } from './page-state.js'
 import { refuseLock } from './locks.js'
 
 export interface AcquireRequest {
@@ -143,17 +143,24 @@ function directTransfer(
   if (!isNode(owner) || !isNode(waiting.child) || state.children?.get(owner) !== exclusive) return undefined
   const session = crew.site.siblingSession(waiting.child)
   if (session === undefined || crew.site.siblingSession(owner) === undefined) return undefined
-  const { serial, right, known } = waiting
+  const { serial, right } = waiting
+  const known = hasDurable(crew, state, waiting.known) ? state.version : waiting.known
   return { to: waiting.child, serial, session, right: toToken(right), known }
 }
 
 /** Gives the child at the head of the queue what it asked, as nothing is in the way any more. */
 export function grantChild(crew: CrewState, state: PageState, request: ChildRequest): void {
   if (request.right === exclusive) crew.askForFences()
-  const hasBytes = request.known !== state.version
+  const hasBytes = !hasDurable(crew, state, request.known)
   const stamp = { page: state.page, version: state.version as Version, hasBytes }
   crew.outbox.grant(request.child, request.serial, toToken(request.right), stamp)
   crew.lend(state, request.child, request.right)
+}
+
+/** Whether a child that has the page's bytes under that version has those that are durable. Nothing may be unsettled. */
+function hasDurable(crew: CrewState, state: PageState, known: number): boolean {
+  if (crew.plantedBug === 'take-older-bytes') return known !== noBytes && known <= state.version
+  return isNamed(state, known) || (crew.isRoot && crew.site.isCurrent?.(state.page, known) === true)
 }
 
 /** A child would count on. It asks again, sooner or later, where there is no more for it yet. */

@@ -2,6 +2,7 @@ import type { LockMode } from '../../address/lock-mode.js'
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import type { KeptRight, TokenRight, Transfer } from '../../wire/crew-message.js'
+import { assert } from '../../stdx/assert.js'
 import type { LockId } from '../contract.js'
 
 /** Rights as numbers, so that the hot path compares them: each includes the ones below. */
@@ -71,6 +72,8 @@ export interface PageState {
   right: Right
   /** Of the newest bytes at this site, or `noBytes`. At the root: the newest, wherever its bytes are. */
   version: number
+  /** Versions under which the same bytes were told before they were told under `of`, which may have another successor by now. */
+  formerly: { readonly of: number; readonly versions: readonly number[] } | undefined
   /** Local locks held. */
   readers: number
   writing: boolean
@@ -105,6 +108,7 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     page,
     right,
     version,
+    formerly: undefined,
     readers: 0,
     writing: false,
     lent: none,
@@ -119,6 +123,24 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     unsettled: 0,
     held: 0,
   }
+}
+
+/** Of one page, the newest: children that have not asked for longer are sent its bytes. */
+const formerVersionsMax = 8
+
+/** The bytes are as they were, and are told under another version from now on. */
+export function rename(state: PageState, version: number): void {
+  const { version: before, formerly } = state
+  assert(before !== noBytes, 'only bytes that are here are renamed')
+  const known = formerly?.of === before ? formerly.versions : []
+  state.formerly = { of: version, versions: [...known, before].slice(-formerVersionsMax) }
+  state.version = version
+}
+
+/** Whether bytes that were told under that version, when they were durable, are what is here. */
+export function isNamed({ version, formerly }: PageState, name: number): boolean {
+  if (name === noBytes) return false
+  return name === version || (formerly?.of === version && formerly.versions.includes(name))
 }
 
 /** Whether local locks, as they stand, allow somebody else the right. */

@@ -15,6 +15,8 @@ export type PlantedBug =
   | 'grant-while-recalled'
   /** Bytes of a commit that failed are kept, and count as the version that they would have had. */
   | 'keep-failed-bytes'
+  /** A child keeps the bytes that it has where their version is lower than the newest. */
+  | 'take-older-bytes'
   /** A token that goes straight to a sibling does not take along how far fences are counted. */
   | 'hand-over-without-fences'
   /** A child is lost, and the counting of fences goes on below what it may have given. */
@@ -27,6 +29,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   'acknowledge-before-durable',
   'grant-while-recalled',
   'keep-failed-bytes',
+  'take-older-bytes',
   'hand-over-without-fences',
   'no-fence-beyond-the-lost',
 ]

@@ -7,7 +7,17 @@ import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
 import { loseRights } from './lost-rights.js'
-import { fromToken, localsAllow, noBytes, none, shared, toKept, toToken } from './page-state.js'
+import {
+  fromToken,
+  isNamed,
+  localsAllow,
+  noBytes,
+  none,
+  rename,
+  shared,
+  toKept,
+  toToken,
+} from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 /** Asks the parent for a right, unless a question about the page is open. */
@@ -74,8 +84,9 @@ function accept(
   state.asked = undefined
   if (payload !== undefined) {
     crew.effects.push({ kind: 'install', page: stamp.page, version: stamp.version, payload })
-  }
-  state.version = stamp.version
+    state.version = stamp.version
+  } else if (state.version !== noBytes && state.version !== stamp.version) rename(state, stamp.version)
+  else state.version = stamp.version
   if (right > state.right) state.right = right
   crew.mark(state)
 }
@@ -168,7 +179,7 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
     crew.outbox.yield(parent, state.page, toKept(keep))
     return
   }
-  const hasBytes = transfer.known !== state.version
+  const hasBytes = !isNamed(state, transfer.known)
   crew.send(transfer.to, {
     kind: 'transfer',
     serial: transfer.serial,

@@ -76,16 +76,20 @@ export class CopySite implements ConsistencyManager<EventualMessage> {
   }
 
   /**
-   * What the home now has takes its place, whatever its stamp. But what was accepted here as the home, and may never have become durable, is
+   * What the home now has takes its place, whatever its stamp, unless it is the same. But what was accepted here as the home, and may never have become durable, is
    * owed to that one, as any write of a copy's.
    */
   #keep({ page, version, isUnsettled, freshAt }: KeptPage): void {
+    if (version < 0) {
+      this.#effects.push({ kind: 'drop', page })
+      return
+    }
     const stamp = version as Stamp
     this.#clock.observe(stamp)
     const copy: Copy = {
       page,
-      stamp: isUnsettled ? stamp : never,
-      base: never,
+      stamp,
+      base: isUnsettled ? never : stamp,
       isWritten: isUnsettled,
       pushing: undefined,
       pushedAt: freshAt,

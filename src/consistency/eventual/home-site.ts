@@ -221,7 +221,8 @@ export class HomeSite implements ConsistencyManager<EventualMessage> {
       const state = this.#home.page(page)
       // What it has pushed before was from a copy that it has no more: the answer would not be understood.
       disown(state, from)
-      holderOf(state, from).sent = stamp
+      const isCurrent = stamp !== undefined && this.#home.site.isCurrent?.(page, stamp) === true
+      holderOf(state, from).sent = isCurrent ? state.stamp : stamp
       this.#home.mark(page)
     }
     this.#home.outbox.gone(this.#home.effects, from, missing, notAllocated)

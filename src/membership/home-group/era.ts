@@ -23,3 +23,20 @@ export function versionAfter(version: number, era: number, bug?: GroupBug): numb
   if (bug === 'no-new-era') return version + 1
   return Math.max(version + 1, era * eraVersions + 1)
 }
+
+/** What the home of a group knows of a page of which no commit is under way. */
+export interface NamedPage {
+  /** The version under which it is stored; where it was not written since it was allocated, what zeros are told under at least. */
+  readonly base: number
+  /** Under which it is told. */
+  readonly told: number
+}
+
+/**
+ * Whether bytes that a site was told under the version `name`, when they were durable, are what the page has now (docs/adr/0026-names-of-bytes.md): the page
+ * is told under it, or stored under it; or it has not been written since a reign began in which it was told under the first version of that era.
+ */
+export function isNameOf(name: number, { base, told }: NamedPage): boolean {
+  if (name === told || name === base) return true
+  return name > base && name < told && name % eraVersions === 0
+}

@@ -10,7 +10,7 @@ import type { HandoverMark } from '../../wire/group-message.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
 import { withResolvers } from '../../io/deadline.js'
 import type { HomeBacking, HomeWrite } from '../replica/home-backing.js'
-import { eraVersions } from '../../membership/home-group/era.js'
+import { eraVersions, isNameOf } from '../../membership/home-group/era.js'
 import { OpenPages } from './open-pages.js'
 import { RegionWatchers } from '../watch/region-watchers.js'
 import { FenceReserve, fencesKey } from './fence-reserve.js'
@@ -22,6 +22,12 @@ import type { RegionRecord } from './region-record.js'
 const backlogShare = 0.25
 /** Share at which groups wait here, so that the store never has to refuse one as `busy`. */
 const deferShare = 0.5
+
+/** What a region needs of its node's store. */
+export type RegionStore = Pick<
+  Store,
+  'versionOf' | 'read' | 'isDamaged' | 'commit' | 'get' | 'pendingBytes' | 'pendingBytesMax'
+>
 
 interface Deferred {
   readonly pages: readonly HomeWrite[]
@@ -69,14 +75,16 @@ export class HomedRegion implements HomeBacking {
   readonly #open = new OpenPages()
   /** Versions up to this one are not given to anything new. */
   #versionsUsed = 0
-  readonly #store: Store
+  /** The highest version of what was handed in to become durable. */
+  #versionsGiven = 0
+  readonly #store: RegionStore
   #kept: RegionKeeping
   readonly #transactions: RegionTransactions
   readonly #storageFailed: (error: KhazanaError) => void
   readonly #fences: FenceReserve
 
   constructor(
-    store: Store,
+    store: RegionStore,
     log: RegionLog,
     record: RegionRecord,
     transactions: RegionTransactions,
@@ -135,6 +143,7 @@ export class HomedRegion implements HomeBacking {
     this.floor = floor
     this.handover = undefined
     this.#versionsUsed = 0
+    this.#versionsGiven = 0
     this.#useVersionsOf(descriptor)
   }
 
@@ -163,9 +172,19 @@ export class HomedRegion implements HomeBacking {
   }
 
   versionOf(page: PageIndex): Version {
+    return Math.max(this.#baseOf(page), this.#versionsUsed) as Version
+  }
+
+  #baseOf(page: PageIndex): number {
     const stored = this.#store.versionOf(this.space, page)
-    const version = stored > 0 ? stored : this.floor
-    return Math.max(version, this.#versionsUsed) as Version
+    return stored > 0 ? stored : this.floor
+  }
+
+  /** Regions without a group tell pages under what they are stored under. While a commit of the page is under way nothing is said of it. */
+  isCurrent(page: PageIndex, version: number): boolean {
+    const told = this.versionOf(page)
+    if (this.group === undefined || this.#open.has(page)) return version === told
+    return isNameOf(version, { base: this.#baseOf(page), told })
   }
 
   storedVersion(page: PageIndex): Version | undefined {
@@ -192,6 +211,8 @@ export class HomedRegion implements HomeBacking {
   }
 
   persist(pages: readonly HomeWrite[], done: CommitDone, together: TransactionTag | undefined): void {
+    if (this.group !== undefined)
+      for (const { version } of pages) this.#versionsGiven = Math.max(this.#versionsGiven, version)
     this.#deferred.push({ pages, done, together })
     this.#submit()
   }
@@ -221,7 +242,7 @@ export class HomedRegion implements HomeBacking {
       }
       if (this.group !== undefined) this.#open.begin(pages)
       this.log.submit(this.place, { pages }, (failure) => {
-        if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
+        if (failure !== undefined && this.group !== undefined) this.#onRefused()
         this.#open.end(pages)
         done(failure)
         if (failure === undefined) {
@@ -238,7 +259,7 @@ export class HomedRegion implements HomeBacking {
   #release({ pages, done }: Deferred, together: TransactionTag): void {
     if (this.group !== undefined) this.#open.begin(pages)
     const ended: CommitDone = (failure) => {
-      if (failure !== undefined && this.group !== undefined) this.#noteVersions(pages)
+      if (failure !== undefined && this.group !== undefined) this.#onRefused()
       this.#open.end(pages)
       done(failure)
       if (failure === undefined) this.committed(pages)
@@ -248,9 +269,18 @@ export class HomedRegion implements HomeBacking {
     this.#transactions.take({ region: this, pages, done: ended }, together)
   }
 
-  /** What was refused here may have come to other members: its versions are used. */
-  #noteVersions(pages: readonly HomeWrite[]): void {
-    for (const { version } of pages) this.#versionsUsed = Math.max(this.#versionsUsed, version)
+  /** What was refused here may have come to other members, and what was handed in behind it fails with it: its versions are used. */
+  #onRefused(): void {
+    this.skipVersions(this.#versionsGiven as Version)
+  }
+
+  /**
+   * Pages are told under versions above this one from now on, also those that are as they were: under this one, or one below, another member may have
+   * other bytes. In a home group.
+   */
+  skipVersions(above: Version): void {
+    assert(this.group !== undefined, 'only members of a group tell histories apart by versions')
+    this.#versionsUsed = Math.max(this.#versionsUsed, above + 1)
   }
 
   /** What waits rests on what has failed. */

@@ -149,6 +149,7 @@ export class Engine {
         return env.clock.wallTime()
       },
       versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
+      isCurrent: (page, version) => backing?.isCurrent(page, version) ?? false,
       isInDoubt: (page) => backing?.isInDoubt(page) ?? false,
       isAllocated: (range) => backing?.isAllocated(range) ?? true,
       siblingSession: (child) => env.session(child)?.id,

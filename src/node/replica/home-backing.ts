@@ -17,6 +17,8 @@ export interface HomeBacking {
   isAllocated(range: PageRange): boolean
   /** The newest durable version; the version of zeros where the page was never written. */
   versionOf(page: PageIndex): Version
+  /** Whether bytes that were durable when a site was told them under that version are what is durable now: `CmSite.isCurrent`. */
+  isCurrent(page: PageIndex, version: number): boolean
   /** The version that `load` finds at this moment; undefined where it finds none. */
   storedVersion(page: PageIndex): Version | undefined
   /** Undefined: never written since allocated. Throws `damaged`. */

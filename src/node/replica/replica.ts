@@ -606,22 +606,17 @@ export class Replica implements ContextOwner {
   }
 
   /**
-   * This site is the home no more, and does not know who is: it goes on as a copy, with what it has in memory where its protocol can tell
-   * how old that is. Else as `switchTo`.
+   * The home of this copy is another, or has begun anew; or this site is the home no more, and does not know who is. It goes on as a copy, with what it
+   * has in memory where its protocol can make use of that. Else as `switchTo`.
    */
-  unseat(
+  goOnAsCopy(
     descriptor: RegionDescriptor,
     role: Extract<ReplicaRole, { kind: 'copy' }>,
     protocol: AnyProtocol,
     error: KhazanaError,
   ): void {
-    this.#switchTo(
-      descriptor,
-      role,
-      protocol,
-      error,
-      protocol.keepsPages === true ? this.#keptPages() : undefined,
-    )
+    const kept = protocol.keepsPages === true ? this.#keptPages() : undefined
+    this.#switchTo(descriptor, role, protocol, error, kept)
   }
 
   /** Of one moment: a home changes the frames of what was written together in one turn, when all members of its group have it. */
@@ -630,10 +625,12 @@ export class Replica implements ContextOwner {
     const now = this.#env.clock.now()
     // Another may have been the home since the lease ended.
     const freshAt = role.kind === 'home' ? Math.min(now, role.lease?.validUntil ?? now) : now
-    const { manager } = this.#engine
+    const { manager, isPerforming } = this.#engine
     return this.#frames.pages().map((page) => {
       const { version, unsettled } = manager.inspect(page)
-      return { page, version, isUnsettled: unsettled, freshAt }
+      // What the manager takes for done with the page may not have been performed.
+      const isNamed = unsettled || !isPerforming
+      return { page, version: isNamed ? version : unnamed, isUnsettled: unsettled, freshAt }
     })
   }
 
@@ -736,6 +733,9 @@ function lostWith(cause: KhazanaError): KhazanaError {
     'the protocol or the home of the region was changed before all that was unlocked here had come to the home'
   return new KhazanaError('outcome-unknown', message, { cause })
 }
+
+/** It is not known under which version the bytes were told. */
+const unnamed = -1
 
 /** Sections of one region that have ended here and are not durable yet. */
 const openCommitsMax = 4096

@@ -1,6 +1,7 @@
 import { neverWritten, nextVersion } from '../../address/page.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { CommitId, MergeFunction } from '../../consistency/contract.js'
+import { eraVersions, isNameOf } from '../../membership/home-group/era.js'
 import { assert } from '../../stdx/assert.js'
 import { demand } from './contract-violation.js'
 import { changedBy } from './parcel-table.js'
@@ -46,6 +47,7 @@ export class HomeStorage {
   /** Versions of pages that were freed, above all they had. */
   readonly #floors = new Map<PageIndex, Version>()
   readonly #freed = new Set<PageIndex>()
+  #era = 0
   #queue: Group[] = []
 
   constructor(options: {
@@ -63,8 +65,22 @@ export class HomeStorage {
     return this.#queue.length
   }
 
+  /** Under which the page is told: of a later reign, whatever it is stored under. */
   versionOf(page: PageIndex): Version {
+    return Math.max(this.#baseOf(page), this.#era * eraVersions) as Version
+  }
+
+  #baseOf(page: PageIndex): Version {
     return this.#stored.get(page)?.version ?? this.#floors.get(page) ?? neverWritten
+  }
+
+  isCurrent(page: PageIndex, version: number): boolean {
+    return isNameOf(version, { base: this.#baseOf(page), told: this.versionOf(page) })
+  }
+
+  /** Another has taken the home's place, with what is durable. */
+  beginReign(): void {
+    this.#era += 1
   }
 
   /** A copy. */

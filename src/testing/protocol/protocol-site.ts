@@ -134,6 +134,10 @@ export class ProtocolSite<M> implements CmSite {
     return this.#storage('asks for a durable version').versionOf(page)
   }
 
+  isCurrent(page: PageIndex, version: number): boolean {
+    return this.#storage('asks what a version names').isCurrent(page, version)
+  }
+
   isAllocated(range: PageRange): boolean {
     return this.#settings.storage?.isAllocated(range) ?? true
   }

@@ -330,9 +330,12 @@ export class ProtocolWorld<M> {
     this.#sessions.crash(name)
   }
 
-  /** The home dies and starts again on its storage. The first `kept` of the waiting commits had reached it. */
-  crashHome(kept = 0): void {
-    this.#sessions.crashHome(kept)
+  /**
+   * The home dies and starts again on its storage. The first `kept` of the waiting commits had reached it. In a new reign, all pages are told under new
+   * versions.
+   */
+  crashHome(kept = 0, reign: 'same-reign' | 'new-reign' = 'same-reign'): void {
+    this.#sessions.crashHome(kept, reign)
   }
 
   /** Between `crashHome` and `endGrace`. */

@@ -10,6 +10,7 @@ export class RandomSteps<M> {
   readonly #actors: ProtocolActors<M>
   readonly #plan: RunPlan
   readonly #prng: Prng
+  #homeCrashes = 0
 
   constructor(world: ProtocolWorld<M>, actors: ProtocolActors<M>, plan: RunPlan, prng: Prng) {
     this.#world = world
@@ -111,7 +112,11 @@ export class RandomSteps<M> {
       }
     } else if (this.#plan.homeCrashes) {
       this.#actors.dies(homeName)
-      this.#world.crashHome(prng.int(0, this.#world.storage.waiting))
+      this.#homeCrashes += 1
+      // Stamps of a clock are not told apart by reigns.
+      const mayBeNew = this.#world.protocol.name !== 'eventual'
+      const reign = mayBeNew && this.#homeCrashes % 2 === 1 ? 'new-reign' : 'same-reign'
+      this.#world.crashHome(prng.int(0, this.#world.storage.waiting), reign)
     }
   }
 

@@ -121,11 +121,12 @@ export class WorldSessions<M> {
   }
 
   /** See `ProtocolWorld.crashHome`. */
-  crashHome(kept: number): void {
+  crashHome(kept: number, reign: 'same-reign' | 'new-reign'): void {
     const { sites, storage } = this.#options
     this.#say(`(${this.#home.name} dies)`)
     for (let count = 0; count < kept; count++) storage.endFirst()
     storage.loseQueue()
+    if (reign === 'new-reign') storage.beginReign()
     for (const link of sites.links) {
       this.#drop(link)
       link.homeThinksUp = false

@@ -1,4 +1,4 @@
-import type { PageIndex } from '../../../address/page.js'
+import type { PageIndex, PageRange } from '../../../address/page.js'
 import type { ParcelId } from '../../contract.js'
 import { noBytes } from '../message.js'
 import type { CopyStamp, PageChange } from '../message.js'
@@ -20,7 +20,7 @@ export function onCopies(
   const fetched = child.fetches.get(serial)
   if (fetched === undefined) return
   child.fetches.delete(serial)
-  install(child, copies, parcels, { serial, freshAt: fetched.sentAt, moment: fetched.moment })
+  install(child, copies, parcels, fetched, { serial, freshAt: fetched.sentAt, moment: fetched.moment })
   for (let offset = 0; offset < fetched.range.count; offset++) {
     endFetch(child, (fetched.range.first + offset) as PageIndex, serial)
   }
@@ -38,7 +38,7 @@ export function onGranted(
     if (waiting.serial !== serial || waiting.hasTurn) continue
     waiting.hasTurn = true
     if (copies.length > 0) waiting.validFrom = serial
-    install(child, copies, parcels, { serial, freshAt: waiting.askedAt, moment: serial })
+    install(child, copies, parcels, waiting, { serial, freshAt: waiting.askedAt, moment: serial })
     child.isStirred = true
     return
   }
@@ -51,10 +51,17 @@ interface Answer {
   readonly moment: number
 }
 
+/** What the answer is about. */
+interface Asked {
+  readonly range: PageRange
+  readonly known: readonly number[]
+}
+
 function install(
   child: ChildState,
   copies: readonly CopyStamp[],
   parcels: readonly ParcelId[],
+  asked: Asked,
   { serial, freshAt, moment }: Answer,
 ): void {
   let next = 0
@@ -63,6 +70,9 @@ function install(
     const parcel = hasBytes ? parcels[next++] : undefined
     if (parcel !== undefined) {
       child.effects.push({ kind: 'apply', page: index, parcel })
+      page.version = version
+    } else if (page.version !== noBytes && page.version === asked.known[index - asked.range.first]) {
+      // What is here is what the home has, which tells it under another version by now.
       page.version = version
     }
     // Without the bytes that the answer takes for known, there is nothing to use, and whoever waits asks again.

@@ -25,6 +25,7 @@ export function onLock(
     askedAt: child.site.now,
     takesTurn: child.policy.takesTurn(mode, range.count),
     serial: 0,
+    known: [],
     hasTurn: false,
     validFrom: 0,
   })
@@ -108,6 +109,7 @@ function advance(child: ChildState, waiting: WaitingLock): void {
 function askForTurn(child: ChildState, waiting: WaitingLock): void {
   const { range, mode, terms } = waiting
   waiting.serial = child.nextSerial()
+  waiting.known = range.count > messagePagesMax ? [] : knownOf(child, range)
   child.send({
     kind: 'lock',
     serial: waiting.serial,
@@ -116,7 +118,7 @@ function askForTurn(child: ChildState, waiting: WaitingLock): void {
     offset: terms.offset,
     length: terms.length,
     tag: terms.tag,
-    known: range.count > messagePagesMax ? [] : knownOf(child, range),
+    known: waiting.known,
   })
 }
 
@@ -150,8 +152,9 @@ function fetch(child: ChildState, range: PageRange, waiting: WaitingLock): void 
   for (const page of pagesIn(range)) child.page(page).fetching = serial
   // Under a turn nobody else writes the pages: copies fetched one after the other are of one moment.
   const moment = waiting.hasTurn ? waiting.serial : serial
-  child.fetches.set(serial, { range, sentAt: child.site.now, lock: waiting.lock, moment })
-  child.send({ kind: 'fetch', serial, range, known: knownOf(child, range) })
+  const known = knownOf(child, range)
+  child.fetches.set(serial, { range, known, sentAt: child.site.now, lock: waiting.lock, moment })
+  child.send({ kind: 'fetch', serial, range, known })
 }
 
 function knownOf(child: ChildState, range: PageRange): number[] {

@@ -46,9 +46,6 @@ type Effects = readonly CmEffect<CopiesMessage>[]
 
 const noEffects: Effects = []
 
-/** Bytes that no home is asked to take for its own: a page that has been written, or is of a home group, has another version. */
-const unnamed = 0
-
 /**
  * A site that holds copies of pages. The frame of a copy is always a state that was durable at the home: what is written
  * here reaches it when the home has made it durable. So nothing is ever to be taken back. The price is that after a write
@@ -63,9 +60,9 @@ export class ChildManager implements ConsistencyManager<CopiesMessage> {
 
   constructor(site: CmSite, home: SiteId, policy: CopiesPolicy, kept: readonly KeptPage[] = []) {
     this.#child = new ChildState(site, home, policy)
-    for (const { page, freshAt, isUnsettled } of kept) {
+    for (const { page, version, freshAt, isUnsettled } of kept) {
       assert(!isUnsettled, 'frames are durable states')
-      Object.assign(this.#child.page(page), { version: unnamed, freshAt } satisfies Partial<ChildPage>)
+      Object.assign(this.#child.page(page), { version, freshAt } satisfies Partial<ChildPage>)
     }
   }
 

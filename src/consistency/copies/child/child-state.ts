@@ -21,6 +21,8 @@ export interface WaitingLock {
   readonly takesTurn: boolean
   /** Of its question for a turn; 0: not asked. */
   serial: number
+  /** What that question said to be here, page by page. */
+  known: readonly number[]
   hasTurn: boolean
   /** Answers from this serial on are good enough for it; 0: any copy that the policy finds usable. */
   validFrom: number
@@ -36,6 +38,8 @@ export interface HeldTurn {
 
 export interface Fetch {
   readonly range: PageRange
+  /** What it said to be here, page by page. */
+  readonly known: readonly number[]
   readonly sentAt: number
   /** The lock that it is for, which a refusal ends. */
   readonly lock: LockId

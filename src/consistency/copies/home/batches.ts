@@ -105,6 +105,8 @@ export function onNotDurable(home: HomeState, id: CommitId, code: ErrorCode, mes
   if (batch?.state !== 'persisting') return
   home.batches.delete(id)
   for (const commit of batch.commits) failCommit(home, commit, code, message)
+  // The versions that it was to have may be used up.
+  for (const { page } of batch.changes) page.version = home.site.versionOf(page.page)
   free(home, batch)
 }
 
