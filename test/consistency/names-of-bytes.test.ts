@@ -4,8 +4,8 @@ import { checkAttributes } from '../../src/address/attributes.js'
 import type { SiteId } from '../../src/address/identity.js'
 import type { PageIndex, Version } from '../../src/address/page.js'
 import { eventual } from '../../src/consistency/eventual/eventual.js'
-import { readCell } from '../../src/testing/protocol/cells.js'
-import { boundedWorld, objectsWorld, releaseWorld, seenBy, written } from './copies-world.js'
+import { readCell, writeCell } from '../../src/testing/protocol/cells.js'
+import { boundedWorld, objectsWorld, opened, releaseWorld, seenBy, written } from './copies-world.js'
 import type { CopiesWorld } from './copies-world.js'
 import { CrewScript } from './crew-script.js'
 
@@ -80,6 +80,26 @@ describe('copies under a home that begins a new reign', () => {
       assert.equal(readCell(section, 0, 0), 0)
     })
   }
+})
+
+describe('a commit that storage refuses', () => {
+  it('is not the version of the next one, where the page is told under a later one since', () => {
+    const world = releaseWorld({})
+    written(world, 'B', 'write', 0, 0, 1)
+    const refused = opened(world, 'B', 'write', 0)
+    writeCell(refused, 0, 0, 2)
+    world.unlock(refused)
+    world.deliverAll()
+    assert.equal(world.storage.waiting, 1)
+    world.storage.beginReign()
+    world.failCommit()
+    world.settle()
+    assert.equal(seenBy(world, 'A', 0, 0), 1)
+    const told = world.storage.versionOf(0 as PageIndex)
+    written(world, 'B', 'write', 0, 0, 3)
+    assert.equal(world.storage.versionOf(0 as PageIndex), told + 1)
+    assert.equal(seenBy(world, 'A', 0, 0), 3)
+  })
 })
 
 describe('pages of crew under a home that begins a new reign', () => {
