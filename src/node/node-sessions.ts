@@ -2,8 +2,10 @@ import { clientSite, clientSiteMin, isNode } from '../address/identity.js'
 import type { NodeId, SiteId } from '../address/identity.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { sharedAbortController } from '../stdx/shared-abort.js'
 import type { Hello, SequencedMessage } from '../wire/message.js'
 import type { Membership } from './cluster/membership.js'
+import { ClientLeases } from './client-leases.js'
 import { IdleSessions } from './idle-sessions.js'
 import type { Lessees } from './lessees.js'
 import { NodeDialers } from './node-dialers.js'
@@ -58,10 +60,13 @@ export class NodeSessions {
   readonly traffic = new Traffic()
   readonly #options: NodeSessionsOptions
   #clientNumber = clientSiteMin
+  readonly #clientLeases: ClientLeases
+  readonly #closing = sharedAbortController()
 
   constructor(options: NodeSessionsOptions) {
     this.#options = options
     const { world, leaseMs, idleMs, lessees, replicas, members, isWatched, groups } = options
+    this.#clientLeases = new ClientLeases(world.clock, leaseMs)
     this.peers = new Peers(world.clock, (site) => this.dialers.want(site as NodeId))
     this.siblings = new SiblingLines({
       sessionCount: () => this.peers.nodeCount,
@@ -170,7 +175,13 @@ export class NodeSessions {
     for (const { validUntil } of this.peers.nodes()) {
       if (validUntil > -Infinity) limit = Math.min(limit, Math.max(0, validUntil - now))
     }
+    this.#clientLeases.granted(limit)
     return limit
+  }
+
+  /** Resolves when no client of this node has a lease that lasts longer than the session, which bounds what they are granted from then on. Rejects where it is lost before. */
+  covers(session: Session): Promise<void> {
+    return this.#clientLeases.coveredBy(session, this.#closing.signal)
   }
 
   /**
@@ -180,6 +191,7 @@ export class NodeSessions {
   async close(isInGrace: boolean): Promise<void> {
     const { replicas, lessees } = this.#options
     this.acceptor.stop()
+    this.#closing.abort(new KhazanaError('closed', 'the node has closed'))
     const idle = this.idle.close()
     const wasInDoubt = isInGrace || replicas().hasEnding
     const hadNodes = this.peers.nodes().next().done !== true

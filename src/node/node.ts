@@ -234,6 +234,7 @@ export class Node implements SiteAccess {
       gone: (region) => {
         this.location.forget(region)
       },
+      covers: (session) => this.#sessions.covers(session),
       want: (peer) => {
         this.#part.relocator.missed(peer as NodeId)
         if (peer !== identity.node) dialers.want(peer as NodeId)

@@ -25,7 +25,10 @@ import { unreserved } from './unreserved.js'
 export interface ReplicaSetOptions extends RegionKnowledge {
   /** Undefined for a client. */
   readonly self: NodeId | undefined
-  readonly environment: Omit<SiteEnvironment, 'session' | 'gone' | 'post' | 'want' | 'canReach'>
+  readonly environment: Omit<
+    SiteEnvironment,
+    'session' | 'parentSession' | 'gone' | 'post' | 'want' | 'canReach'
+  >
   readonly protocol: (attributes: RegionAttributes) => AnyProtocol
   /** A region whose home says that it is no more. */
   readonly gone: (region: Address) => void
@@ -33,6 +36,11 @@ export interface ReplicaSetOptions extends RegionKnowledge {
   readonly want?: (peer: SiteId) => void
   /** A token was to be handed straight to another node: it was, or there is no session to do so. */
   readonly handed?: (sibling: SiteId, how: 'straight' | 'by-the-home') => void
+  /**
+   * Resolves when nobody who has rights by this site has a lease that outlives the session's, which then stays so. Rejects where the session
+   * is lost before. Undefined where nobody has rights by it.
+   */
+  readonly covers?: (session: Session) => Promise<void>
 }
 
 /** All regions at one site, and the live sessions through which their managers talk. */
@@ -41,6 +49,8 @@ export class ReplicaSet {
   readonly #environment: SiteEnvironment
   readonly #replicas = new Map<Address, Replica>()
   readonly #sessions = new Map<SiteId, Session>()
+  /** Those of them by which rights of peers may be had: a node passes them on to its clients. */
+  readonly #parents = new Map<SiteId, Session>()
   /** Peers whose session is lost while they may still use their rights. */
   readonly #ending = new Map<SiteId, Timer>()
   #closed: KhazanaError | undefined
@@ -53,9 +63,14 @@ export class ReplicaSet {
   constructor(options: ReplicaSetOptions) {
     this.#options = options
     const session = (peer: SiteId): Session | undefined => this.#sessions.get(peer)
+    const parentSession = (peer: SiteId): Session | undefined => this.#parents.get(peer)
     const post = this.#post
     const want = (peer: SiteId): void => options.want?.(peer)
-    this.#relay = new Relay({ post, session, want })
+    this.#relay = new Relay({
+      post,
+      session: (peer) => (isNode(peer) ? parentSession(peer) : session(peer)),
+      want,
+    })
     this.switches = new RegionSwitches({
       clock: options.environment.clock,
       replica: (region) => this.#replicas.get(region),
@@ -74,6 +89,7 @@ export class ReplicaSet {
       ...options.environment,
       post,
       session,
+      parentSession,
       want,
       canReach: (sibling) => this.#canReach(sibling),
       gone: ({ address, generation }) => {
@@ -153,7 +169,7 @@ export class ReplicaSet {
     const protocol = this.#options.protocol(descriptor.attributes)
     const replica = new Replica(this.#environment, descriptor, role, protocol)
     this.#replicas.set(descriptor.address, replica)
-    const session = role.kind === 'copy' ? this.#sessions.get(role.parent) : undefined
+    const session = role.kind === 'copy' ? this.#parents.get(role.parent) : undefined
     if (session !== undefined) replica.parentReady(session)
     else if (role.kind === 'copy') this.#environment.want(role.parent)
     this.switches.onOpened(replica)
@@ -228,9 +244,28 @@ export class ReplicaSet {
   sessionUp(session: Session): void {
     const peer = session.peer.site
     this.#sessions.set(peer, session)
+    this.switches.onSession(session)
+    const { covers } = this.#options
+    if (covers === undefined || !isNode(session.peer.site)) this.#mayBeParent(session)
+    else void this.#whenCovered(session, covers)
+  }
+
+  /** Never rejects. */
+  async #whenCovered(session: Session, covers: (session: Session) => Promise<void>): Promise<void> {
+    try {
+      await covers(session)
+    } catch {
+      // It was lost before: `sessionLost` has all that follows.
+      return
+    }
+    if (this.#sessions.get(session.peer.site) === session) this.#mayBeParent(session)
+  }
+
+  #mayBeParent(session: Session): void {
+    const peer = session.peer.site
+    this.#parents.set(peer, session)
     for (const replica of this.#replicas.values()) if (isChildOf(replica, peer)) replica.parentReady(session)
     this.#relay.homeFound(peer)
-    this.switches.onSession(session)
   }
 
   /**
@@ -241,6 +276,7 @@ export class ReplicaSet {
     const peer = session.peer.site
     if (this.#sessions.get(peer) !== session) return
     this.#sessions.delete(peer)
+    this.#parents.delete(peer)
     for (const replica of [...this.#replicas.values()]) if (isChildOf(replica, peer)) replica.parentLost()
     this.#siblingLost(peer)
     this.#relay.homeLost(peer)

@@ -29,7 +29,7 @@ class Bench {
   readonly wanted: SiteId[] = []
   readonly handed: string[] = []
 
-  constructor(self: NodeId | undefined) {
+  constructor(self: NodeId | undefined, covers?: (session: Session) => Promise<void>) {
     const { env } = this.site
     this.replicas = new ReplicaSet({
       self,
@@ -44,6 +44,7 @@ class Bench {
       mayArrive: () => false,
       want: (peer) => this.wanted.push(peer),
       handed: (sibling, how) => this.handed.push(`${sibling} ${how}`),
+      ...(covers !== undefined && { covers }),
     })
   }
 
@@ -131,6 +132,31 @@ describe('the regions of a site', () => {
     assert.throws(() => bench.open(star(region)), { code: 'no-such-region' })
     assert.equal(bench.replicas.get(region.address), replica)
     assert.ok(replica.isValid())
+  })
+
+  it('ask nothing of their home by a session that does not cover what clients have, and hear clients meanwhile', async () => {
+    const covered: { resolve: () => void; reject: (reason: KhazanaError) => void }[] = []
+    const covers = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        covered.push({ resolve, reject })
+      })
+    const bench = new Bench(nodeId(2), covers)
+    const copy = bench.open(regionOf())
+    const lost = bench.connect(founder)
+    bench.connect(client)
+    assert.equal(covered.length, 1, 'only nodes give rights')
+    const locked = copy.lock('read', { offset: 0, length: 1 }, undefined, { timeoutMs: 1000 })
+    locked.catch(() => undefined)
+    await settle()
+    assert.deepEqual(bench.sent(founder), [])
+    bench.lose(lost, 0)
+    covered[0]?.reject(gone)
+    bench.connect(founder)
+    await settle()
+    assert.deepEqual(bench.sent(founder), [])
+    covered[1]?.resolve()
+    await settle()
+    assert.deepEqual(bench.sent(founder), ['acquire'])
   })
 
   it('are not opened any more once the site is closed', () => {

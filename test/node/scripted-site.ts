@@ -273,6 +273,7 @@ export function scriptedSite(
     post: new SessionPost(),
     plugins: { conflictTestOf: () => undefined, mergeFunctionOf: () => options.merge },
     session: (site) => (site === peer && session.loss === undefined ? session.as(peer) : undefined),
+    parentSession: (site) => (site === peer && session.loss === undefined ? session.as(peer) : undefined),
     want: () => undefined,
     canReach: () => session.connected,
     gone: () => undefined,

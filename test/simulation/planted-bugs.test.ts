@@ -40,7 +40,7 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   // Two homes must each have a part of a transaction, and one die before it hears of the decision.
   'backed:forget-a-decision': { faults: powerCuts, operations: 400, firstSeed: 27 },
   'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 18 },
-  'backed:commit-without-the-last': { firstSeed: 21 },
+  'backed:commit-without-the-last': { faults: powerCuts, operations: 400, firstSeed: 13 },
 }
 
 describe('a simulated cluster with a bug planted in a protocol, in how homes move, address space is handed out, or pages are mended', () => {

@@ -664,7 +664,7 @@ export class Replica implements ContextOwner {
     this.#descriptor = descriptor
     this.#engine = this.#makeEngine(protocol, kept)
     // The new era came by it, whatever was known of the way to the home in the old one.
-    const session = this.role.kind === 'copy' ? this.#env.session(this.role.parent) : undefined
+    const session = this.role.kind === 'copy' ? this.#env.parentSession(this.role.parent) : undefined
     this.#uplink = undefined
     if (session !== undefined) this.parentReady(session)
     for (const { switched } of suspensions) switched(loss)
@@ -679,7 +679,7 @@ export class Replica implements ContextOwner {
    */
   rehome(descriptor: RegionDescriptor, role: Extract<ReplicaRole, { kind: 'copy' }>): void {
     if (this.#closed !== undefined) return
-    const session = this.#env.session(role.parent)
+    const session = this.#env.parentSession(role.parent)
     this.parentLost(session !== undefined)
     this.#descriptor = descriptor
     this.#role = role

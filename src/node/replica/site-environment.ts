@@ -20,6 +20,8 @@ export interface SiteEnvironment {
   readonly plugins: RegisteredFunctions
   /** The live session with a peer. */
   readonly session: (peer: SiteId) => Session | undefined
+  /** The same, where rights may be had by it. */
+  readonly parentSession: (peer: SiteId) => Session | undefined
   /** A session with the peer would be of use, and there is none. */
   want(peer: SiteId): void
   /** Whether a token could be handed straight to another node now. */
