@@ -45,7 +45,8 @@ test('clocks differ in origin and rate, and only within the bound', async () => 
   assert.equal(new Set(before).size, 10)
   await world.scheduler.run(1_000_000)
   const elapsed = clocks.map((clock, index) => clock.now() - (before[index] ?? 0))
-  for (const ms of elapsed) assert.ok(ms >= 999_000 && ms <= 1_001_000, `${ms} ms`)
+  // No two by as much as the protocols allow, which is 1%.
+  for (const ms of elapsed) assert.ok(ms >= 995_100 && ms <= 1_004_900, `${ms} ms`)
   assert.ok(Math.max(...elapsed) - Math.min(...elapsed) > 100)
 })
 
