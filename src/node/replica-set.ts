@@ -255,7 +255,7 @@ export class ReplicaSet {
     try {
       await covers(session)
     } catch {
-      // It was lost before: `sessionLost` has all that follows.
+      // It was lost before, and `sessionLost` has all that follows; or this node closes.
       return
     }
     if (this.#sessions.get(session.peer.site) === session) this.#mayBeParent(session)
