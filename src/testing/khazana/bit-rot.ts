@@ -16,7 +16,7 @@ const pagesMax = 3
 const bytesMax = 8
 
 /** A page of a home group's region in the store of a node. */
-interface Kept {
+export interface Kept {
   readonly group: string
   readonly address: Address
   readonly space: SpaceId
@@ -42,11 +42,14 @@ export interface BitRotOptions {
  *   without a group, the address map, and all records that are no pages, stays as it is;
  * - only where the group has all its members, and on one machine at a time, and not again before all that was hit is sound again, or gone;
  * - nothing of what was written last, as damage there cannot be told from a write that a crash has torn (docs/guarantees.md, P7).
+ *
+ * All the same it may come to two faults: while nobody has found the damage, the other members can be removed, and write over what they have. `lost` tells what
+ * nobody has any more.
  */
 export class BitRot {
   readonly #options: BitRotOptions
   #hits: Hit[] = []
-  #count = 0
+  readonly #all: Kept[] = []
 
   constructor(options: BitRotOptions) {
     this.#options = options
@@ -54,7 +57,7 @@ export class BitRot {
 
   /** Pages that were hit so far. */
   get count(): number {
-    return this.#count
+    return this.#all.length
   }
 
   /** Says what was hit; undefined where nothing may be hit now. */
@@ -70,10 +73,16 @@ export class BitRot {
       if (targets.length === 0) continue
       for (const target of targets) damage(log, target.place, random)
       this.#hits = targets
-      this.#count += targets.length
+      this.#all.push(...targets.map(({ machine: _, place: __, ...kept }) => kept))
       return `${machine.name}: ${targets.map(nameOf).join(', ')}`
     }
     return undefined
+  }
+
+  /** Pages that were hit, and are damaged wherever they are, while all nodes serve. */
+  lost(): readonly Kept[] {
+    const nodes = this.#options.machines().flatMap((machine) => this.#options.nodeOn(machine) ?? [])
+    return this.#all.filter((kept) => isLost(kept, nodes))
   }
 
   /** Whether it is damaged still, as far as can be told. */
@@ -136,10 +145,20 @@ function hasSame(
   return theirs.versionOf(other.space, page) === version && !theirs.isDamaged(other.space, page)
 }
 
+/** Somebody has it damaged, in that version, and nobody has it in order. */
+function isLost({ group, address, page, version }: Kept, nodes: readonly Node[]): boolean {
+  const copies = nodes.flatMap((node) => node.groups.all().find(({ name }) => name === group)?.copies ?? [])
+  const inVersion = copies.flatMap((one) => {
+    const space = one.get(address)?.space
+    return space !== undefined && one.versionOf(space, page) === version ? one.isDamaged(space, page) : []
+  })
+  return inVersion.length > 0 && inVersion.every((isDamaged) => isDamaged)
+}
+
 function damage(log: SimDirectory, { file, position, bytes }: PagePlace, random: Prng): void {
   for (let count = random.int(1, bytesMax); count > 0; count--) log.rot(file, position + random.below(bytes))
 }
 
-function nameOf({ address, page, version }: Hit): string {
+function nameOf({ address, page, version }: Kept): string {
   return `${formatAddress(address)}/${page} (version ${version})`
 }

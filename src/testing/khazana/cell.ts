@@ -64,14 +64,14 @@ export function writeCell(target: ByteTarget, { slots, form }: Cell, value: stri
 }
 
 /**
- * The value, null where nothing was written; of a `set`, its values, with a blank between them. Throws `damaged` where the
- * slots do not agree: a section was torn.
+ * The value, null where nothing was written; of a `set`, its values, with a blank between them. Throws `internal` where the
+ * slots do not agree: a section was torn, which nothing excuses.
  */
 export function readCell(source: ByteSource, { key, slots, form }: Cell): string | null {
   const values = new Set<string>()
   for (const slot of slots) for (const value of valuesOf(source, slot, form)) values.add(value)
   if (values.size !== 1) {
-    throw new KhazanaError('damaged', `${key} holds parts of several sections: ${[...values].join(' | ')}`)
+    throw new KhazanaError('internal', `${key} holds parts of several sections: ${[...values].join(' | ')}`)
   }
   const [value = ''] = values
   return value === '' ? null : value

@@ -18,7 +18,8 @@ export class CoordinatorOutages {
     this.#world = world
     this.#random = random.fork('outages')
     this.#gapMs = this.#random.logarithmic(1000, 60_000)
-    this.#lastsMs = this.#random.logarithmic(10, 10_000)
+    // It is there for two thirds of the time at least: where it hardly ever is, nothing goes on, and nothing is seen.
+    this.#lastsMs = Math.min(this.#random.logarithmic(10, 10_000), this.#gapMs / 2)
     this.coordinator = new SimCoordinator({ scheduler: world.scheduler, random: random.fork('coordinator') })
   }
 

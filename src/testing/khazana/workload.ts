@@ -1,6 +1,7 @@
 import { nodeChecksum as checksumOf } from '../../io/node/checksum.js'
 import type { Khazana } from '../../client/khazana.js'
 import type { Address } from '../../address/address.js'
+import { pagesOf } from '../../address/range.js'
 import type { AttributeSettings } from '../../address/attributes.js'
 import type { AnyProtocol } from '../../consistency/contract.js'
 import type { World } from '../../io/world.js'
@@ -18,6 +19,7 @@ import type { Stage, Workload } from '../workload.js'
 import { Actor } from './actor.js'
 import type { Place } from './place.js'
 import { BitRot } from './bit-rot.js'
+import type { Kept } from './bit-rot.js'
 import { CoordinatorOutages } from './coordinator-outages.js'
 import { describeSites } from './describe-sites.js'
 import { differentBackups, misplaced, superfluousCopies } from './group-agreement.js'
@@ -95,6 +97,8 @@ export class KhazanaWorkload implements Workload {
   #processes: Processes | undefined
   /** Where regions have replicas. */
   #rot: BitRot | undefined
+  /** Pages that rotted away. */
+  #lost: readonly Kept[] = []
   /** Where the coordinator is none of the nodes'. */
   #outages: CoordinatorOutages | undefined
   #replicaChanges: ReplicaChanges | undefined
@@ -261,12 +265,17 @@ export class KhazanaWorkload implements Workload {
     this.#isOpen = false
   }
 
+  get #mayBeDamaged(): boolean {
+    return (this.#rot?.count ?? 0) > 0
+  }
+
   #changeReplicas({ world, random }: Stage): void {
     if (!this.#isBacked || !random.fork('changes of replicas').chance(0.5)) return
     this.#replicaChanges = new ReplicaChanges({
       ...{ world, random, places: this.#allPlaces },
       sites: () => this.#khazanas,
       isOn: () => this.#isOpen && this.#khazanas.size > 0,
+      mayBeDamaged: () => this.#mayBeDamaged,
       complain: (what) => {
         this.#complain(what)
       },
@@ -281,6 +290,7 @@ export class KhazanaWorkload implements Workload {
     const until = scheduler.now() + leavesWithinMs
     while (this.#population.isAnyLeaving && scheduler.now() < until)
       await scheduler.delay(undefined, 1000, 'leave')
+    this.#lost = this.#rot?.lost() ?? []
     const before = this.#complaints.length
     for (const [process, { khazana, world }] of this.#khazanas) {
       if (process.state !== 'running') continue
@@ -295,6 +305,8 @@ export class KhazanaWorkload implements Workload {
       this.#complaints.push(...describeSites(sites))
       return
     }
+    // Then not all copies are the same either.
+    if (this.#lost.length > 0) return
     const found = [
       ...quiescentDisagreements(this.#snapshots()),
       ...differentCopies(sites, this.#allPlaces),
@@ -318,7 +330,7 @@ export class KhazanaWorkload implements Workload {
 
   /** What the last reads found. A key that nobody could read is a failure to make progress. */
   #noteLast({ history }: Stage): void {
-    for (const { key } of this.#allPlaces.map(({ cell }) => cell)) {
+    for (const { key } of this.#readable(this.#allPlaces).map(({ cell }) => cell)) {
       const read = history
         .operations()
         .filter((one) => one.op === 'read' && one.key === key)
@@ -326,6 +338,15 @@ export class KhazanaWorkload implements Workload {
       if (read?.ok !== true) this.#complain(`${key} cannot be read after all faults are healed`)
       else this.#last.set(key, read.value)
     }
+  }
+
+  /** Without those of which a page has rotted away. */
+  #readable(places: readonly Place[]): readonly Place[] {
+    return places.filter(({ region, cell, pageSize }) => {
+      const pages = pagesOf(cell, pageSize)
+      const isIn = (page: number): boolean => page >= pages.first && page < pages.first + pages.count
+      return !this.#lost.some((one) => one.address === region && isIn(one.page))
+    })
   }
 
   #pendingAtRest(): readonly string[] {
@@ -350,7 +371,7 @@ export class KhazanaWorkload implements Workload {
     return {
       ...(this.#outages !== undefined && { outages: this.#outages.count }),
       ...(this.#replicaChanges !== undefined && { replicaChanges: this.#replicaChanges.count }),
-      ...(rotten > 0 && { rotten, mended }),
+      ...(rotten > 0 && { rotten, mended, lost: this.#lost.length }),
     }
   }
 
@@ -359,7 +380,7 @@ export class KhazanaWorkload implements Workload {
     if (conflict !== undefined) this.#complain(conflict)
     if (this.#complaints.length > 0) return this.#complaints
     // Elsewhere which write stands is not a matter of time.
-    const timely = this.#allPlaces
+    const timely = this.#readable(this.#allPlaces)
       .filter(({ pledge }) => pledge.reads !== 'eventual')
       .map(({ cell }) => cell.key)
     const history = stage.history.operations().filter(({ key }) => timely.includes(key))
@@ -447,9 +468,9 @@ export class KhazanaWorkload implements Workload {
       history: stage.history,
       sections: this.#sections,
       outside: this.#outside,
-      places: this.#places,
-      mayBeDamaged: () => (this.#rot?.count ?? 0) > 0,
-      pairs: this.#pairs,
+      places: this.#readable(this.#places),
+      mayBeDamaged: () => this.#mayBeDamaged,
+      pairs: this.#pairs.filter((pair) => this.#readable(pair).length === pair.length),
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => this.#isCutOff(process, region),
