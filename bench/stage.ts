@@ -4,6 +4,8 @@ import { rawServer } from './parts/raw-socket.js'
 import { clientSite, nodeSite } from './parts/sites.js'
 import { rawAppendPart } from './parts/raw-appends.js'
 import type { RawAppendActions } from './parts/raw-appends.js'
+import { rawFollower, rawLeaderPart } from './parts/raw-replicas.js'
+import type { RawLeaderActions } from './parts/raw-replicas.js'
 import { rawClientPart } from './parts/raw-client.js'
 import type { RawClientActions } from './parts/raw-client.js'
 import { installed } from './peers/installed.js'
@@ -119,6 +121,24 @@ export class Stage {
     return this.#once('raw-appends', async () => {
       const dir = await this.#directory('raw-appends')
       return this.worker('raw-appends').create(rawAppendPart, { dir })
+    })
+  }
+
+  /** A process with a plain file, and others that each write what it writes; `copies` in all. */
+  rawReplicas(copies: 2 | 3): Promise<Remote<RawLeaderActions>> {
+    return this.#once(`raw-replicas-${copies}`, async () => {
+      const followers = []
+      for (let copy = 2; copy <= copies; copy++) followers.push(await this.#rawFollower(copy))
+      const dir = await this.#directory(`raw-leader-${copies}`)
+      return this.worker(`raw-leader-${copies}`).create(rawLeaderPart, { dir, followers })
+    })
+  }
+
+  #rawFollower(copy: number): Promise<number> {
+    const name = `raw-follower-${copy}`
+    return this.#once(name, async () => {
+      const follower = await this.worker(name).create(rawFollower, { dir: await this.#directory(name) })
+      return follower.call('listen')
     })
   }
 

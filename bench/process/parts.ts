@@ -12,6 +12,7 @@ import { halfWriterPart } from '../rows/page-halves.js'
 import { mixPart } from '../rows/read-write-mix.js'
 import { rawAppendPart } from '../parts/raw-appends.js'
 import { rawClientPart } from '../parts/raw-client.js'
+import { rawFollower, rawLeaderPart } from '../parts/raw-replicas.js'
 import { peerWriterPart } from '../rows/peers.js'
 import { pingPongPart } from '../rows/remote-ping-pong-write.js'
 import { remoteReadMissPart } from '../rows/remote-read-miss.js'
@@ -32,6 +33,8 @@ export const parts: readonly Part<never, object>[] = [
   lockManyPart,
   rawAppendPart,
   rawClientPart,
+  rawFollower,
+  rawLeaderPart,
   peerWriterPart,
   pingPongPart,
   remoteReadMissPart,

@@ -14,6 +14,7 @@ import { lock1000Pages } from './lock-1000-pages.js'
 import { halvesAtOnce, halvesInTurn } from './page-halves.js'
 import { etcdPut, etcdPut64, redisSet, redisSet64 } from './peers.js'
 import { append4k, append4k64, appendDurable4k, appendStream } from './raw-appends.js'
+import { replicatedAppends, replicatedAppends64 } from './raw-replicas.js'
 import { tcpPingPong4000k, tcpPingPong4k, tcpStream, unixPingPong4k } from './raw-sockets.js'
 import { readWriteMixes } from './read-write-mix.js'
 import { remotePingPongWrite } from './remote-ping-pong-write.js'
@@ -28,6 +29,7 @@ export const allRows: readonly Row[] = [
   localWriteHit,
   append4k,
   durableWrite,
+  ...replicatedAppends,
   ...replicatedWrites,
   clientDurableWrite,
   etcdPut,
@@ -35,6 +37,7 @@ export const allRows: readonly Row[] = [
   appendDurable4k,
   append4k64,
   durableWrite64,
+  ...replicatedAppends64,
   ...replicatedWrites64,
   etcdPut64,
   redisSet64,

@@ -13,6 +13,7 @@ import type { Part } from '../process/part.js'
 import type { Row } from '../row.js'
 import type { Sample } from '../sample.js'
 import { timeConcurrent, timeEach } from '../timing.js'
+import { nameOfReplicatedAppends } from './raw-replicas.js'
 
 const lanes = 64
 
@@ -93,7 +94,7 @@ function replicated(name: 'durable-write' | 'durable-write-64', minReplicas: 2 |
   return {
     name: `${name}-r${minReplicas}`,
     unit: 'us',
-    limit: isSerial ? 'append-fdatasync-4k' : 'append-fdatasync-4k-64',
+    limit: nameOfReplicatedAppends(minReplicas, isSerial ? 'serial' : 'grouped'),
     open: async (stage) => {
       const { home } = await (minReplicas === 2 ? stage.pair() : stage.trio())
       const part = await home.create(durableWritePart, { minReplicas })

@@ -61,6 +61,20 @@ test('a row that counts messages tells how many an operation takes', async () =>
   ])
 })
 
+test('a row with replicas is held against plain processes that keep as many copies', async () => {
+  const args = [main, '--json', '--quick', '--rows', 'durable-write-r2,durable-write-64-r3']
+  const { rows } = JSON.parse((await bench(process.execPath, args)).stdout) as Document
+  const ratios = rows.filter(({ limit }) => limit !== null)
+  assert.deepEqual(
+    ratios.map(({ name, limit }) => [name, limit]),
+    [
+      ['durable-write-r2', 'append-fdatasync-4k-r2'],
+      ['durable-write-64-r3', 'append-fdatasync-4k-64-r3'],
+    ],
+  )
+  for (const { name, ratio } of ratios) assert.ok((ratio ?? 0) > 0, name)
+})
+
 test('a row that cannot be measured here is left out with the reason, and the others are measured', async () => {
   const args = [main, '--json', '--quick', '--rows', 'redis-set']
   const env = { ...process.env, PATH: '' }
