@@ -503,6 +503,7 @@ export interface MoveProgress {
 
 export interface PageStat {
   readonly page: PageIndex
+  /** Of what is durable at the home, as watches tell it; 0: not written since it has storage. */
   readonly version: Version
   /** Who may write it: a site at the home, or undefined where nobody but the home itself. */
   readonly owner: SiteId | undefined

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ConsistencySettings } from '../../src/address/consistency-settings.js'
+import { neverWritten } from '../../src/address/page.js'
 import type { Region } from '../../src/client/region.js'
 import { present } from '../../src/stdx/assert.js'
 import { Prng } from '../../src/stdx/prng.js'
@@ -71,6 +72,13 @@ class Scene {
     return { values, bytes: this.#bytesSent - before }
   }
 
+  /** Of all pages, as the home tells them of what is on disk. */
+  async versions(): Promise<readonly number[]> {
+    const { home } = present(this.#regions, 'it has begun')
+    const { pages } = await (await this.cluster.at(5, home)).stat({ offset: 0, length: pageCount * pageSize })
+    return pages.map(({ version }) => version)
+  }
+
   get #bytesSent(): number {
     return this.cluster.nodes.reduce((sum, node) => sum + node.status().bytesSent, 0)
   }
@@ -122,11 +130,14 @@ describe('pages that are in memory', () => {
         const { cluster } = scene
         await cluster.run(async () => {
           await scene.begin(consistency, minReplicas)
+          const versions = await scene.versions()
+          assert.equal(versions.indexOf(neverWritten), zeroPage)
           for (let times = 0; times < 2; times++) {
             await scene.loseHome(how, minReplicas)
             const { values, bytes } = await scene.read()
             assert.deepEqual(values, [...untouched, ...untouched])
             assert.ok(bytes < pageSize, `${bytes} bytes for pages that nobody has written`)
+            assert.deepEqual(await scene.versions(), versions)
           }
           await scene.write(2, 77)
           await scene.loseHome(how, minReplicas)

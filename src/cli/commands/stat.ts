@@ -4,6 +4,7 @@ import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import { clientSiteMin, isNode } from '../../address/identity.js'
 import type { SiteId } from '../../address/identity.js'
+import { neverWritten } from '../../address/page.js'
 import { formatSize } from '../../address/size-text.js'
 import type { FoundRegionStat, Region } from '../../client/region.js'
 import type { WaitOptions } from '../../io/deadline.js'
@@ -31,8 +32,8 @@ const textPagesDefault = 64
 
 const description = `Tell what the home of a region knows of it and of its pages.
 
-Its descriptor, its home group, how the node found it, its storage, and for each page with storage its version and who has
-rights to it. While a node is being brought up to date with the regions of the home group, how far that is. Page numbers count from the region's start.`
+Its descriptor, its home group, how the node found it, its storage, and for each page with storage its version
+(-: not written yet) and who has rights to it. While a node is being brought up to date with the regions of the home group, how far that is. Page numbers count from the region's start.`
 
 const examples = `  khazana stat ::1:0:0
   khazana stat ::1:0:0 --pages 1000:10        # ten pages, from page 1000 on
@@ -156,7 +157,7 @@ function nodesText(count: number): string {
 function pageLine({ page, version, owner, sharers, damaged }: PageStat): string {
   const columns = [
     String(page).padEnd(11),
-    String(version).padEnd(11),
+    (version === neverWritten ? '-' : String(version)).padEnd(11),
     (owner === undefined ? '-' : siteName(owner)).padEnd(15),
     sharers.length === 0 ? '-' : sharers.map(siteName).join(', '),
     ...(damaged ? ['DAMAGED'] : []),

@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.js'
 import { applyChanges, checkAttributes } from '../../address/attributes.js'
 import type { RegionAttributes, RegionDescriptor, TakenRange } from '../../address/descriptor.js'
 import type { NodeId } from '../../address/identity.js'
+import { neverWritten } from '../../address/page.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
 import { checkRange, checkWholePages, pagesOf } from '../../address/range.js'
@@ -832,7 +833,7 @@ export class Home {
       const children = [...(replica?.inspect(page).children ?? [])]
       const owner = children.find(([, right]) => right === 'exclusive')?.[0]
       const sharers = children.filter(([site]) => site !== owner).map(([site]) => site)
-      const version = region.versionOf(page)
+      const version = region.storedVersion(page) ?? neverWritten
       pages.push({ page, version, owner, sharers, damaged: region.isDamaged(page) })
     }
     const all = [...region.allocated]
