@@ -1,11 +1,10 @@
+import { clockDriftMax } from '../stdx/clock-drift.js'
+
 /**
  * The leases of one link: the holder stops before the granter gives its rights away (DESIGN section 7). The two never
  * compare clock values. The holder counts from when it *asked*, which was before the granter heard of it, and counts
  * its own milliseconds as too many by `clockDriftMax`; the granter counts in full, from the last thing it heard.
  */
-
-/** By what part the rates of two clocks may differ. */
-export const clockDriftMax = 0.01
 
 /** Renewals whose answer still counts. On a slow link several are on their way. */
 const pendingMax = 8

@@ -1,5 +1,5 @@
 import { unreachable } from '../stdx/assert.js'
-import { clockDriftMax } from './link-lease.js'
+import { clockDriftMax } from '../stdx/clock-drift.js'
 
 /** What the lease is told. All times are milliseconds of this node's clock. */
 export type NodeLeaseEvent =

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../io/clock.js'
 import { withResolvers } from '../io/deadline.js'
-import { clockDriftMax } from '../membership/link-lease.js'
+import { clockDriftMax } from '../stdx/clock-drift.js'
 
 /**
  * After a crash nobody can say which rights are still in use somewhere: their holders may go on reading until their

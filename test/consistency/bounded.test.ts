@@ -53,6 +53,17 @@ describe('bounded', () => {
     assert.equal(readCell(next, 0, 0), 1)
   })
 
+  it('keeps the bound also where the clock of the copy is slow', () => {
+    const world = boundedWorld({ vector: { staleness: { ms: 1000, versions: Infinity } } })
+    assert.equal(seenBy(world, 'A', 0, 0), 0)
+    written(world, 'B', 'write', 0, 0, 1)
+    world.tick(989)
+    assert.equal(seenBy(world, 'A', 0, 0), 0)
+    // 1000 ms may have passed where 991 are counted.
+    world.tick(2)
+    assert.equal(seenBy(world, 'A', 0, 0), 1)
+  })
+
   it('obeys what a lock demands, less or more than its region', () => {
     const world = boundedWorld()
     assert.equal(seenBy(world, 'A', 0, 0), 0)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { clockDriftMax, LeaseGranter, LeaseHolder } from '../../src/membership/link-lease.js'
+import { LeaseGranter, LeaseHolder } from '../../src/membership/link-lease.js'
+import { clockDriftMax } from '../../src/stdx/clock-drift.js'
 
 const leaseMs = 3000
 

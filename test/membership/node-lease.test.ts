@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { clockDriftMax } from '../../src/membership/link-lease.js'
+import { clockDriftMax } from '../../src/stdx/clock-drift.js'
 import { NodeLease } from '../../src/membership/node-lease.js'
 import type { NodeLeaseEffect, NodeLeaseEvent } from '../../src/membership/node-lease.js'
 import { Prng } from '../../src/stdx/prng.js'

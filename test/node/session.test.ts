@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { clockDriftMax } from '../../src/membership/link-lease.js'
+import { clockDriftMax } from '../../src/stdx/clock-drift.js'
 import { defaultSessionLimits } from '../../src/node/session/session-limits.js'
 import { Traffic } from '../../src/node/session/traffic.js'
 import { KhazanaError } from '../../src/stdx/errors.js'

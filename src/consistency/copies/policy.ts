@@ -1,6 +1,7 @@
 import type { LockMode } from '../../address/lock-mode.js'
 import type { LockTerms, Staleness } from '../../address/lock-terms.js'
 import type { PageRange } from '../../address/page.js'
+import { clockDriftMax } from '../../stdx/clock-drift.js'
 import type { CmOptions, ConflictTest, LockClaim } from '../contract.js'
 import { messagePagesMax, overlaps } from './message.js'
 import type { PlantedBug } from './planted-bug.js'
@@ -82,7 +83,7 @@ export const boundedPolicy: PolicyFactory = ({ attributes, conflicts }, plantedB
       // What the lock itself demands stands even then.
       if (link === 'cut-off' && goesOn(terms) && terms.staleness === undefined) return true
       const { ms, versions } = boundOf(staleness, terms.staleness)
-      const isYoung = ms === Infinity || (ms > 0 && copy.freshAt >= askedAt - ms)
+      const isYoung = ms === Infinity || (ms > 0 && copy.freshAt >= askedAt - ms * (1 - clockDriftMax))
       // How many versions it is behind only the home knows, which keeps tracked copies within the region's bound.
       const isNear = versions === Infinity || (copy.isTracked && staleness.versions <= versions)
       return isYoung && isNear

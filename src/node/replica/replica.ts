@@ -9,6 +9,7 @@ import type { PageIndex, PageRange } from '../../address/page.js'
 import { checkRange, pagesOf } from '../../address/range.js'
 import type { ByteRange } from '../../address/range.js'
 import type { AnyProtocol, CmMessage, KeptPage, PageView } from '../../consistency/contract.js'
+import { clockDriftMax } from '../../stdx/clock-drift.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
@@ -322,7 +323,8 @@ export class Replica implements ContextOwner {
 
   ageMs(page: PageIndex): number {
     const { freshAt } = this.#engine.manager.inspect(page)
-    return freshAt === undefined ? 0 : Math.max(0, this.#env.clock.now() - freshAt)
+    // This machine's clock may be slow.
+    return freshAt === undefined ? 0 : Math.max(0, this.#env.clock.now() - freshAt) / (1 - clockDriftMax)
   }
 
   nextFence(): bigint {

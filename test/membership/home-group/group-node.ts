@@ -14,7 +14,7 @@ import type {
   PrimaryEvent,
 } from '../../../src/membership/home-group/primary-terms.js'
 import { TouchedPages } from '../../../src/membership/home-group/touched-pages.js'
-import { clockDriftMax } from '../../../src/membership/link-lease.js'
+import { clockDriftMax } from '../../../src/stdx/clock-drift.js'
 import { assert, present, unreachable } from '../../../src/stdx/assert.js'
 import type { Prng } from '../../../src/stdx/prng.js'
 import { nameOf, wordsOfBatch, wordsOfMessage, wordsOfRecord } from './group-words.js'
