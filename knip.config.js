@@ -5,7 +5,7 @@ export default {
     'src/testing/index.ts',
     'src/cli/{main,demo,demo/count}.ts',
     'sim/{,scale/}main.ts',
-    'torture/{,client/}main.ts',
+    'torture/{,client/,failover/}main.ts',
     'bin/khazana',
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',

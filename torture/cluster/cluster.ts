@@ -9,6 +9,8 @@ export interface ClusterOptions {
   readonly network: Network
   /** As `khazana node --coordinator` takes it. */
   readonly coordinator: string
+  /** In milliseconds; that of daemons unless given. */
+  readonly leaseMs?: number
   /** A node has ended by itself. */
   readonly crashed: (how: string) => void
 }
@@ -21,7 +23,7 @@ export class Cluster implements AsyncDisposable {
 
   /** Resolves when all serve. Throws with the last words of one that does not. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const { nodes: count, folder, network, coordinator, crashed } = options
+    const { nodes: count, folder, network, coordinator, leaseMs, crashed } = options
     const nodes: NodeProcess[] = []
     let founder: string | undefined
     try {
@@ -35,6 +37,7 @@ export class Cluster implements AsyncDisposable {
             // The bridge of a run is no open network.
             ...(network.canCut ? ['--insecure'] : []),
             ...['--coordinator', coordinator],
+            ...(leaseMs === undefined ? [] : ['--lease', String(leaseMs)]),
             ...(founder === undefined ? [] : ['--join', founder]),
           ],
           prefix: network.prefix(number),

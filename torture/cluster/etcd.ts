@@ -18,6 +18,8 @@ export interface EtcdOptions {
   readonly logFile: string
   readonly network: Network
   readonly machine: number
+  /** Of its command, after what it must have. */
+  readonly args?: readonly string[]
 }
 
 /**
@@ -30,7 +32,7 @@ export class Etcd implements AsyncDisposable {
   readonly #child: ChildProcess
 
   /** Throws where this machine has no etcd, or it does not start. */
-  static async start({ dir, logFile, network, machine }: EtcdOptions): Promise<Etcd> {
+  static async start({ dir, logFile, network, machine, args = [] }: EtcdOptions): Promise<Etcd> {
     const program = findEtcd()
     if (program === undefined) throw new Error('there is no etcd on this machine: install etcd-server')
     const host = network.hostOf(machine)
@@ -43,6 +45,7 @@ export class Etcd implements AsyncDisposable {
       ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', `m0=${peerUrl}`],
+      ...args,
     ]
     const log = openSync(logFile, 'a')
     const child = startChild(command, { stdio: ['ignore', log, log] })
