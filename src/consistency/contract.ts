@@ -59,6 +59,11 @@ export interface ConsistencyManager<M = CrewMessage> {
    */
   fence?(): FenceAnswer<M>
   /**
+   * Commits of which this manager, of a copy, does not know what becomes of them, in their order, for the manager that follows it: `CmOptions.doubts`.
+   * Nothing is asked of this one any more. Absent where there are none ever.
+   */
+  commitsInDoubt?(): readonly CommitInDoubt[]
+  /**
    * Whether locks of this mode on these terms may be granted and used only under a valid lease. Where not, they go on while
    * the home cannot be reached.
    */
@@ -188,6 +193,8 @@ export type CmEffect<M = CrewMessage> =
   /** The parcel stays until `forget`. */
   | { readonly kind: 'keep'; readonly parcel: ParcelId }
   | { readonly kind: 'forget'; readonly parcel: ParcelId }
+  /** The frames of these pages are again those that the commit, which was sent to the parent, was started with. Only in `crew`. */
+  | { readonly kind: 'restore'; readonly commit: CommitId; readonly pages: readonly PageIndex[] }
   /** The page's frame is not to be used any more; at the root, storage has the valid bytes. */
   | { readonly kind: 'drop'; readonly page: PageIndex }
   /** Lock contexts that overlap the page are broken, in any mode. The caller still owes the release of each, whole. */
@@ -257,6 +264,29 @@ export interface FenceAnswer<M = CrewMessage> {
   readonly effects: readonly CmEffect<M>[]
 }
 
+/** Who committed. `nobody`: a child that is gone. */
+export type CommitOrigin =
+  | { readonly kind: 'local'; readonly ticket: number }
+  | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
+  | { readonly kind: 'nobody' }
+
+/** A commit of which a site does not know whether it has happened. */
+export interface CommitInDoubt {
+  readonly commit: CommitId
+  readonly origin: CommitOrigin
+  /** In ascending order. */
+  readonly pages: readonly DoubtedPage[]
+  /** It may have read what never happened, so it must not happen any more. */
+  readonly isBarred: boolean
+}
+
+export interface DoubtedPage {
+  readonly page: PageIndex
+  /** The number that the commit gave the page, and the last one that this site gave. */
+  readonly own: number
+  readonly last: number
+}
+
 export interface PageView {
   /** What this site may do with the page without asking anybody. */
   readonly right: 'none' | 'shared' | 'exclusive'
@@ -292,6 +322,15 @@ export interface CmSite {
    * `crew`; absent where there is never such a page.
    */
   isInDoubt?(page: PageIndex): boolean
+  /** Root: the version that is stored; 0 where none ever was, undefined where there may have been one. For `crew`. */
+  storedVersion?(page: PageIndex): number | undefined
+  /** Root: `versionOf` is above this from now on, for all pages. For `crew`. */
+  skipVersions?(above: number): void
+  /**
+   * Whether it can be found out what became of commits that were not answered, as no home of the region gives a number again that a site may have given; and, but for the
+   * root, whether this site does that. For `crew`.
+   */
+  readonly keepsDoubts?: boolean
   /** Root: whether every page of the range has storage. Elsewhere the root judges. */
   isAllocated(range: PageRange): boolean
   /**
@@ -348,6 +387,8 @@ export interface CmOptions {
   readonly pageSize: number
   /** Root: fences that no root before this one was given; none unless told. For `crew`. */
   readonly fences?: FenceMark
+  /** What a manager of before, at this site, has left open. For `crew`. */
+  readonly doubts?: readonly CommitInDoubt[]
   /** The region's, with its consistency vector and its labels, in which a protocol may look for parameters. */
   readonly attributes: RegionAttributes
   /** The application's own test of whether two locks conflict, where the region names one. Symmetric, and pure. */

@@ -27,7 +27,7 @@ export interface ReplicaSetOptions extends RegionKnowledge {
   readonly self: NodeId | undefined
   readonly environment: Omit<
     SiteEnvironment,
-    'session' | 'parentSession' | 'gone' | 'post' | 'want' | 'canReach'
+    'session' | 'parentSession' | 'gone' | 'post' | 'want' | 'canReach' | 'isNode'
   >
   readonly protocol: (attributes: RegionAttributes) => AnyProtocol
   /** A region whose home says that it is no more. */
@@ -87,6 +87,7 @@ export class ReplicaSet {
     })
     this.#environment = {
       ...options.environment,
+      isNode: options.self !== undefined,
       post,
       session,
       parentSession,

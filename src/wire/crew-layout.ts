@@ -3,7 +3,15 @@ import type { FenceMark } from '../address/fence.js'
 import { nodeIdMax } from '../address/identity.js'
 import { pagesPerRegionMax, type PageIndex, type PageRange, type Version } from '../address/page.js'
 import type { NodeId } from '../address/identity.js'
-import type { CrewMessage, KeptRight, PageStamp, TokenRight, Transfer } from './crew-message.js'
+import type {
+  CrewMessage,
+  GrantStamp,
+  KeptRight,
+  PageStamp,
+  StoredPage,
+  TokenRight,
+  Transfer,
+} from './crew-message.js'
 import {
   checked,
   choice,
@@ -41,6 +49,10 @@ const keptRight = choice<KeptRight>(['none', 'shared'])
 const knownVersion = integer(-1, Number.MAX_SAFE_INTEGER - 1)
 const pageStamp = record<PageStamp>({ page: pageIndex, version, hasBytes: flag })
 const pageStamps = list(pageStamp, pageStampsMax)
+const storedVersion = integer(0, Number.MAX_SAFE_INTEGER)
+const stored = record<StoredPage>({ version: storedVersion, overtaken: knownVersion, by: storedVersion })
+const grantStamp = record<GrantStamp>({ page: pageIndex, version, hasBytes: flag, stored: optional(stored) })
+const grantStamps = list(grantStamp, pageStampsMax)
 
 const transfer = record<Transfer>({
   to: nodeId,
@@ -56,13 +68,19 @@ const fences = record<FenceMark>({ used: fenceCount, limit: fenceCount })
 export const crewMessage = union<CrewMessage, 'kind'>('kind', {
   acquire: [
     0,
-    { serial: count, range: crewRange, right: tokenRight, known: list(knownVersion, pageStampsMax) },
+    {
+      serial: count,
+      range: crewRange,
+      right: tokenRight,
+      known: list(knownVersion, pageStampsMax),
+      isInDoubt: flag,
+    },
   ],
   cancel: [1, { serial: count, range: crewRange }],
   commit: [2, { commit: count, pages: pageStamps, final: flag, together: optional(transactionTag) }],
   yield: [3, { range: crewRange, keep: keptRight, handed: flag, used: fenceCount }],
   accepted: [4, { serial: count, page: pageIndex, right: tokenRight }],
-  grant: [5, { serial: count, right: tokenRight, pages: pageStamps, fences: optional(fences) }],
+  grant: [5, { serial: count, right: tokenRight, pages: grantStamps, fences: optional(fences) }],
   refuse: [6, { serial: count, range: crewRange, code: errorCode, message: errorMessage }],
   recall: [7, { range: crewRange, keep: keptRight, transfer: optional(transfer) }],
   committed: [8, { commit: count }],
@@ -74,4 +92,5 @@ export const crewMessage = union<CrewMessage, 'kind'>('kind', {
   ],
   'ask-fences': [12, { used: fenceCount }],
   fences: [13, { fences }],
+  inquire: [14, { commits: list(count, pageStampsMax) }],
 })

@@ -19,6 +19,21 @@ export interface PageStamp {
   readonly hasBytes: boolean
 }
 
+/** A page in a grant. */
+export interface GrantStamp extends PageStamp {
+  /** Where the question asked for it, and the home can tell. */
+  readonly stored?: StoredPage | undefined
+}
+
+/** What the home has of a page on stable storage: by it, who has commits in doubt finds out what became of them. */
+export interface StoredPage {
+  /** The version that is stored; 0 where none ever was. */
+  readonly version: number
+  /** Where numbers jumped last, if that is remembered: the version `by` was stored over `overtaken`. Else -1 and 0. */
+  readonly overtaken: number
+  readonly by: number
+}
+
 /**
  * What the crew protocol says between a site and its parent (a node and the region's home; a client and its node).
  * Per pair of sites the order of sending is the order of arrival, each exactly once.
@@ -27,7 +42,8 @@ export type CrewMessage =
   // --- child to parent ---
   /**
    * Asks for tokens on a range. `serial` is the child's number for this request. `known` holds one version a page:
-   * that of the bytes the child still has, or -1 where it has none; empty where it has none at all.
+   * that of the bytes the child still has, or -1 where it has none; empty where it has none at all. `isInDoubt`: the child
+   * does not know what became of commits of these pages: the grant is to say what is stored, and comes from the parent itself.
    */
   | {
       readonly kind: 'acquire'
@@ -35,6 +51,7 @@ export type CrewMessage =
       readonly range: PageRange
       readonly right: TokenRight
       readonly known: readonly number[]
+      readonly isInDoubt: boolean
     }
   /** The child no longer wants what of `serial` has not been granted yet. */
   | { readonly kind: 'cancel'; readonly serial: number; readonly range: PageRange }
@@ -70,6 +87,8 @@ export type CrewMessage =
     }
   /** The child has counted fences up to `used`, and would count on. Answered by `fences`. */
   | { readonly kind: 'ask-fences'; readonly used: number }
+  /** A client, of a region that has begun a new era: commits of before that have no answer. Those that its node does not know have an unknown outcome. */
+  | { readonly kind: 'inquire'; readonly commits: readonly number[] }
   // --- parent to child ---
   /**
    * Tokens for (part of) what `serial` asked. Pages without bytes are those whose known version is the newest. `fences` with
@@ -79,7 +98,7 @@ export type CrewMessage =
       readonly kind: 'grant'
       readonly serial: number
       readonly right: TokenRight
-      readonly pages: readonly PageStamp[]
+      readonly pages: readonly GrantStamp[]
       readonly fences: FenceMark | undefined
     }
   /** How far the child may count fences: as far as before, where the parent has no more yet. */

@@ -62,6 +62,7 @@ function crewPayloadCount(message: CrewMessage): number {
     case 'uncommitted':
     case 'revoke':
     case 'ask-fences':
+    case 'inquire':
     case 'fences':
       return 0
     default:

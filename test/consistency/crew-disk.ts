@@ -28,17 +28,26 @@ export class CrewDisk {
   /** Versions of pages that were freed, above all they had. */
   readonly #floors = new Map<PageIndex, Version>()
   readonly #freed = new Set<PageIndex>()
+  #era = 0
+  #versionsUsed = 0
   queue: Group[] = []
   #fences = 0
-  #era = 0
 
   /** Under which the page is told: of a later reign, whatever it is stored under. */
   versionOf(page: PageIndex): Version {
-    return Math.max(this.#baseOf(page), this.#era * eraVersions) as Version
+    return Math.max(this.#baseOf(page), this.#versionsUsed) as Version
   }
 
   #baseOf(page: PageIndex): Version {
     return this.#stored.get(page)?.version ?? this.#floors.get(page) ?? neverWritten
+  }
+
+  storedVersion(page: PageIndex): number | undefined {
+    return this.#stored.get(page)?.version ?? (this.#floors.size === 0 ? neverWritten : undefined)
+  }
+
+  skipVersions(above: number): void {
+    this.#versionsUsed = Math.max(this.#versionsUsed, above + 1)
   }
 
   isCurrent(page: PageIndex, version: number): boolean {
@@ -48,6 +57,7 @@ export class CrewDisk {
   /** Another has taken the home's place, with what is durable. */
   beginReign(): void {
     this.#era += 1
+    this.#versionsUsed = this.#era * eraVersions
   }
 
   beginFences(): FenceMark {

@@ -66,6 +66,8 @@ export class CrewNetwork implements SiteSurroundings {
   readonly siblings: readonly SiblingLink[]
   readonly queues: readonly Queue[]
   isInGrace = false
+  /** Whether it is as with a home group: no home gives a number again that one before it gave. */
+  readonly isBacked: boolean
   readonly #hooks: NetworkHooks
   readonly #byName = new Map<string, CrewSite>()
   readonly #byId = new Map<SiteId, CrewSite>()
@@ -73,9 +75,14 @@ export class CrewNetwork implements SiteSurroundings {
 
   constructor(
     places: readonly Place[],
-    options: { readonly protocol?: ProtocolDefinition; readonly hooks?: NetworkHooks },
+    options: {
+      readonly protocol?: ProtocolDefinition
+      readonly hooks?: NetworkHooks
+      readonly isBacked?: boolean
+    },
   ) {
     this.#hooks = options.hooks ?? {}
+    this.isBacked = options.isBacked ?? true
     for (const [index, { name, parent }] of places.entries()) {
       const isClient = name === name.toLowerCase()
       const site = new CrewSite(
@@ -250,6 +257,20 @@ export class CrewNetwork implements SiteSurroundings {
     this.queue(other, one).parcels.length = 0
   }
 
+  /** A node that is cut off learns of a new era, and so do its clients: each goes on with another manager. */
+  beginEra(link: Link): void {
+    const { child } = link
+    if (link.childThinksUp || !isNode(child.id)) return
+    child.switchManager()
+    for (const below of this.childrenOf(child)) {
+      if (!below.isCarrying) continue
+      this.#empty(child, below.child)
+      below.child.switchManager()
+      below.child.isStopped = true
+      below.child.step({ kind: 'parent-ready' })
+    }
+  }
+
   tellChild({ child }: Link): void {
     const link = this.link(child)
     if (link.isCarrying || !link.childThinksUp) return
@@ -289,13 +310,13 @@ export class CrewNetwork implements SiteSurroundings {
   }
 
   /**
-   * The home dies and starts again on its disk. The first `kept` of the waiting groups had reached the platter. In a new reign, all pages are told
-   * under new versions.
+   * The home dies and starts again on its disk. The first `kept` of the waiting groups had reached the platter. Where it is backed, that is a new reign, in
+   * which all pages are told under new versions.
    */
-  crashHome(kept: number, reign: 'same-reign' | 'new-reign' = 'same-reign'): void {
+  crashHome(kept: number): void {
     for (let group = 0; group < kept; group++) this.disk.endFirst()
     this.disk.loseQueue()
-    if (reign === 'new-reign') this.disk.beginReign()
+    if (this.isBacked) this.disk.beginReign()
     for (const link of this.childrenOf(this.home)) {
       this.lose(link)
       link.parentThinksUp = false

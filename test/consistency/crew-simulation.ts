@@ -20,6 +20,7 @@ interface Faults {
   readonly sessions: boolean
   readonly siblings: boolean
   readonly homeCrashes: boolean
+  readonly eras: boolean
   readonly siteCrashes: boolean
   readonly failingDisk: boolean
   readonly freeing: boolean
@@ -44,7 +45,6 @@ export class CrewSimulation {
   readonly #fencePrng: Prng
   readonly #outside = new OutsideStore()
   readonly #operations = new Map<Section, Map<PageIndex, OpenOperation>>()
-  #homeCrashes = 0
   #steps = 0
   #sections = 0
   #isHealed = false
@@ -60,10 +60,12 @@ export class CrewSimulation {
     const pageCount = prng.pick([1, 1, 2, 3, 4])
     this.#pages = pagesIn({ first: 0 as PageIndex, count: pageCount })
     const often = (): boolean => prng.chance(0.4)
+    const isBacked = prng.fork('backing').chance(0.75)
     this.#faults = {
       sessions: often(),
       siblings: often(),
       homeCrashes: prng.chance(0.25),
+      eras: prng.chance(0.25) && isBacked,
       siteCrashes: prng.chance(0.25),
       failingDisk: often(),
       freeing: prng.chance(0.2),
@@ -73,7 +75,7 @@ export class CrewSimulation {
     this.#recorder = new HistoryRecorder(() => this.#steps)
     const delays = prng.chance(0.5)
     this.network = new CrewNetwork(places(prng), {
-      protocol,
+      ...{ protocol, isBacked },
       hooks: {
         sent: (from, to, message) => this.log.push(`  ${from.name} -> ${to.name} ${JSON.stringify(message)}`),
         effect: (site, effect) => {
@@ -295,9 +297,10 @@ export class CrewSimulation {
     }
     if (this.#faults.homeCrashes && prng.chance(0.08)) {
       const kept = prng.int(0, network.disk.queue.length)
-      this.#homeCrashes += 1
-      const reign = this.#homeCrashes % 2 === 1 ? 'new-reign' : 'same-reign'
-      return this.#do(`the home crashes, ${reign}`, () => network.crashHome(kept, reign))
+      return this.#do('the home crashes', () => network.crashHome(kept))
+    }
+    if (this.#faults.eras && !link.childThinksUp && prng.chance(0.3)) {
+      return this.#do(`${child.name} hears of a new era`, () => network.beginEra(link))
     }
     if (this.#faults.siteCrashes && prng.chance(0.08)) {
       return this.#do(`${child.name} crashes`, () => network.crash(child))

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isNode } from '../../src/address/identity.js'
 import type { SiteId } from '../../src/address/identity.js'
 import { defaultAttributes } from '../../src/address/attributes.js'
 import { plainTerms } from '../../src/address/lock-terms.js'
@@ -10,6 +11,7 @@ import type {
   CmOptions,
   CmSite,
   CommitId,
+  CommitInDoubt,
   ConsistencyManager,
   LockId,
   ProtocolDefinition,
@@ -22,6 +24,7 @@ import type { Outcome, Section } from './crew-section.js'
 
 /** What a site needs of the network that it is part of. */
 export interface SiteSurroundings {
+  readonly isBacked: boolean
   send(from: CrewSite, to: SiteId, message: CmMessage, values: readonly Value[]): void
   siblingSession(child: SiteId): number | undefined
   canReach(from: SiteId, sibling: SiteId): boolean
@@ -74,6 +77,10 @@ export class CrewSite implements CmSite {
   #witnesses: Witness[] = []
   #openCommits = 0
   #lastStarted = 0
+  /** In the order of starting. */
+  #unended = new Set<CommitId>()
+  /** What was sent of commits that are open. */
+  #kept = new Map<CommitId, ReadonlyMap<PageIndex, Value>>()
 
   constructor(options: SiteOptions, surroundings: SiteSurroundings) {
     this.id = options.id
@@ -85,13 +92,14 @@ export class CrewSite implements CmSite {
     this.manager = this.#newManager('none')
   }
 
-  #newManager(grace: CmOptions['grace']): ConsistencyManager {
+  #newManager(grace: CmOptions['grace'], doubts: readonly CommitInDoubt[] = []): ConsistencyManager {
     return this.#protocol.create(this, {
       grace,
       pageSize: 4096,
       attributes: defaultAttributes,
       conflicts: undefined,
       merges: false,
+      doubts,
       ...(this.disk !== undefined && { fences: this.disk.beginFences() }),
     })
   }
@@ -105,6 +113,18 @@ export class CrewSite implements CmSite {
 
   isCurrent(page: PageIndex, version: number): boolean {
     return this.disk?.isCurrent(page, version) ?? false
+  }
+
+  storedVersion(page: PageIndex): number | undefined {
+    return this.#surroundings.isBacked ? this.disk?.storedVersion(page) : undefined
+  }
+
+  skipVersions(to: number): void {
+    this.disk?.skipVersions(to)
+  }
+
+  get keepsDoubts(): boolean {
+    return this.#surroundings.isBacked && isNode(this.id)
   }
 
   isAllocated(range: PageRange): boolean {
@@ -276,9 +296,8 @@ export class CrewSite implements CmSite {
     if (value !== undefined) return value
     assert(this.disk !== undefined, `${this.name} has a right to page ${page} but not its bytes`)
     const durable = this.disk.versionOf(page)
-    assert.equal(
-      this.manager.inspect(page).version,
-      durable,
+    assert(
+      !this.manager.isUnsettled(page) && this.manager.inspect(page).version <= durable,
       `the newest bytes of page ${page} are nowhere at home`,
     )
     const loaded = this.disk.valueOf(page)
@@ -301,8 +320,20 @@ export class CrewSite implements CmSite {
     this.#tickets = new Map()
     this.#witnesses = []
     this.#openCommits = 0
+    this.#unended = new Set()
+    this.#kept = new Map()
     this.isStopped = false
     this.manager = this.#newManager(grace)
+  }
+
+  /** Goes on in another era, with a manager that gets nothing from the one before but what that has left open. */
+  switchManager(): void {
+    for (const section of [...this.sections]) {
+      if (section.state === 'open') this.#end(section, 'failed')
+      else if (section.state === 'waiting' || section.state === 'granted') this.#end(section, 'failed')
+    }
+    this.frames.clear()
+    this.manager = this.#newManager('none', this.manager.commitsInDoubt?.() ?? [])
   }
 
   /** The oldest group in the disk's queue ends. */
@@ -334,6 +365,10 @@ export class CrewSite implements CmSite {
       case 'send': {
         const carried = stampsOf(effect.message).filter((stamp) => stamp.hasBytes)
         const bytes = carried.map(({ page }) => this.#frame(page))
+        if (effect.message.kind === 'commit') {
+          const kept = carried.map(({ page }, index) => [page, bytes[index] ?? null] as const)
+          this.#kept.set(effect.message.commit as CommitId, new Map(kept))
+        }
         return this.#surroundings.send(this, effect.to, effect.message, bytes)
       }
       case 'grant': {
@@ -354,6 +389,13 @@ export class CrewSite implements CmSite {
         this.frames.set(effect.page, value)
         return
       }
+      case 'restore':
+        for (const page of effect.pages) {
+          const value = this.#kept.get(effect.commit)?.get(page)
+          assert(value !== undefined, 'what may be committed again is kept')
+          this.frames.set(page, value)
+        }
+        return
       case 'drop':
         this.frames.delete(effect.page)
         return
@@ -370,6 +412,7 @@ export class CrewSite implements CmSite {
       }
       case 'started':
         this.#lastStarted = effect.commit
+        this.#unended.add(effect.commit)
         this.#openCommits += 1
         return
       case 'ended':
@@ -412,7 +455,12 @@ export class CrewSite implements CmSite {
         failure === undefined ? 'done' : failure === 'outcome-unknown' ? 'unknown' : 'failed',
       )
     }
-    const over = this.#witnesses.filter(({ until }) => failure !== undefined || until <= commit)
+    this.#unended.delete(commit)
+    this.#kept.delete(commit)
+    const [oldest = Infinity] = this.#unended
+    const over = this.#witnesses.filter(({ until }) =>
+      failure === undefined ? until < oldest : until >= commit,
+    )
     this.#witnesses = this.#witnesses.filter((witness) => !over.includes(witness))
     for (const witness of over) this.#end(witness.section, failure === undefined ? 'done' : 'failed')
   }

@@ -253,20 +253,75 @@ transcript('home-crash', 'The home dies, and what it must not do when it comes b
   script.run()
   assert.equal(writer.state, 'waiting')
   script.say(`
-    A notices. Its right is void. Whether its commit became durable A cannot know, and says so; the read of it fails. The
-    bytes are dropped, as they may never have been.`)
+    A notices. Its right is void. Whether its commit became durable A does not know. It drops the bytes, as they may never
+    have been, but for those of the commit, and asks for the page, and for what H has stored of it: its turn is after C's.`)
   script.happens('(A notices and connects again)', (network) => {
     network.tellChild(script.link('A'))
     network.connect(script.link('A'))
   })
-  assert.equal(lost.state, 'unknown')
-  assert.equal(reader.state, 'failed')
+  assert.equal(lost.state, 'ending')
+  assert.equal(reader.state, 'ending')
   script.say('The lease has passed. Writers may go on.')
   script.happens('(grace ends)', (network) => {
     network.endGrace()
   })
   script.run()
   isOpen(writer)
+  script.say(`
+    C writes. H numbers what is written in this life of it above all before, and remembers that version 1 was what C wrote over. So A, whose
+    version 2 is not there, learns that it never was, and does not do it now, as that would undo what C did. It says that the write did not happen.`)
+  script.unlock(writer)
+  script.finish()
+  assert.equal(lost.state, 'failed')
+  assert.equal(reader.state, 'failed')
+})
+
+transcript(
+  'release-in-doubt',
+  'The home dies, and what was on its way to it is done at the next one.',
+  (script) => {
+    prepare(script, 'A')
+    script.say('A owns p0 and writes it again. The home dies before its disk has that.')
+    const lost = script.lock('A', 'write', 0)
+    script.unlock(lost)
+    script.run()
+    script.happens('(H dies and starts again from its disk)', (network) => {
+      network.crashHome(0)
+    })
+    script.say(`
+    A notices, and asks for the page and for what is stored of it, with the right to write: so nobody can come in between. Once H may
+    give that, it is version 1: the version before. A writes its bytes again, under a number of now, and whoever unlocked hears that it is done.`)
+    script.happens('(A notices and connects again)', (network) => {
+      network.tellChild(script.link('A'))
+      network.connect(script.link('A'))
+    })
+    script.happens('(grace ends)', (network) => {
+      network.endGrace()
+    })
+    script.finish()
+    assert.equal(lost.state, 'done')
+  },
+)
+
+transcript('release-that-was-done', 'The home dies when all was done but to say so.', (script) => {
+  prepare(script, 'A')
+  const lost = script.lock('A', 'write', 0)
+  script.unlock(lost)
+  script.run()
+  script.say('The disk has it. H dies before A hears of it.')
+  script.happens('(H dies and starts again from its disk)', (network) => {
+    network.crashHome(1)
+  })
+  script.happens('(A notices and connects again)', (network) => {
+    network.tellChild(script.link('A'))
+    network.connect(script.link('A'))
+  })
+  script.happens('(grace ends)', (network) => {
+    network.endGrace()
+  })
+  script.run()
+  script.say('Version 2 is stored, which nobody but A can have given: it is done.')
+  assert.equal(lost.state, 'done')
 })
 
 transcript('cancel', 'A lock that is given up while it waits.', (script) => {
@@ -315,7 +370,7 @@ transcript('disk-full', 'A commit that fails for lack of space.', (script) => {
   script.run()
   assert.deepEqual([first.state, second.state, reader.state], ['failed', 'failed', 'failed'])
   script.say(
-    'B sees version 1, as if A had never written again. All that A did since was told to have failed.',
+    'B sees version 1, as if A had never written again, by a number above all that A may have given. All that A did since was told to have failed.',
   )
   isOpen(other)
 })

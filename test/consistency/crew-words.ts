@@ -14,7 +14,8 @@ export function wordsOfMessage(message: CmMessage, nameOf: (site: number) => str
     case 'acquire': {
       const known = message.known.map((version) => (version < 0 ? 'nothing' : `v${version}`)).join(' ')
       const has = known === '' ? '' : ` (has ${known})`
-      return `acquire #${message.serial} ${message.right} ${wordsOfRange(message.range)}${has}`
+      const doubt = message.isInDoubt ? ', in doubt' : ''
+      return `acquire #${message.serial} ${message.right} ${wordsOfRange(message.range)}${has}${doubt}`
     }
     case 'cancel':
       return `cancel #${message.serial} ${wordsOfRange(message.range)}`
@@ -43,6 +44,8 @@ export function wordsOfMessage(message: CmMessage, nameOf: (site: number) => str
       return `committed c${message.commit}`
     case 'uncommitted':
       return `uncommitted c${message.commit}: ${message.code}`
+    case 'inquire':
+      return `inquire ${message.commits.map((commit) => `c${commit}`).join(' ')}`
     case 'ask-fences':
       return `ask-fences, ${message.used} used`
     case 'fences':
@@ -86,6 +89,8 @@ export function wordsOfEffect(effect: CmEffect): string | undefined {
       return `the lock is refused (${effect.lock}): ${effect.code}`
     case 'install':
       return `install p${effect.page}@v${effect.version}`
+    case 'restore':
+      return `restore ${effect.pages.map((page) => `p${page}`).join(' ')}`
     case 'drop':
       return `drop p${effect.page}`
     case 'break':

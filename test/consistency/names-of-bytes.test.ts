@@ -112,7 +112,7 @@ describe('pages of crew under a home that begins a new reign', () => {
 
   function reignBegins(script: CrewScript): void {
     script.happens('(another is the home)', (network) => {
-      network.crashHome(0, 'new-reign')
+      network.crashHome(0)
       for (const { name } of places.slice(1)) {
         const link = script.link(name)
         network.lose(link)

@@ -122,10 +122,20 @@ describe('a region of a home group', () => {
 
   it('is told under versions above those that are skipped', () => {
     const { region } = setUp(eraVersions + 5)
-    region.skipVersions((first + 1024) as Version)
+    region.skipVersions(first + 1024)
     assert.equal(region.versionOf(page), first + 1025)
-    region.skipVersions((first + 7) as Version)
+    region.skipVersions(first + 7)
     assert.equal(region.versionOf(page), first + 1025)
     assert.ok(region.isCurrent(page, first))
+  })
+
+  it('tells what is stored of it while it has versions that can be left out', () => {
+    const { region } = setUp(eraVersions + 5)
+    assert.equal(region.numberOf(page), eraVersions + 5)
+    region.skipVersions(first + eraVersions / 2)
+    assert.equal(region.numberOf(page), eraVersions + 5)
+    region.skipVersions(first + eraVersions - 1)
+    assert.equal(region.hasOwnNumbers, false)
+    assert.equal(region.numberOf(page), undefined)
   })
 })

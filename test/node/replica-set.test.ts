@@ -253,7 +253,7 @@ describe('the regions of a node', () => {
     bench.known = star(region, 2)
     bench.plain(session, 'old')
     const range = { first: page(0), count: 1 }
-    const body = { kind: 'acquire', serial: 1, range, right: 'shared', known: [] } as const
+    const body = { kind: 'acquire', serial: 1, range, right: 'shared', known: [], isInDoubt: false } as const
     bench.replicas.deliver(session, { kind: 'cm', region: region.address, generation: 1, era: 1, body }, [])
     assert.deepEqual(bench.sent(client), ['resume 2', 'resume 2'])
   })

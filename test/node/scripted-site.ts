@@ -195,6 +195,16 @@ export class FakeBacking implements HomeBacking {
     return Promise.resolve()
   }
 
+  readonly hasOwnNumbers = false
+
+  numberOf(): undefined {
+    return undefined
+  }
+
+  skipVersions(): void {
+    // Nothing is told of versions here.
+  }
+
   isInDoubt(): boolean {
     return false
   }
@@ -276,6 +286,7 @@ export function scriptedSite(
     parentSession: (site) => (site === peer && session.loss === undefined ? session.as(peer) : undefined),
     want: () => undefined,
     canReach: () => session.connected,
+    isNode: true,
     gone: () => undefined,
   }
   return { clock, log, session, env }

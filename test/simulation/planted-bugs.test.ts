@@ -22,6 +22,9 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'strict:no-fence-beyond-the-lost': { firstSeed: 28 },
   'strict:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   // A disk takes a while to be filled.
+  // Commits must be on their way to a living home when it is out of reach for longer than a lease.
+  'strict:numbers-given-again': { faults: partitions, operations: 300, firstSeed: 4 },
+  'strict:resend-without-comparing': { faults: partitions, operations: 300, firstSeed: 11 },
   'strict:keep-failed-bytes': { faults: fullDisks, operations: 600, firstSeed: 11 },
   'strict:grant-while-recalled': { operations: 600, firstSeed: 6 },
   'release:acknowledge-before-holders': { firstSeed: 4 },

@@ -65,6 +65,8 @@ const crewRange: Arbitrary<PageRange> = page.chain((first) =>
   whole(1, Math.min(pageStampsMax, pagesPerRegionMax - first)).map((pages) => ({ first, count: pages })),
 )
 const stamp: Arbitrary<PageStamp> = plain({ page, version, hasBytes: fc.boolean() })
+const stored = fc.option(plain({ version: count, overtaken: known, by: count }), { nil: undefined })
+const grantStamps = fc.array(plain({ page, version, hasBytes: fc.boolean(), stored }), { maxLength: 5 })
 const stamps = fc.array(stamp, { maxLength: 5 })
 const used = whole(0, fenceCountMax)
 const fences: Arbitrary<FenceMark> = plain({ used, limit: used })
@@ -96,6 +98,7 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
     range: crewRange,
     right,
     known: fc.array(known, { maxLength: 5 }),
+    isInDoubt: fc.boolean(),
   }),
   tagged('kind', 'cancel', { serial: count, range: crewRange }),
   tagged('kind', 'commit', {
@@ -109,13 +112,14 @@ const crew: Arbitrary<CrewMessage> = fc.oneof(
   tagged('kind', 'grant', {
     serial: count,
     right,
-    pages: stamps,
+    pages: grantStamps,
     fences: fc.option(fences, { nil: undefined }),
   }),
   tagged('kind', 'refuse', { serial: count, range: crewRange, code, message: short }),
   tagged('kind', 'recall', { range: crewRange, keep, transfer: fc.option(transfer, { nil: undefined }) }),
   tagged('kind', 'committed', { commit: count }),
   tagged('kind', 'uncommitted', { commit: count, code, message: short }),
+  tagged('kind', 'inquire', { commits: fc.array(count, { maxLength: 5 }) }),
   tagged('kind', 'revoke', { range: crewRange }),
   tagged('kind', 'transfer', {
     serial: count,

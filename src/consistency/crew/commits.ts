@@ -4,7 +4,7 @@ import type { CrewMessage, PageStamp } from '../../wire/crew-message.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import { present } from '../../stdx/assert.js'
-import type { CommitId } from '../contract.js'
+import type { CommitId, CommitOrigin } from '../contract.js'
 import type { Commit, CrewState } from './crew-state.js'
 import { loseRights } from './lost-rights.js'
 import { exclusive } from './page-state.js'
@@ -16,22 +16,35 @@ import type { PageState } from './page-state.js'
  */
 export function startCommit(
   crew: CrewState,
-  origin: Commit['origin'],
+  origin: CommitOrigin,
   pages: readonly PageIndex[],
   together: TransactionTag | undefined,
 ): void {
   const commit = crew.nextCommit()
+  const isTogether = together !== undefined
+  crew.effects.push({ kind: 'started', commit, ticket: ticketOf(origin), ...(isTogether && { isTogether }) })
+  dispatch(crew, commit, origin, pages, together)
+}
+
+/** Sends them, under a number that is known already. */
+export function dispatch(
+  crew: CrewState,
+  commit: CommitId,
+  origin: CommitOrigin,
+  pages: readonly PageIndex[],
+  together: TransactionTag | undefined,
+): void {
   const by = origin.kind === 'child' ? origin.child : undefined
   const committed = pages.map((page) => {
     const state = crew.page(page)
+    if (crew.isRoot) noteNumber(crew, state)
     state.unsettled += 1
     if (together !== undefined) state.held += 1
     return { page, version: state.version as Version, by }
   })
   const isTogether = together !== undefined
-  crew.commits.set(commit, { origin, pages, isTogether })
-  const ticket = ticketOf(origin)
-  crew.effects.push({ kind: 'started', commit, ticket, ...(isTogether && { isTogether }) })
+  const versions = committed.map(({ version }) => version)
+  crew.commits.set(commit, { origin, pages, versions, isTogether })
   const { parent } = crew.site
   if (parent === undefined) {
     crew.effects.push({ kind: 'persist', commit, pages: committed, ...(isTogether && { together }) })
@@ -43,6 +56,13 @@ export function startCommit(
   const stamps = committed.map(({ page, version }) => ({ page, version, hasBytes: true }))
   const message = { kind: 'commit', commit, pages: stamps, final: true } as const
   crew.send(parent, isTogether ? { ...message, together } : message)
+}
+
+/** Root: remembers over what is written, where the number does not follow that. */
+function noteNumber(crew: CrewState, state: PageState): void {
+  const { page, version } = state
+  crew.overtakings.note(page, state.unsettled > 0 ? state.given : crew.site.storedVersion?.(page), version)
+  state.given = version
 }
 
 /** The commit is durable: its pages may go to others, whoever waits is told. */
@@ -67,8 +87,10 @@ export function settle(crew: CrewState, commit: CommitId): void {
  * committed loses its right to the pages.
  */
 export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, message: string): void {
-  const { origin, pages, isTogether } = take(crew, commit)
+  const { origin, pages, versions, isTogether } = take(crew, commit)
   const states = pages.map((page) => crew.page(page))
+  // Who committed may not hear of it, and take others' bytes under these numbers for its own.
+  if (origin.kind !== 'local') for (const version of versions) crew.useVersions(version)
   for (const state of states) if (origin.kind === 'child') crew.voidChild(state, origin.child)
   if (crew.isRoot) states.forEach((state) => rollBack(crew, state))
   else loseRights(crew, states)
@@ -77,10 +99,22 @@ export function unsettle(crew: CrewState, commit: CommitId, code: ErrorCode, mes
     if (isTogether) state.held -= 1
     crew.mark(state)
   }
-  crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure: { code, message } })
-  if (origin.kind === 'child') {
-    crew.send(origin.child, { kind: 'uncommitted', commit: origin.commit, code, message })
-  }
+  crew.bar()
+  tellEnd(crew, commit, origin, { code, message })
+}
+
+/** Whoever waits for it hears what became of it. */
+export function tellEnd(
+  crew: CrewState,
+  commit: CommitId,
+  origin: CommitOrigin,
+  failure: { readonly code: ErrorCode; readonly message: string } | undefined,
+): void {
+  crew.effects.push({ kind: 'ended', commit, ticket: ticketOf(origin), failure })
+  if (origin.kind !== 'child') return
+  const { child, commit: number } = origin
+  if (failure === undefined) crew.send(child, { kind: 'committed', commit: number })
+  else crew.send(child, { kind: 'uncommitted', commit: number, ...failure })
 }
 
 /** Root: the page is again what storage has. */
@@ -88,6 +122,7 @@ function rollBack(crew: CrewState, state: PageState): void {
   const { page } = state
   if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page })
   crew.effects.push({ kind: 'drop', page })
+  crew.overtakings.forget(page)
   state.version = crew.site.versionOf(page)
 }
 
@@ -108,7 +143,7 @@ export function onNotDurable(crew: CrewState, commit: CommitId, code: ErrorCode,
   }
 }
 
-function ticketOf(origin: Commit['origin']): number | undefined {
+function ticketOf(origin: CommitOrigin): number | undefined {
   return origin.kind === 'local' ? origin.ticket : undefined
 }
 

@@ -1,7 +1,8 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex } from '../../address/page.js'
-import type { CrewMessage } from '../../wire/crew-message.js'
-import type { CmEffect, CmOptions, CmSite, CommitId, LockId } from '../contract.js'
+import type { CrewMessage, StoredPage } from '../../wire/crew-message.js'
+import type { CmEffect, CmOptions, CmSite, CommitId, CommitOrigin, LockId } from '../contract.js'
+import { Doubts, Overtakings, versionsSkipped } from './doubts.js'
 import { Fences } from './fences.js'
 import { Outbox } from './outbox.js'
 import { exclusive, newPageState, noBytes, none, setChild } from './page-state.js'
@@ -10,10 +11,10 @@ import type { PlantedBug } from './planted-bug.js'
 
 /** Pages on their way to stable storage, and who is told of the end. */
 export interface Commit {
-  readonly origin:
-    | { readonly kind: 'local'; readonly ticket: number }
-    | { readonly kind: 'child'; readonly child: SiteId; readonly commit: number }
+  readonly origin: CommitOrigin
   readonly pages: readonly PageIndex[]
+  /** The number that each page got. */
+  readonly versions: readonly number[]
   /** It is part of a transaction: its pages are held, and nothing rests on it before it has ended. */
   readonly isTogether: boolean
 }
@@ -28,6 +29,11 @@ export class CrewState {
   /** Local locks that wait. */
   readonly locks = new Map<LockId, LockRequest>()
   readonly commits = new Map<CommitId, Commit>()
+  readonly doubts = new Doubts()
+  /** Commits of before this manager that are to be asked about. */
+  readonly inherited: CommitId[] = []
+  /** Root. */
+  readonly overtakings = new Overtakings()
   readonly outbox = new Outbox()
   readonly fences: Fences
   readonly site: CmSite
@@ -47,6 +53,8 @@ export class CrewState {
   /** The newest question that the parent itself has answered. */
   #answered = 0
   #commit = 0
+  /** Commits up to this one. */
+  #barred = 0
 
   constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
     this.site = site
@@ -135,6 +143,48 @@ export class CrewState {
     return ++this.#commit as CommitId
   }
 
+  /** Numbers up to this one are of commits of before this manager. */
+  skipCommits(to: CommitId): void {
+    if (to > this.#commit) this.#commit = to
+  }
+
+  /** A commit of this site has not happened, or may not have: those on their way may have read it, so none of them is done again. */
+  bar(): void {
+    this.#barred = this.#commit
+  }
+
+  isBarred(commit: CommitId): boolean {
+    return commit <= this.#barred
+  }
+
+  /** Looks at the page that commits in doubt need next. */
+  markDoubt(): void {
+    const { next } = this.doubts
+    if (next !== undefined) this.mark(this.page(next))
+  }
+
+  /** Root: what storage has of the page, for those who are in doubt. */
+  storedOf(page: PageIndex): StoredPage | undefined {
+    const version = this.site.storedVersion?.(page)
+    return version === undefined ? undefined : { version, ...this.overtakings.of(page, version) }
+  }
+
+  /** Root: numbers that a child may have given, and of which nothing has come here, are given to nobody else. */
+  skipVersions(state: PageState): void {
+    if (!this.#leavesNumbersOut) return
+    state.version += versionsSkipped
+    this.useVersions(state.version)
+  }
+
+  /** Root: none up to this one is given any more to a page whose version is that of storage. */
+  useVersions(to: number): void {
+    if (this.#leavesNumbersOut) this.site.skipVersions?.(to)
+  }
+
+  get #leavesNumbersOut(): boolean {
+    return this.isRoot && this.site.keepsDoubts === true && this.plantedBug !== 'numbers-given-again'
+  }
+
   /** Notes that the child has something to do with the page, so that its loss finds it. */
   involve(child: SiteId, page: PageIndex): void {
     const pages = this.#pagesOfChild.get(child)
@@ -156,6 +206,7 @@ export class CrewState {
    */
   voidChild(state: PageState, child: SiteId): void {
     if (state.children?.has(child) !== true || state.voided?.has(child) === true) return
+    if (state.children.get(child) === exclusive) this.skipVersions(state)
     setChild(state, child, exclusive)
     state.voided ??= new Set<SiteId>()
     state.voided.add(child)

@@ -11,6 +11,7 @@ import type {
   CmOptions,
   CmSite,
   CommitId,
+  CommitInDoubt,
   ConsistencyManager,
   EvictAnswer,
   FenceAnswer,
@@ -19,6 +20,8 @@ import type {
   PageView,
   ProtocolDefinition,
 } from '../contract.js'
+import { ask } from './ask.js'
+import { adoptDoubts } from './claims.js'
 import { onCommit, onNotDurable, settle, startCommit, unsettle } from './commits.js'
 import { CrewState } from './crew-state.js'
 import {
@@ -28,6 +31,7 @@ import {
   onAskFences,
   onCancel,
   onChildLost,
+  onInquire,
   onYield,
   recallChildren,
   refuseWaiters,
@@ -48,7 +52,6 @@ import {
 import type { PlantedBug } from './planted-bug.js'
 import { pumpMarked } from './pump.js'
 import {
-  ask,
   cancelAsk,
   onGrant,
   onParentLost,
@@ -85,6 +88,7 @@ class CrewManager implements ConsistencyManager {
 
   constructor(site: CmSite, options: CmOptions, plantedBug: PlantedBug | undefined) {
     this.#crew = new CrewState(site, options, plantedBug)
+    inherit(this.#crew, options.doubts ?? [])
     for (const kept of options.kept ?? []) this.#keep(kept)
   }
 
@@ -118,6 +122,7 @@ class CrewManager implements ConsistencyManager {
       state.right >= right &&
       state.recalled === undefined &&
       state.held === 0 &&
+      state.doubted === 0 &&
       state.queue.length === 0 &&
       state.handing === undefined &&
       (mode === 'read' ? !state.writing : !state.writing && state.readers === 0) &&
@@ -173,6 +178,7 @@ class CrewManager implements ConsistencyManager {
         return this.#onDoubtEnded(event.pages)
       case 'grace-ended':
         crew.inGrace = false
+        crew.markDoubt()
         for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
         return
       case 'quiesce':
@@ -192,8 +198,8 @@ class CrewManager implements ConsistencyManager {
     if (isForChildren(message.kind) && from !== crew.site.parent) return
     switch (message.kind) {
       case 'acquire': {
-        const { serial, range, known } = message
-        return onAcquire(crew, from, { serial, range, known, right: fromToken(message.right) })
+        const { serial, range, known, isInDoubt } = message
+        return onAcquire(crew, from, { serial, range, known, isInDoubt, right: fromToken(message.right) })
       }
       case 'cancel':
         return onCancel(crew, from, message.serial, message.range)
@@ -208,6 +214,8 @@ class CrewManager implements ConsistencyManager {
       case 'grant':
         if (message.fences !== undefined) crew.fences.learn(message.fences)
         return onGrant(crew, message.serial, message.right, message.pages)
+      case 'inquire':
+        return onInquire(crew, from, message.commits)
       case 'ask-fences':
         return onAskFences(crew, from, message.used)
       case 'fences':
@@ -297,6 +305,7 @@ class CrewManager implements ConsistencyManager {
       const state = crew.pages.get(page)
       if (state === undefined) continue
       refuseWaiters(crew, state, code, message)
+      crew.overtakings.forget(page)
       state.version = crew.site.versionOf(page)
     }
   }
@@ -348,11 +357,16 @@ class CrewManager implements ConsistencyManager {
   }
 
   isQuiet(): boolean {
-    return this.#crew.commits.size === 0
+    return this.#crew.commits.size === 0 && this.#crew.doubts.isEmpty
   }
 
   isUnsettled(page: PageIndex): boolean {
     return (this.#crew.pages.get(page)?.unsettled ?? 0) > 0
+  }
+
+  commitsInDoubt(): readonly CommitInDoubt[] {
+    const { commits, doubts, site } = this.#crew
+    return site.keepsDoubts === true ? doubts.list : openCommits(commits)
   }
 
   inspect(page: PageIndex): PageView {
@@ -376,6 +390,36 @@ class CrewManager implements ConsistencyManager {
   pages(): Iterable<PageIndex> {
     return this.#crew.pages.keys()
   }
+}
+
+/** What a manager of before has left open: to be looked into; or, at a client, to be asked about. */
+function inherit(crew: CrewState, doubts: readonly CommitInDoubt[]): void {
+  for (const { commit } of doubts) crew.skipCommits(commit)
+  if (crew.isRoot || crew.site.keepsDoubts === true) {
+    adoptDoubts(crew, doubts)
+    return
+  }
+  for (const { commit, origin, pages } of doubts) {
+    const indexes = pages.map(({ page }) => page)
+    const versions = pages.map(({ own }) => own)
+    for (const page of indexes) crew.page(page).unsettled += 1
+    crew.commits.set(commit, { origin, pages: indexes, versions, isTogether: false })
+    crew.inherited.push(commit)
+  }
+}
+
+/** Of a client, which its node answers: as if they were in doubt. Those of transactions end with its manager. */
+function openCommits(commits: CrewState['commits']): readonly CommitInDoubt[] {
+  const open: CommitInDoubt[] = []
+  for (const [commit, { origin, pages, versions, isTogether }] of commits) {
+    if (isTogether) continue
+    const doubted = pages.map((page, index) => {
+      const own = versions[index] ?? 0
+      return { page, own, last: own }
+    })
+    open.push({ commit, origin, pages: doubted, isBarred: false })
+  }
+  return open
 }
 
 export const crew: ProtocolDefinition = crewWith(undefined)

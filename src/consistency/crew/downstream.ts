@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { Transfer } from '../../wire/crew-message.js'
 import type { CrewState } from './crew-state.js'
 import type { ChildRequest, PageState, Right } from './page-state.js'
+import { orphan } from './claims.js'
 import { exclusive, isNamed, noBytes, none, toKept, toToken } from './page-state.js'
 import { refuseLock } from './locks.js'
 
@@ -13,6 +14,7 @@ export interface AcquireRequest {
   readonly range: PageRange
   readonly right: Right
   readonly known: readonly number[]
+  readonly isInDoubt: boolean
 }
 
 /**
@@ -20,7 +22,7 @@ export interface AcquireRequest {
  * storage are refused one by one, too: of the locks that the child asks for, some may need only the others.
  */
 export function onAcquire(crew: CrewState, child: SiteId, request: AcquireRequest): void {
-  const { serial, range, right, known } = request
+  const { serial, range, right, known: versions, isInDoubt } = request
   const isWhole = !crew.isRoot || crew.site.isAllocated(range)
   for (let offset = 0; offset < range.count; offset++) {
     const page = (range.first + offset) as PageIndex
@@ -30,7 +32,8 @@ export function onAcquire(crew: CrewState, child: SiteId, request: AcquireReques
     }
     const state = crew.page(page)
     const isAlone = range.count === 1
-    state.queue.push({ kind: 'child', child, serial, right, known: known[offset] ?? noBytes, isAlone })
+    const known = versions[offset] ?? noBytes
+    state.queue.push({ kind: 'child', child, serial, right, known, isAlone, isInDoubt })
     crew.involve(child, state.page)
     crew.mark(state)
   }
@@ -96,7 +99,9 @@ export function onChildLost(crew: CrewState, child: SiteId): void {
   for (const page of crew.involved(child)) {
     const state = crew.pages.get(page)
     if (state === undefined) continue
+    const mayHaveWritten = state.children?.get(child) === exclusive && state.voided?.has(child) !== true
     if (state.children?.get(child) === exclusive || state.handing?.to === child) crew.fences.lose(child)
+    if (mayHaveWritten || state.handing?.to === child) crew.skipVersions(state)
     if (state.handing?.to === child || state.handing?.from === child) state.handing = undefined
     state.queue = state.queue.filter((waiter) => waiter.kind !== 'child' || waiter.child !== child)
     state.recalling?.delete(child)
@@ -104,6 +109,7 @@ export function onChildLost(crew: CrewState, child: SiteId): void {
     crew.mark(state)
   }
   crew.forgetChild(child)
+  orphan(crew, child)
 }
 
 /**
@@ -139,7 +145,7 @@ function directTransfer(
   owner: SiteId,
   waiting: ChildRequest | undefined,
 ): Transfer | undefined {
-  if (waiting?.isAlone !== true || state.unsettled > 0) return undefined
+  if (waiting?.isAlone !== true || waiting.isInDoubt || state.unsettled > 0) return undefined
   if (!isNode(owner) || !isNode(waiting.child) || state.children?.get(owner) !== exclusive) return undefined
   const session = crew.site.siblingSession(waiting.child)
   if (session === undefined || crew.site.siblingSession(owner) === undefined) return undefined
@@ -150,9 +156,15 @@ function directTransfer(
 
 /** Gives the child at the head of the queue what it asked, as nothing is in the way any more. */
 export function grantChild(crew: CrewState, state: PageState, request: ChildRequest): void {
-  if (request.right === exclusive) crew.askForFences()
+  if (request.right === exclusive) {
+    crew.askForFences()
+    // It may write over what is stored.
+    crew.doubts.forget(state.page)
+  }
   const hasBytes = !hasDurable(crew, state, request.known)
-  const stamp = { page: state.page, version: state.version as Version, hasBytes }
+  const { page } = state
+  const stored = request.isInDoubt && crew.isRoot ? crew.storedOf(page) : undefined
+  const stamp = { page, version: state.version as Version, hasBytes, ...(stored !== undefined && { stored }) }
   crew.outbox.grant(request.child, request.serial, toToken(request.right), stamp)
   crew.lend(state, request.child, request.right)
 }
@@ -168,6 +180,19 @@ export function onAskFences(crew: CrewState, child: SiteId, used: number): void 
   crew.fences.hear(child, used)
   crew.askForFences()
   crew.send(child, { kind: 'fences', fences: crew.fences.tell(child) })
+}
+
+/** A client asks what became of commits of before. What is here of them goes its way, and is answered then. */
+export function onInquire(crew: CrewState, child: SiteId, commits: readonly number[]): void {
+  const known = new Set<number>()
+  for (const { origin } of [...crew.commits.values(), ...crew.doubts.list]) {
+    if (origin.kind === 'child' && origin.child === child) known.add(origin.commit)
+  }
+  const message = 'the home of the region has changed before the write was confirmed'
+  for (const commit of commits) {
+    if (!known.has(commit))
+      crew.send(child, { kind: 'uncommitted', commit, code: 'outcome-unknown', message })
+  }
 }
 
 /** Tells everybody who waits for the page why it cannot be had. */

@@ -33,7 +33,7 @@ export function unpin(crew: CrewState, first: number, end: number, mode: LockMod
     if (state === undefined) continue
     if (mode === 'read') state.readers -= 1
     else state.writing = false
-    if (state.queue.length > 0 || state.recalled !== undefined) crew.mark(state)
+    if (state.queue.length > 0 || state.recalled !== undefined || state.doubted > 0) crew.mark(state)
   }
 }
 
@@ -60,6 +60,19 @@ export function restartLocks(crew: CrewState, lost: ReadonlySet<PageIndex>): voi
     request.next = request.range.first
     waitAtNext(crew, request)
   }
+  restartDoubts(crew, lost)
+}
+
+/** So do commits in doubt. */
+function restartDoubts(crew: CrewState, lost: ReadonlySet<PageIndex>): void {
+  const { taken } = crew.doubts
+  if (!taken.some((page) => lost.has(page))) return
+  for (const page of taken) {
+    const state = crew.page(page)
+    state.writing = false
+    crew.mark(state)
+  }
+  crew.doubts.restart()
 }
 
 /** Whether the root may give exclusive rights by now. */

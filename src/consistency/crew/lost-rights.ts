@@ -18,6 +18,7 @@ export function loseRights(crew: CrewState, states: readonly PageState[]): void 
     if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
     if (state.right !== none) state.owesYield = crew.connected
     state.right = none
+    crew.doubts.forget(state.page)
     state.recalled = undefined
     revokeChildren(crew, state)
     // Bytes that may never have become durable are no base to build on.

@@ -1,7 +1,7 @@
 import type { SiteId } from '../../address/identity.js'
 import type { PageIndex, PageRange } from '../../address/page.js'
 import type { FenceMark } from '../../address/fence.js'
-import type { CrewMessage, KeptRight, PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
+import type { CrewMessage, GrantStamp, KeptRight, TokenRight, Transfer } from '../../wire/crew-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { CmEffect } from '../contract.js'
 
@@ -31,7 +31,7 @@ export class Outbox {
     readonly code: ErrorCode
     readonly message: string
   })[] = []
-  readonly #grants: { to: SiteId; serial: number; right: TokenRight; pages: PageStamp[] }[] = []
+  readonly #grants: { to: SiteId; serial: number; right: TokenRight; pages: GrantStamp[] }[] = []
   readonly #recalls: (Run & { readonly keep: KeptRight; readonly transfer: Transfer | undefined })[] = []
   readonly #revokes: Run[] = []
   readonly #yields: (Run & { readonly keep: KeptRight })[] = []
@@ -40,6 +40,7 @@ export class Outbox {
     readonly serial: number
     readonly right: TokenRight
     readonly known: number[]
+    readonly isInDoubt: boolean
   })[] = []
   #empty = true
 
@@ -58,7 +59,7 @@ export class Outbox {
     this.#empty = false
   }
 
-  grant(to: SiteId, serial: number, right: TokenRight, stamp: PageStamp): void {
+  grant(to: SiteId, serial: number, right: TokenRight, stamp: GrantStamp): void {
     this.#empty = false
     const last = this.#grants.at(-1)
     if (
@@ -98,16 +99,27 @@ export class Outbox {
   }
 
   /** Returns the serial of the request that the page became part of. */
-  ask(to: SiteId, page: PageIndex, right: TokenRight, known: number, nextSerial: () => number): number {
+  ask(
+    to: SiteId,
+    question: {
+      readonly page: PageIndex
+      readonly right: TokenRight
+      readonly known: number
+      readonly isInDoubt: boolean
+    },
+    nextSerial: () => number,
+  ): number {
+    const { page, right, known, isInDoubt } = question
     this.#empty = false
     const last = this.#asks.at(-1)
-    if (last?.right === right && last.count < acquirePagesMax && last.first + last.count === page) {
+    const isAlike = last?.right === right && last.isInDoubt === isInDoubt
+    if (isAlike && last.count < acquirePagesMax && last.first + last.count === page) {
       last.count += 1
       last.known.push(known)
       return last.serial
     }
     const serial = nextSerial()
-    this.#asks.push({ to, serial, right, first: page, count: 1, known: [known] })
+    this.#asks.push({ to, serial, right, first: page, count: 1, known: [known], isInDoubt })
     return serial
   }
 
@@ -135,6 +147,7 @@ export class Outbox {
         range: rangeOf(run),
         right: run.right,
         known,
+        isInDoubt: run.isInDoubt,
       })
     }
     for (const run of this.#revokes.splice(0)) send(effects, run.to, { kind: 'revoke', range: rangeOf(run) })

@@ -48,11 +48,19 @@ export interface ChildRequest {
   readonly right: Right
   /** The version the child has bytes of, or `noBytes`. */
   readonly known: number
+  /** Whether the grant is to say what is stored. */
+  readonly isInDoubt: boolean
   /** Whether the question was about this page alone. */
   readonly isAlone: boolean
 }
 
 export type Waiter = LockRequest | ChildRequest
+
+/** What a commit in doubt has to take next. */
+export interface ClaimRequest {
+  readonly kind: 'claim'
+  readonly right: Right
+}
 
 /** A token on its way from one child straight to another. */
 export interface Handing {
@@ -101,6 +109,10 @@ export interface PageState {
   unsettled: number
   /** What may yet change the page, with others, or leave it: while there is any, nobody gets it, here or elsewhere. */
   held: number
+  /** Commits in doubt that wrote the page: nobody gets it before they are over, but for these. */
+  doubted: number
+  /** Root: the number that a commit gave it last. */
+  given: number
 }
 
 export function newPageState(page: PageIndex, right: Right, version: number): PageState {
@@ -122,6 +134,8 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     owesYield: false,
     unsettled: 0,
     held: 0,
+    doubted: 0,
+    given: 0,
   }
 }
 
@@ -165,7 +179,8 @@ export function isIdle(state: PageState): boolean {
     state.handing === undefined &&
     !state.owesYield &&
     state.unsettled === 0 &&
-    state.held === 0
+    state.held === 0 &&
+    state.doubted === 0
   )
 }
 

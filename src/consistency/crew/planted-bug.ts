@@ -21,6 +21,10 @@ export type PlantedBug =
   | 'hand-over-without-fences'
   /** A child is lost, and the counting of fences goes on below what it may have given. */
   | 'no-fence-beyond-the-lost'
+  /** A child is lost, and its pages get the numbers again that it may have given. */
+  | 'numbers-given-again'
+  /** A commit in doubt is done again without a look at what is stored. */
+  | 'resend-without-comparing'
 
 export const plantedBugs: readonly PlantedBug[] = [
   'yield-while-locked',
@@ -32,4 +36,6 @@ export const plantedBugs: readonly PlantedBug[] = [
   'take-older-bytes',
   'hand-over-without-fences',
   'no-fence-beyond-the-lost',
+  'numbers-given-again',
+  'resend-without-comparing',
 ]

@@ -1,11 +1,13 @@
 import type { SiteId } from '../../address/identity.js'
 import type { CrewState } from './crew-state.js'
+import { claimOn, takeClaimed } from './claims.js'
 import { grantChild, recallChildren } from './downstream.js'
 import { graceAllows, pin } from './locks.js'
 import { yieldLost } from './lost-rights.js'
-import type { ChildRequest, PageState, Right, Waiter } from './page-state.js'
+import type { ChildRequest, ClaimRequest, PageState, Right, Waiter } from './page-state.js'
 import { exclusive, lentAllows, localsAllow, none, shared } from './page-state.js'
-import { ask, obeyRecall } from './upstream.js'
+import { ask } from './ask.js'
+import { obeyRecall } from './upstream.js'
 
 /** Looks at every marked page, until no page has anything left to do. */
 export function pumpMarked(crew: CrewState): void {
@@ -22,7 +24,7 @@ export function pumpMarked(crew: CrewState): void {
  */
 function serveQueue(crew: CrewState, state: PageState): void {
   for (;;) {
-    const waiter = state.queue[0]
+    const waiter = claimOn(crew, state.page) ?? firstOf(crew, state)
     if (waiter === undefined || state.handing !== undefined) return
     if (state.right < waiter.right) {
       ask(crew, state, waiter.right)
@@ -38,11 +40,31 @@ function serveQueue(crew: CrewState, state: PageState): void {
     }
     if (!localsAllow(state, waiter.right)) return
     if (state.held > 0) return
+    if (waiter.kind === 'claim') {
+      if (state.unsettled > 0) return
+      takeClaimed(crew, state)
+      // At once, before others come there.
+      const { next } = crew.doubts
+      if (next !== undefined) serveQueue(crew, crew.page(next))
+      continue
+    }
     if (child !== undefined && state.unsettled > 0 && crew.plantedBug !== 'grant-before-durable') return
-    state.queue.shift()
+    state.queue.splice(state.queue.indexOf(waiter), 1)
     if (waiter.kind === 'child') grantChild(crew, state, waiter)
     else pin(crew, state, waiter)
   }
+}
+
+/**
+ * Local locks over pages in doubt do not begin before that is over, lest this site writes over what it has yet to commit. They hold nothing, so nobody
+ * waits for them: those behind them go first.
+ */
+function firstOf(crew: CrewState, state: PageState): Waiter | undefined {
+  if (crew.doubts.isEmpty) return state.queue[0]
+  return state.queue.find(
+    (waiter) =>
+      waiter.kind === 'child' || waiter.next > waiter.range.first || !crew.doubts.touches(waiter.range),
+  )
 }
 
 function owesAnswer(crew: CrewState, state: PageState, child: SiteId): boolean {
@@ -50,8 +72,8 @@ function owesAnswer(crew: CrewState, state: PageState, child: SiteId): boolean {
 }
 
 /** Whether what other children hold allows the waiter its right. */
-function childrenAllow(crew: CrewState, state: PageState, waiter: Waiter): boolean {
-  if (waiter.kind === 'lock') return lentAllows(state, waiter.right)
+function childrenAllow(crew: CrewState, state: PageState, waiter: Waiter | ClaimRequest): boolean {
+  if (waiter.kind !== 'child') return lentAllows(state, waiter.right)
   if (crew.plantedBug === 'forget-a-sharer' && forgotten(state, waiter)) return true
   for (const [child, held] of state.children ?? []) {
     if (child === waiter.child) continue

@@ -1,40 +1,21 @@
 import type { FenceMark } from '../../address/fence.js'
 import { present } from '../../stdx/assert.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
-import type { PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
+import type { GrantStamp, PageStamp, TokenRight, Transfer } from '../../wire/crew-message.js'
 import type { ErrorCode } from '../../stdx/errors.js'
+import { askForDoubted, doubtCommits, refuseClaim } from './claims.js'
 import { unsettle } from './commits.js'
 import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
 import { loseRights } from './lost-rights.js'
-import {
-  fromToken,
-  isNamed,
-  localsAllow,
-  noBytes,
-  none,
-  rename,
-  shared,
-  toKept,
-  toToken,
-} from './page-state.js'
+import { fromToken, isNamed, localsAllow, noBytes, none, rename, shared, toKept } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
-
-/** Asks the parent for a right, unless a question about the page is open. */
-export function ask(crew: CrewState, state: PageState, right: Right): void {
-  const { parent } = crew.site
-  if (parent === undefined || !crew.connected || state.asked !== undefined) return
-  // Only durable bytes have a name: a version that fails to become durable is given again, to other bytes.
-  const known = state.unsettled > 0 ? noBytes : state.version
-  const serial = crew.outbox.ask(parent, state.page, toToken(right), known, crew.nextSerial)
-  state.asked = { serial, right, cancelling: false }
-}
 
 export function onGrant(
   crew: CrewState,
   serial: number,
   right: TokenRight,
-  pages: readonly PageStamp[],
+  pages: readonly GrantStamp[],
 ): void {
   crew.noteAnswer(serial)
   let payload = 0
@@ -43,6 +24,7 @@ export function onGrant(
     const state = crew.pages.get(stamp.page)
     // Not the answer to an open question: the token came by another way before.
     if (state?.asked?.serial !== serial) continue
+    if (right === 'exclusive' && state.doubted > 0) crew.doubts.learn(stamp.page, stamp.stored)
     accept(crew, state, stamp, fromToken(right), index)
   }
 }
@@ -104,7 +86,10 @@ export function onRefuse(
     const state = crew.pages.get(page)
     if (state?.asked?.serial !== serial) continue
     state.asked = undefined
-    if (code !== 'aborted') refuseWaiters(crew, state, code, message)
+    if (code !== 'aborted') {
+      refuseWaiters(crew, state, code, message)
+      refuseClaim(crew, state)
+    }
     crew.mark(state)
   }
 }
@@ -173,6 +158,7 @@ function giveUp(crew: CrewState, state: PageState, keep: Right, transfer: Transf
   const parent = present(crew.site.parent, 'only a child gives up')
   state.recalled = undefined
   state.right = keep
+  crew.doubts.forget(state.page)
   // While a commit is on its way, only the parent may hand the page on: it waits until the bytes are durable.
   const mayHand = state.unsettled === 0 && state.version !== noBytes
   if (transfer === undefined || !mayHand || !crew.site.canReach(transfer.to)) {
@@ -212,7 +198,10 @@ export function onRevoke(crew: CrewState, range: PageRange): void {
   loseRights(crew, lost)
 }
 
-/** The session with the parent is lost: so is every right, and the fate of commits on their way is unknown. */
+/**
+ * The session with the parent is lost: so is every right, and the fate of commits on their way is unknown, until the home, or the next
+ * one, says what it has. A client asks nobody: what its node has of its commits is not for the node's home to say.
+ */
 export function onParentLost(crew: CrewState): void {
   crew.connected = false
   crew.forgetSurrender()
@@ -222,7 +211,8 @@ export function onParentLost(crew: CrewState): void {
     state.owesYield = false
   }
   loseRights(crew, [...crew.pages.values()])
-  for (const commit of [...crew.commits.keys()]) {
+  crew.inherited.length = 0
+  for (const commit of crew.site.keepsDoubts === true ? doubtCommits(crew) : [...crew.commits.keys()]) {
     unsettle(
       crew,
       commit,
@@ -235,6 +225,10 @@ export function onParentLost(crew: CrewState): void {
 export function onParentReady(crew: CrewState): void {
   crew.connected = true
   for (const state of crew.pages.values()) if (state.queue.length > 0) crew.mark(state)
+  askForDoubted(crew)
+  const commits = crew.inherited.splice(0)
+  if (commits.length > 0)
+    crew.send(present(crew.site.parent, 'only a child asks'), { kind: 'inquire', commits })
 }
 
 /** Gives an unused token up of this site's own accord, because storage needs the room. */

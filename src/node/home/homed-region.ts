@@ -1,5 +1,6 @@
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { FenceMark } from '../../address/fence.js'
+import { neverWritten } from '../../address/page.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
 import { assert } from '../../stdx/assert.js'
@@ -22,6 +23,8 @@ import type { RegionRecord } from './region-record.js'
 const backlogShare = 0.25
 /** Share at which groups wait here, so that the store never has to refuse one as `busy`. */
 const deferShare = 0.5
+/** Versions at the end of an era, of which none are left out. */
+const versionsLeft = 2 ** 24
 
 /** What a region needs of its node's store. */
 export type RegionStore = Pick<
@@ -192,6 +195,18 @@ export class HomedRegion implements HomeBacking {
     return stored > 0 ? stored : undefined
   }
 
+  /** Those of the next era are for the next home: what is left of this one's is for commits. */
+  get hasOwnNumbers(): boolean {
+    return (
+      this.group !== undefined && this.#versionsUsed < (this.descriptor.era + 1) * eraVersions - versionsLeft
+    )
+  }
+
+  numberOf(page: PageIndex): number | undefined {
+    if (!this.hasOwnNumbers) return undefined
+    return this.storedVersion(page) ?? (this.floor === 0 ? neverWritten : undefined)
+  }
+
   /** The disk of this node may have more than all members have: that is nobody's to see yet. */
   async load(
     page: PageIndex,
@@ -271,16 +286,12 @@ export class HomedRegion implements HomeBacking {
 
   /** What was refused here may have come to other members, and what was handed in behind it fails with it: its versions are used. */
   #onRefused(): void {
-    this.skipVersions(this.#versionsGiven as Version)
+    this.skipVersions(this.#versionsGiven)
   }
 
-  /**
-   * Pages are told under versions above this one from now on, also those that are as they were: under this one, or one below, another member may have
-   * other bytes. In a home group.
-   */
-  skipVersions(above: Version): void {
-    assert(this.group !== undefined, 'only members of a group tell histories apart by versions')
-    this.#versionsUsed = Math.max(this.#versionsUsed, above + 1)
+  skipVersions(above: number): void {
+    // Other homes tell pages under what they are stored under, or a name of before a restart could be one of other bytes after it.
+    if (this.group !== undefined) this.#versionsUsed = Math.max(this.#versionsUsed, above + 1)
   }
 
   /** What waits rests on what has failed. */

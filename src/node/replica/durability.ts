@@ -11,13 +11,16 @@ interface Witness {
 
 /**
  * Who waits for what to become durable. A section that wrote waits for its own commit. A section that may have read
- * bytes that are not durable yet waits for all commits that had started when it ended: commits end in the order they
- * started, so one number says which. Those of transactions end whenever these do; no section sees what they wrote before that.
+ * bytes that are not durable yet waits for all commits that had started when it ended: one number says which, and the first that is open
+ * whether they have ended; those in doubt may end later than what was started after them. Those of transactions end whenever these do; no
+ * section sees what they wrote before that.
  */
 export class Durability implements CommitBook {
   readonly #sections = new Map<number, Resolvers<void>>()
   #witnesses: Witness[] = []
   #started = 0
+  /** Open ones, but for those of transactions, in the order of starting. */
+  readonly #alone = new Set<CommitId>()
   /** Of transactions. */
   readonly #together = new Map<CommitId, Resolvers<void>>()
   #open = 0
@@ -25,6 +28,11 @@ export class Durability implements CommitBook {
 
   get openCommits(): number {
     return this.#open
+  }
+
+  /** Those of transactions. */
+  get openTogether(): number {
+    return this.#together.size
   }
 
   newSection(): { readonly ticket: number; readonly promise: Promise<void> } {
@@ -50,6 +58,7 @@ export class Durability implements CommitBook {
     this.#open += 1
     if (how === 'alone') {
       this.#started = commit
+      this.#alone.add(commit)
       return
     }
     const resolvers = withResolvers<void>()
@@ -71,13 +80,19 @@ export class Durability implements CommitBook {
       }
       return
     }
+    this.#alone.delete(commit)
     if (failure !== undefined) {
       section?.reject(new KhazanaError(failure.code, failure.message))
-      this.#endWitnesses(() => true, new KhazanaError('context-broken', 'what was read was never durable'))
+      this.#endWitnesses(
+        ({ until }) => until >= commit,
+        new KhazanaError('context-broken', 'what was read was never durable'),
+      )
       return
     }
     section?.resolve()
-    if (this.#witnesses.length > 0) this.#endWitnesses(({ until }) => until <= commit, undefined)
+    if (this.#witnesses.length === 0) return
+    const [oldest = Infinity] = this.#alone
+    this.#endWitnesses(({ until }) => until < oldest, undefined)
   }
 
   close(error: KhazanaError): void {

@@ -9,6 +9,7 @@ import type {
   CmMessage,
   CmSite,
   CommitId,
+  CommitInDoubt,
   ConsistencyManager,
   KeptPage,
   LockId,
@@ -25,6 +26,7 @@ import type { CommitBook } from './commit-book.js'
 import { CrewLink } from './crew-link.js'
 import { Durability } from './durability.js'
 import type { FrameTable } from './frame-table.js'
+import { KeptCommits } from './kept-commits.js'
 import type { ManagerLink } from './manager-link.js'
 import { Outgoing } from './outgoing.js'
 import { ParcelTable } from './parcel-table.js'
@@ -42,6 +44,8 @@ export interface EngineOptions {
   readonly protocol: AnyProtocol
   /** See `CmOptions.kept`. */
   readonly kept?: readonly KeptPage[] | undefined
+  /** What the engine before this one has left open. */
+  readonly carried?: Carried | undefined
   readonly frames: FrameTable
   readonly uplink: () => Session | undefined
   readonly granted: (lock: LockId) => void
@@ -49,6 +53,13 @@ export interface EngineOptions {
   readonly broken: (page: PageIndex) => void
   /** After every step: something may have come to rest. */
   readonly stepped: () => void
+}
+
+/** Commits that nobody has answered, and who waits for them. */
+export interface Carried {
+  readonly doubts: readonly CommitInDoubt[]
+  readonly commits: Durability
+  readonly kept: KeptCommits
 }
 
 /** Effects that wait while others are performed: performing never nests. */
@@ -80,6 +91,9 @@ export class Engine {
   readonly #crewLink: CrewLink | undefined
   readonly #starLink: StarLink | undefined
   readonly #parcels = new ParcelTable()
+  /** Of a node that is not the home, in `crew`. */
+  readonly #kept: KeptCommits
+  readonly #keepsCommits: boolean
   readonly #persister: Persister | undefined
   readonly #merges: MergeFunction
   readonly #pending: Batch[] = []
@@ -96,7 +110,12 @@ export class Engine {
     this.#parent = role.kind === 'copy' ? role.parent : undefined
     const isCrew = protocol.codec === undefined
     this.writes = isCrew ? undefined : (protocol.writes ?? 'patches')
-    this.commits = isCrew ? new Durability() : new SectionBook()
+    const { carried } = options
+    this.commits = carried?.commits ?? (isCrew ? new Durability() : new SectionBook())
+    this.#kept = carried?.kept ?? new KeptCommits()
+    // Others give numbers again once they are started again.
+    const isBacked = attributes.minReplicas > 1
+    this.#keepsCommits = isCrew && isBacked && role.kind === 'copy' && env.isNode
     const where = { region, generation, pageSize, frames, session: env.session }
     if (protocol.codec === undefined) {
       const outgoing = new Outgoing({
@@ -134,11 +153,13 @@ export class Engine {
       conflicts: env.plugins.conflictTestOf(attributes),
       merges: attributes.merge !== '',
       ...(options.kept !== undefined && { kept: options.kept }),
+      ...(carried !== undefined && { doubts: carried.doubts }),
     }) as ConsistencyManager<unknown>
   }
 
   #site(): CmSite {
     const { env, role, uplink } = this.#options
+    const keepsCommits = this.#keepsCommits
     const backing = role.kind === 'home' ? role.backing : undefined
     return {
       parent: role.kind === 'copy' ? role.parent : undefined,
@@ -150,6 +171,13 @@ export class Engine {
       },
       versionOf: (page) => backing?.versionOf(page) ?? (0 as Version),
       isCurrent: (page, version) => backing?.isCurrent(page, version) ?? false,
+      storedVersion: (page) => backing?.numberOf(page),
+      skipVersions: (above) => {
+        backing?.skipVersions(above)
+      },
+      get keepsDoubts(): boolean {
+        return keepsCommits || backing?.hasOwnNumbers === true
+      },
       isInDoubt: (page) => backing?.isInDoubt(page) ?? false,
       isAllocated: (range) => backing?.isAllocated(range) ?? true,
       siblingSession: (child) => env.session(child)?.id,
@@ -235,6 +263,22 @@ export class Engine {
     this.step({ kind: 'parent-ready' })
   }
 
+  /**
+   * Ends it, as `close`, but for the commits that nobody has answered: another engine in its place finds out what became of them. Undefined where
+   * that cannot go on with any.
+   */
+  closeForNext(error: KhazanaError): Carried | undefined {
+    const { commits, manager } = this
+    const isWhole = commits instanceof Durability && commits.openCommits > 0 && commits.openTogether === 0
+    const doubts = isWhole ? manager.commitsInDoubt?.() : undefined
+    if (!isWhole || doubts?.length !== commits.openCommits) {
+      this.close(error)
+      return undefined
+    }
+    this.#end()
+    return { doubts, commits, kept: this.#kept }
+  }
+
   /** Of a copy in a star: the home is another, in another era. It has been told of the loss of the one before. */
   rehome(era: number, parent: SiteId): void {
     if (this.#starLink !== undefined) this.#starLink.era = era
@@ -246,9 +290,13 @@ export class Engine {
   }
 
   close(error: KhazanaError): void {
+    this.#end()
+    this.commits.close(error)
+  }
+
+  #end(): void {
     this.#isClosed = true
     this.#alarm?.cancel()
-    this.commits.close(error)
     this.#parcels.clear()
   }
 
@@ -305,6 +353,7 @@ export class Engine {
     const { frames } = this.#options
     switch (effect.kind) {
       case 'send':
+        if (this.#keepsCommits) this.#keepCommit(effect.message as CmMessage)
         return this.#link.send(this.#siteOf(effect.to), effect.message, effect.attach ?? noAttachments)
       case 'grant':
         return this.#options.granted(effect.lock)
@@ -316,6 +365,8 @@ export class Engine {
         frames.set(effect.page, bytes)
         return
       }
+      case 'restore':
+        return this.#kept.restore(effect.commit, effect.pages, frames)
       case 'apply':
         return this.#apply(effect.page, effect.parcel)
       case 'merge':
@@ -339,12 +390,19 @@ export class Engine {
       case 'started':
         return this.commits.started(effect.commit, effect.isTogether === true ? 'together' : 'alone')
       case 'ended':
+        this.#kept.forget(effect.commit)
         return this.commits.ended(effect.commit, effect.ticket, effect.failure)
       case 'alarm':
         return this.#setAlarm(effect.at)
       default:
         return unreachable(effect)
     }
+  }
+
+  #keepCommit(message: CmMessage): void {
+    if (message.kind !== 'commit' || message.together !== undefined) return
+    const pages = message.pages.map(({ page }) => page)
+    this.#kept.keep(message.commit as CommitId, pages, this.#options.frames)
   }
 
   #siteOf(to: SiteId): SiteId {

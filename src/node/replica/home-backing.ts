@@ -21,6 +21,15 @@ export interface HomeBacking {
   isCurrent(page: PageIndex, version: number): boolean
   /** The version that `load` finds at this moment; undefined where it finds none. */
   storedVersion(page: PageIndex): Version | undefined
+  /** Whether versions that a lost child may have given can be left out. */
+  readonly hasOwnNumbers: boolean
+  /** For commits in doubt: `CmSite.storedVersion`. */
+  numberOf(page: PageIndex): number | undefined
+  /**
+   * Pages are told under versions above this one from now on, also those that are as they were: under this one, or one below, somebody may have
+   * other bytes. Nothing where the region has no home group.
+   */
+  skipVersions(above: number): void
   /** Undefined: never written since allocated. Throws `damaged`. */
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
   /**

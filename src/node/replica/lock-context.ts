@@ -223,9 +223,9 @@ export class LockContext {
    * Ends the lock. What was written becomes visible, and the promise resolves when it is durable (P2). For a read
    * lock it resolves when what may have been seen is durable, which is at once but for pages just written here.
    *
-   * Rejects with `context-broken` where the right was lost before, `no-space` where the home's disk is full, and
-   * `outcome-unknown` where the home was lost before it answered. Nothing was kept in the first two cases. Called again
-   * it gives the same promise.
+   * Rejects with `context-broken` where the right was lost before, or the home, and others have written since; `no-space` where the home's disk is full;
+   * and `outcome-unknown` where the home was lost before it answered, and neither it nor the next one can tell. Nothing was kept in the first
+   * two cases. While there is no home it waits. Called again it gives the same promise.
    */
   unlock(): Promise<void> {
     return this.#unlock(undefined)

@@ -15,11 +15,13 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
 import { makePatch } from '../../wire/patch.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
+import { Deadline, withResolvers } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
 import { CopyUse } from './copy-use.js'
 import { Engine } from './engine.js'
+import type { Carried } from './engine.js'
 import { FrameTable } from './frame-table.js'
 import type { HomeBacking } from './home-backing.js'
 import { HomeRetry } from './home-retry.js'
@@ -103,13 +105,14 @@ export class Replica implements ContextOwner {
     })
   }
 
-  #makeEngine(protocol: AnyProtocol, kept?: readonly KeptPage[]): Engine {
+  #makeEngine(protocol: AnyProtocol, kept?: readonly KeptPage[], carried?: Carried): Engine {
     return new Engine({
       env: this.#env,
       descriptor: this.#descriptor,
       role: this.role,
       protocol,
       kept,
+      carried,
       frames: this.#frames,
       uplink: () => this.#uplink,
       granted: (lock) => {
@@ -583,15 +586,28 @@ export class Replica implements ContextOwner {
       context.break()
       this.abandon(context)
     }
-    if (this.role.kind === 'home' || this.#engine.writes === undefined) {
-      await this.whenDurable()
-      if (this.#engine.writes === undefined) return
+    if (this.role.kind === 'home' || !this.isStar) {
+      await this.#whenDurableOrLost(options)
+      if (!this.isStar) return
     }
     if (this.role.kind === 'copy' && this.#uplink === undefined) {
       if (this.#engine.manager.isQuiet()) return
       throw new KhazanaError('unreachable', 'the home cannot be reached: what only this site knows is lost')
     }
     await this.sync(options)
+  }
+
+  /** What is in doubt while there is no home to ask may stay so for as long as there is none. */
+  async #whenDurableOrLost(options: WaitOptions): Promise<void> {
+    const isOpen = this.#engine.commits.openCommits > 0
+    const outcome = withResolvers<void>()
+    const deadline = Deadline.start(this.#env.clock, 'closing', options, outcome.reject)
+    try {
+      if (isOpen) this.#reachParent()
+      await Promise.race([this.whenDurable(), outcome.promise])
+    } finally {
+      deadline.stop()
+    }
   }
 
   /**
@@ -653,22 +669,27 @@ export class Replica implements ContextOwner {
     }
     const suspensions = this.#rest.end()
     this.#desk.park()
+    const carries = mayCarry(this.#descriptor, descriptor) && this.role.kind === 'copy' && !this.isStar
+    // What is on its way to the home of before is in doubt. A client's is at its node.
+    if (carries && this.#env.isNode) this.parentLost(true)
     for (const context of [...this.#contexts]) {
       context.break()
       this.#letGo(context)
     }
     this.#desk.breakAll()
-    this.#engine.close(error)
+    const carried = carries && protocol.codec === undefined ? this.#engine.closeForNext(error) : undefined
+    if (carried === undefined) this.#engine.close(error)
     // What a home that stays one has in memory is what its disk has.
     if (kept !== undefined) this.#frames.keepOnly(kept.map(({ page }) => page))
     else if (placeOf(this.role) !== placeOf(role) || role.kind === 'copy') this.#frames.reset(backingOf(role))
     this.#role = role
     this.#descriptor = descriptor
-    this.#engine = this.#makeEngine(protocol, kept)
+    this.#engine = this.#makeEngine(protocol, kept, carried)
     // The new era came by it, whatever was known of the way to the home in the old one.
     const session = this.role.kind === 'copy' ? this.#env.parentSession(this.role.parent) : undefined
     this.#uplink = undefined
     if (session !== undefined) this.parentReady(session)
+    else if (carried !== undefined) this.#engine.step({ kind: 'resume' })
     for (const { switched } of suspensions) switched(loss)
     this.#desk.unpark()
     // Those who wait are served by another home, to which there may be no session yet.
@@ -720,6 +741,15 @@ export class Replica implements ContextOwner {
     this.#engine.perform(answer.effects)
     return answer.kind === 'allowed'
   }
+}
+
+/** Kept by a group, in which no era gives a number again that one before it gave. */
+function isBacked({ attributes }: RegionDescriptor): boolean {
+  return attributes.minReplicas > 1
+}
+
+function mayCarry(before: RegionDescriptor, after: RegionDescriptor): boolean {
+  return before.generation === after.generation && isBacked(before) && isBacked(after)
 }
 
 function placeOf(role: ReplicaRole): number | undefined {

@@ -18,6 +18,8 @@ export interface SiteEnvironment {
   /** To peers, in order and at their pace. */
   readonly post: SessionPost
   readonly plugins: RegisteredFunctions
+  /** Whether it is a node, whose parent in a region is the region's home; a client's is its node. */
+  readonly isNode: boolean
   /** The live session with a peer. */
   readonly session: (peer: SiteId) => Session | undefined
   /** The same, where rights may be had by it. */

@@ -335,6 +335,8 @@ export class ProtocolSite<M> implements CmSite {
           false,
           `${this.name} installs page ${effect.page}: that is for crew alone, others apply`,
         )
+      case 'restore':
+        return demand(false, `${this.name} restores what it committed: that is for crew alone`)
       case 'apply':
         return this.#memory.apply(effect.page, effect.parcel)
       case 'merge':

@@ -45,6 +45,7 @@ export function wordsOfEffect<M>(effect: CmEffect<M>): string | undefined {
     case 'alarm':
     case 'ended':
     case 'install':
+    case 'restore':
       return undefined
     case 'grant':
       return `the lock is granted (${effect.lock})`
