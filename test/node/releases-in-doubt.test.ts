@@ -129,17 +129,18 @@ describe('an unlock whose home is lost on the way', () => {
   it('resolves, or has certainly not happened, where a living home was out of reach for longer than a lease', async () => {
     const all: string[] = []
     for (let seed = 1; seed <= 8; seed++) {
-      const cluster = new NodeCluster({ nodes: 2, seed })
+      const cluster = groupCluster(3, seed)
       await cluster.run(async () => {
-        const region = await cluster.reserve(1, 2)
-        const there = await cluster.at(2, region)
+        const region = await cluster.reserve(1, 2, { minReplicas: 2 })
+        const user = cluster.nodes.find(({ groups }) => groups.all().length === 0)?.node ?? 0
+        const there = await cluster.at(user, region)
         const outcomes: string[] = []
         const run = { goesOn: true }
         const work = (async () => {
           while (run.goesOn) outcomes.push(await countUp(there, 0))
         })()
         await cluster.pause(20 + seed * 1.21)
-        const heal = cluster.cut(1, 2)
+        const heal = cluster.cut(1, user)
         await cluster.pause(leaseMs * 2 + 100)
         heal()
         await cluster.pause(3000)
