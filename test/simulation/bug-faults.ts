@@ -17,6 +17,13 @@ export const partitions: FaultPlan = {
   slownessMax: 300,
 }
 
+/** Links that carry nothing in one direction, while commits take long. */
+export const oneWays: FaultPlan = {
+  rates: { 'one-way': { gapMs: 200, lastsMs: 700 }, 'slow-disk': { gapMs: 50, lastsMs: 20_000 } },
+  machinesDownMax: 1,
+  slownessMax: 100,
+}
+
 /** Commits that fail, while their authors cannot be told. */
 export const fullDisks: FaultPlan = {
   rates: { 'disk-full': { gapMs: 200, lastsMs: 500 }, partition: { gapMs: 300, lastsMs: 1000 } },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { plantedBugs, simulateKhazana } from '../../src/testing/index.js'
 import type { FaultPlan, PlantedBug, SimPreset } from '../../src/testing/index.js'
-import { fullDisks, partitions, powerCuts, rottenDisks } from './bug-faults.js'
+import { fullDisks, oneWays, partitions, powerCuts, rottenDisks } from './bug-faults.js'
 
 const operations = 200
 /** Within so many seeds each planted bug must be found: from the one that shows it today, so that this is quick. */
@@ -23,7 +23,8 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'strict:grant-before-durable': { faults: powerCuts, firstSeed: 36 },
   'strict:no-fence-beyond-the-lost': { firstSeed: 28 },
   'strict:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
-  // Of regions with replicas.
+  // Of regions with replicas. The home must live, and be out of reach for longer than a lease while commits are on their way.
+  'strict:numbers-given-again': { preset: 'backed', faults: oneWays, operations: 400, firstSeed: 14 },
   'strict:resend-without-comparing': { preset: 'backed', faults: partitions, operations: 300, firstSeed: 14 },
   // A disk takes a while to be filled.
   'strict:keep-failed-bytes': { faults: fullDisks, operations: 600, firstSeed: 11 },

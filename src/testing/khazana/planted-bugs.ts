@@ -51,11 +51,7 @@ const harmless: readonly PlantedBug[] = [
 ]
 
 /** Bugs that random clusters hardly ever show, so that scenes of their own must catch them (`test/consistency`, `test/node/healing.test.ts`). */
-const rare: readonly PlantedBug[] = [
-  'strict:numbers-given-again',
-  'eventual:drop-a-dirty-page',
-  'backed:take-any-version',
-]
+const rare: readonly PlantedBug[] = ['eventual:drop-a-dirty-page', 'backed:take-any-version']
 
 export const plantedBugs: readonly PlantedBug[] = [
   ...crewBugs.map((bug) => `strict:${bug}` as const),
