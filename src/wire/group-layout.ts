@@ -48,6 +48,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     farewell: [13, {}],
     dismissed: [7, { reign: count, epoch: count }],
     taken: [10, { name }],
+    parted: [14, { name }],
     'page-wanted': [11, { question: count, wanted }],
     'page-given': [12, { question: count, answer: choice(['found', 'other', 'damaged']), version }],
   })

@@ -92,6 +92,8 @@ export type GroupMessage =
   | { readonly kind: 'offer' }
   /** To the primary, of a member: it will be none, and does not take part any more. */
   | { readonly kind: 'farewell' }
+  /** Primary to backup: nothing more comes of this, as the backup is no member any more. It may be one again. */
+  | { readonly kind: 'parted'; readonly name: GroupLink }
   /** Primary to backup: no copy is needed there. */
   | { readonly kind: 'dismissed'; readonly reign: number; readonly epoch: number }
   /** To anybody with a copy: the sender's own record of the page is damaged. */

@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { simulateKhazana } from '../../src/testing/index.js'
-import type { SimPreset } from '../../src/testing/index.js'
+import type { FaultPlan, SimPreset } from '../../src/testing/index.js'
+import { oneWays } from './bug-faults.js'
 
 /** Seeds of which each once showed a fault of ours that is mended. What they showed is in the comments. */
-const regressions: readonly (readonly [preset: SimPreset, seed: number, operations: number])[] = [
+const regressions: readonly (readonly [
+  preset: SimPreset,
+  seed: number,
+  operations: number,
+  faults?: FaultPlan,
+])[] = [
   // As a region was brought to rest, a lock that was taken back made room for another, which was then asked for twice.
   ['switch', 59, 200],
   ['switch', 202, 400],
@@ -52,13 +58,15 @@ const regressions: readonly (readonly [preset: SimPreset, seed: number, operatio
   ['backed', 1147, 800],
   // A client that knew sooner than its node who the new home is was not heard.
   ['backed', 3024, 600],
+  // A backup that was removed while its session went on kept its copy for ever.
+  ['backed', 22, 400, oneWays],
   // A page was freed, and read all the same by a client that was cut off.
   ['bounded', 2069, 400],
 ]
 
 it('promises are kept where they were once broken', async () => {
-  for (const [preset, seed, operations] of regressions) {
-    const report = await simulateKhazana({ preset, seed, operations })
+  for (const [preset, seed, operations, faults] of regressions) {
+    const report = await simulateKhazana({ preset, seed, operations, ...(faults && { faults }) })
     const again = `npm run sim -- --preset ${preset} --seed ${seed} --ops ${operations}`
     assert.ok(report.ok, `${report.failure?.kind}: ${report.failure?.message}\nrepeat: ${again}`)
   }

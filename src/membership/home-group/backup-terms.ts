@@ -22,6 +22,8 @@ export type BackupEvent =
   /** What was handed to the disk with `store`, `store-held` or `flush` is durable, up to this entry. */
   | { readonly kind: 'durable'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'session-lost'; readonly node: NodeId }
+  /** The primary has let go of this node, to which it has a session. */
+  | { readonly kind: 'parted'; readonly name: LinkName }
   /** The pause before a takeover is over. */
   | { readonly kind: 'alarm' }
   /** A primary needs no copy here, by the record of that epoch. */

@@ -110,6 +110,9 @@ export class Backup {
       case 'session-lost':
         if (this.#link?.name.from === event.node) this.#endLink()
         return
+      case 'parted':
+        if (this.#isOpen(event.name)) this.#endLink()
+        return
       case 'alarm':
         this.#hasAlarm = false
         this.#hasWaited = true

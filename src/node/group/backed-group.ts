@@ -114,6 +114,8 @@ export class BackedGroup {
         return this.#step({ kind: 'whole', name: { from, ...message.name }, index: message.index })
       case 'dismissed':
         return this.#step({ kind: 'dismissed', reign: message.reign, epoch: message.epoch })
+      case 'parted':
+        return this.#step({ kind: 'parted', name: { from, ...message.name } })
       // What only backups say.
       case 'have':
       case 'taken':

@@ -188,6 +188,7 @@ export class LedGroup {
       case 'difference':
       case 'entry':
       case 'whole':
+      case 'parted':
       case 'dismissed':
       case 'invite':
       // Of whoever has a copy, and answered before it comes here.
@@ -317,7 +318,7 @@ export class LedGroup {
       case 'end-link':
         this.#synchronisations.get(effect.node)?.end()
         this.#synchronisations.delete(effect.node)
-        return
+        return send(effect.node, { kind: 'parted', name: effect.name })
       case 'propose':
         return void this.#propose(effect.change, effect.what)
       case 'read-record':

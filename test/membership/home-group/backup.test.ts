@@ -83,6 +83,17 @@ describe('a backup of a home group', () => {
     ])
   })
 
+  it('takes nothing more from a primary that has let go of it', () => {
+    const left = backup(b)
+    const name = { from: a, reign: 3, link: 1 }
+    left.step({ kind: 'begin', name, how: 'bit-by-bit' })
+    assert.deepEqual(left.step({ kind: 'parted', name: { ...name, link: 2 } }), [])
+    assert.equal(left.isLinked, true)
+    assert.deepEqual(left.step({ kind: 'parted', name }), [])
+    assert.equal(left.isLinked, false)
+    assert.deepEqual(left.step({ kind: 'difference', name }), [])
+  })
+
   it('throws its copy away by the word of a primary, once a record that is no older agrees', () => {
     assert.deepEqual(backup(d).step({ kind: 'dismissed', reign: 2, epoch: 5 }), [])
     assert.deepEqual(backup(d).step({ kind: 'dismissed', reign: 3, epoch: 5 }), [{ kind: 'discard' }])

@@ -382,6 +382,7 @@ export class GroupNode implements Host {
         return
       case 'end-link':
         this.#links.delete(effect.node)
+        this.#send(effect.node, { kind: 'parted', name: effect.name })
         return
       case 'propose':
         this.#propose(effect.what, (outcome) =>
@@ -553,6 +554,7 @@ export class GroupNode implements Host {
       case 'difference':
       case 'entry':
       case 'whole':
+      case 'parted':
         this.#tellBackup(message)
         return
       case 'list':

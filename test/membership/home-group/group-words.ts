@@ -33,6 +33,8 @@ export function wordsOfMessage(message: Message): string {
       return `have entry ${message.index}`
     case 'refuse':
       return 'refuse: there is a later reign'
+    case 'parted':
+      return `parted: no more on link ${message.name.link}`
     case 'dismiss':
       return `dismiss, by epoch ${message.epoch}`
     default:

@@ -24,6 +24,7 @@ export type Message =
   | { readonly kind: 'whole'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'acknowledge'; readonly name: LinkName; readonly index: number }
   | { readonly kind: 'refuse'; readonly reign: number }
+  | { readonly kind: 'parted'; readonly name: LinkName }
   | { readonly kind: 'dismiss'; readonly reign: number; readonly epoch: number }
 
 type Item = Message | { readonly kind: 'session-began' } | { readonly kind: 'session-lost' }
