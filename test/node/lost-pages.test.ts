@@ -2,12 +2,18 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { formatAddress } from '../../src/address/address.js'
 import type { Region } from '../../src/client/region.js'
+import type { GroupRecord } from '../../src/membership/home-group/group-record.js'
 import { NodeCluster, pageSize } from './node-cluster.js'
 
 const MiB = 1024 * 1024
 const patient = { timeoutMs: 20_000 }
 
-const newCluster = (): NodeCluster => new NodeCluster({ nodes: 5, more: () => ({ diskBytesMax: 48 * MiB }) })
+const newCluster = (traceSink?: (line: string) => void): NodeCluster =>
+  new NodeCluster({
+    nodes: 5,
+    more: () => ({ diskBytesMax: 48 * MiB }),
+    ...(traceSink !== undefined && { traceSink }),
+  })
 
 interface Extent {
   readonly pages: number
@@ -43,17 +49,21 @@ async function read(region: Region, page: number): Promise<number | undefined> {
   return bytes[pageSize - 1]
 }
 
-function membersOf(cluster: NodeCluster, home: number, region: Region): readonly number[] {
-  const parts = cluster.node(home).groups.all()
-  return parts.find(({ copies }) => copies.get(region.address) !== undefined)?.record?.members ?? []
+/** Of the region's home group, as the node knows it. */
+function recordOf(cluster: NodeCluster, number: number, region: Region): GroupRecord | undefined {
+  const parts = cluster.node(number).groups.all()
+  return parts.find(({ copies }) => copies.get(region.address) !== undefined)?.record
+}
+
+function membersOf(cluster: NodeCluster, number: number, region: Region): readonly number[] {
+  return recordOf(cluster, number, region)?.members ?? []
 }
 
 /** A home group of two members, of which neither is the founder. */
 async function scene(cluster: NodeCluster, { pages, rotten }: Extent): Promise<Scene> {
-  // So all know of each other that they live.
-  const other = await cluster.reserve(3, 1, { minReplicas: 5 })
+  // So all have sessions with each other, and the founder is not asked first.
+  await cluster.reserve(2, 1, { minReplicas: 5 })
   const region = await cluster.reserve(2, pages, { minReplicas: 2 })
-  await other.unreserve(patient)
   for (let page = 0; page < pages; page++) await write(region, page, valueOf(page))
   await forgetPages(cluster, 2)
   const [, old] = membersOf(cluster, 2, region)
@@ -82,7 +92,9 @@ async function newMember(
   const find = (): number | undefined =>
     membersOf(cluster, home, region).find((one) => ![home, old].includes(one))
   await cluster.until('another node is a member', () => find() !== undefined)
-  return find() ?? 0
+  const found = find()
+  assert.ok(found !== undefined)
+  return found
 }
 
 function damaged(cluster: NodeCluster, numbers: readonly number[]): number[] {
@@ -109,7 +121,8 @@ describe('a page whose bytes no member of a home group has', () => {
       await assertServed(there)
       cluster.crash(2)
       await assertServed(there)
-      assert.equal((await there.stat(rangeOf(1))).descriptor.home, next)
+      const { descriptor, pages } = await there.stat(rangeOf(1))
+      assert.deepEqual([descriptor.home, pages[0]?.damaged], [next, true])
       const third = await newMember(cluster, next, { region, old: 2 })
       assert.deepEqual(damaged(cluster, [next, third]), [1, 1])
     })
@@ -137,6 +150,24 @@ describe('a page whose bytes no member of a home group has', () => {
     })
   })
 
+  it('is so still at a member that was started again, which counts as before', async () => {
+    const cluster = newCluster()
+    await cluster.run(async () => {
+      const { region, old } = await scene(cluster, extent)
+      const next = await newMember(cluster, 2, { region, old })
+      const before = recordOf(cluster, 2, region)
+      cluster.crash(next)
+      await cluster.start(next)
+      assert.deepEqual(damaged(cluster, [2, next]), [1, 1])
+      await write(region, 2, 99)
+      assert.deepEqual(recordOf(cluster, 2, region), before, 'it was not removed meanwhile')
+      assert.deepEqual(damaged(cluster, [2, next]), [1, 1])
+      cluster.crash(2)
+      assert.equal(await read(await cluster.at(1, region), 2), 99)
+      await assert.rejects(read(await cluster.at(1, region), 1), { code: 'damaged' })
+    })
+  })
+
   it('is mended at all members when a node comes back that has it', async () => {
     const cluster = newCluster()
     await cluster.run(async () => {
@@ -152,12 +183,16 @@ describe('a page whose bytes no member of a home group has', () => {
   })
 
   it('is taken from the copy of a former member before that is thrown away, however many there are', async () => {
-    const cluster = newCluster()
+    const warnings: string[] = []
+    const cluster = newCluster((line) => {
+      if (line.includes('that nobody can give')) warnings.push(line)
+    })
     await cluster.run(async () => {
       const rotten = 300
       const { region, old } = await scene(cluster, { pages: rotten + 1, rotten })
       const next = await newMember(cluster, 2, { region, old })
       assert.deepEqual(damaged(cluster, [2, next]), [rotten, rotten])
+      assert.equal(warnings.length, 1, 'the log says it once, and not of each page')
       await cluster.start(old)
       await cluster.until('its copy is needed no more', () => membersOf(cluster, old, region).length === 0)
       assert.deepEqual(damaged(cluster, [2, next]), [0, 0])
