@@ -133,7 +133,9 @@ test('commits that say of pages that they are lost take effect in the order of t
   await Promise.all([
     // Written, then lost in a later version; and the other way round.
     store.commit(writes(write(1, 0, 2), write(1, 1, 2))),
-    store.commit({ damages: [stamp(1, 0, 3), stamp(1, 1, 2), stamp(1, 2, 3), stamp(1, 3, 3), stamp(1, 4, 9)] }),
+    store.commit({
+      damages: [stamp(1, 0, 3), stamp(1, 1, 2), stamp(1, 2, 3), stamp(1, 3, 3), stamp(1, 4, 9)],
+    }),
     store.commit(writes(write(1, 3, 4))),
     // Freed: so it is another page that is lost in the version of before.
     store.commit({ frees }),

@@ -236,10 +236,10 @@ export class LedGroup {
     const { copies, reader, send, whenWritable, logger, group } = this.#options
     const { name, stamps } = synchronisation
     let lostPages = 0
+    const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
     const asks = (): void => {
       if (isCurrent()) this.#sign(node, synchronisation)
     }
-    const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
     try {
       // What is compared includes all that was committed before the link began.
       await copies.commit([])
@@ -247,7 +247,7 @@ export class LedGroup {
       for await (const step of differences(copies, reader, stamps, asks)) {
         await this.#whenItsTurn(node, synchronisation, step)
         await synchronisation.whenRoom()
-        if (!isCurrent()) return
+        if (!isCurrent()) break
         synchronisation.onSent(step)
         lostPages += step.lost.length
         send(node, { kind: 'difference', name, change: changeOf(step) }, bytesOf(step))
@@ -275,12 +275,13 @@ export class LedGroup {
    * offers it again until it hears something. Never rejects.
    */
   async #dismiss(node: NodeId, epoch: number): Promise<void> {
-    if (!this.isServing || this.#dismissing.has(node)) return
+    const isServing = (): boolean => this.isServing
+    if (!isServing() || this.#dismissing.has(node)) return
     this.#dismissing.add(node)
     const isOfNoUse = await this.#options.exhaust(node)
     this.#dismissing.delete(node)
     const { reign, epoch: now } = this.seen.record
-    if (!isOfNoUse || !this.isServing || now !== epoch) return
+    if (!isOfNoUse || !isServing() || now !== epoch) return
     this.#options.send(node, { kind: 'dismissed', reign, epoch })
   }
 

@@ -19,6 +19,8 @@ const searchMsMax = 5000
 const roundMs = 200
 /** Nodes that are asked in one round. */
 const askedMax = 16
+/** Pages for which others are asked in vain at one go: the turn of the rest comes with the next. What is lost for good must not keep nodes busy. */
+const vainMax = 256
 /** For how long others keep a copy that nobody needs, after a page was mended here: meanwhile the other members mend theirs from this one. */
 const settleMs = 5000
 
@@ -63,6 +65,8 @@ export class PageMender {
   /** Until when those that read a page that nobody could give are not made to wait again. */
   readonly #inVain = new Map<string, number>()
   #isAtWork = false
+  /** How many damaged pages have had their turn. */
+  #turns = 0
   #mendedAt = -Infinity
 
   constructor(options: PageMenderOptions) {
@@ -123,15 +127,21 @@ export class PageMender {
     }
   }
 
-  /** Tries once to mend all that is known to be damaged. Never rejects. */
+  /** Tries once to mend what is known to be damaged, but asks for no more than `vainMax` pages that nobody has. Never rejects. */
   async mendAll(): Promise<void> {
     const { store, signal } = this.#options
     if (store.damage.length === 0) this.#inVain.clear()
     if (this.#isAtWork || store.damage.length === 0) return
     this.#isAtWork = true
-    for (const { region, page } of this.#damaged()) {
-      if (signal.aborted) break
-      await this.#round(region, page)
+    const damaged = [...this.#damaged()]
+    const start = this.#turns
+    let vain = 0
+    for (let at = 0; at < damaged.length && vain < vainMax && !signal.aborted; at++) {
+      const next = damaged[(start + at) % damaged.length]
+      if (next === undefined) break
+      const found = await this.#round(next.region, next.page)
+      if (typeof found !== 'object') vain += 1
+      this.#turns += 1
     }
     this.#isAtWork = false
   }
