@@ -128,7 +128,7 @@ describe('a page whose bytes no member of a home group has', () => {
     })
   })
 
-  it('can be given up: it cannot be written, as that takes its bytes, but freed', async () => {
+  it('can be given up: it cannot be written or moved, as that takes its bytes, but freed', async () => {
     const cluster = newCluster()
     await cluster.run(async () => {
       const { region, old } = await scene(cluster, extent)
@@ -140,6 +140,8 @@ describe('a page whose bytes no member of a home group has', () => {
           `^page 1 of region ${formatAddress(region.address)} .* free it and allocate it again`,
         ),
       })
+      const moving = there.setAttributes({ minReplicas: 1 }, patient)
+      await assert.rejects(moving, { code: 'damaged' }, 'it goes to no other log')
       await there.free(rangeOf(1))
       await there.allocate(rangeOf(1))
       assert.equal(await read(there, 1), 0)
