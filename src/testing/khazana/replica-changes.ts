@@ -22,6 +22,8 @@ export interface ReplicaChangesOptions {
   readonly sites: () => Iterable<readonly [SimProcess, { readonly khazana: Khazana }]>
   readonly places: readonly Place[]
   readonly isOn: () => boolean
+  /** Whether a page may be damaged for a while, where those who have it in order are down: then its region goes to no other log. */
+  readonly mayBeDamaged: () => boolean
   readonly complain: (what: string) => void
 }
 
@@ -51,7 +53,7 @@ export class ReplicaChanges {
 
   /** Never rejects. The process may die meanwhile, and then it does not resolve either: so there is a limit. */
   async #change(): Promise<void> {
-    const { world, places, sites, complain } = this.#options
+    const { world, places, sites, complain, mayBeDamaged } = this.#options
     const random = this.#random
     const site = random.pick([...sites()])
     const { region: address, pledge } = random.pick(places)
@@ -67,6 +69,7 @@ export class ReplicaChanges {
     }
     const judged = change().catch((reason: unknown) => {
       const { code, stack } = KhazanaError.from(reason)
+      if (code === 'damaged' && mayBeDamaged()) return
       if (!expected.has(code)) complain(`a change to ${minReplicas} replicas failed: ${stack ?? code}`)
     })
     await Promise.race([judged, world.scheduler.delay(undefined, 3 * timeoutMs, 'a change of replicas')])

@@ -123,6 +123,10 @@ export class KhazanaWorkload implements Workload {
     return this.#options.preset === 'backed'
   }
 
+  get #mayBeDamaged(): boolean {
+    return (this.#rot?.count ?? 0) > 0
+  }
+
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random, this.#isBacked ? 3 : this.#isMoving ? 2 : 1)
     const { world, random } = stage
@@ -267,6 +271,7 @@ export class KhazanaWorkload implements Workload {
       ...{ world, random, places: this.#allPlaces },
       sites: () => this.#khazanas,
       isOn: () => this.#isOpen && this.#khazanas.size > 0,
+      mayBeDamaged: () => this.#mayBeDamaged,
       complain: (what) => {
         this.#complain(what)
       },
@@ -448,7 +453,7 @@ export class KhazanaWorkload implements Workload {
       sections: this.#sections,
       outside: this.#outside,
       places: this.#places,
-      mayBeDamaged: () => (this.#rot?.count ?? 0) > 0,
+      mayBeDamaged: () => this.#mayBeDamaged,
       pairs: this.#pairs,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
