@@ -30,7 +30,7 @@ export const errorCodes = [
   'insecure', // refused to listen in the open without TLS
   // Faults.
   'protocol-error', // bytes from the network that are no message
-  'damaged', // a stored record fails its checksum
+  'damaged', // a stored record fails its checksum, or its bytes are lost
   'storage-failed', // the disk failed a write or a flush: the node stops
   'internal', // a bug
 ] as const

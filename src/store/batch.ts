@@ -1,10 +1,10 @@
 import type { PageIndex, PageRange, Version } from '../address/page.js'
 import type { Checksum } from '../io/storage.js'
-import type { CommitGroup, PageMend, PageWrite } from './commit-group.js'
+import type { CommitGroup, PageDamage, PageMend, PageWrite } from './commit-group.js'
 import type { Ledger } from './ledger.js'
 import { blocksOf, type LogPosition } from './log-place.js'
 import type { LogRecord } from './log-record.js'
-import { keyBytes, pageLogBytes, recordBytes } from './record-codec.js'
+import { damagedEntryBytes, keyBytes, pageLogBytes, recordBytes } from './record-codec.js'
 import type { Segment } from './segment.js'
 import type { SpaceId } from './space.js'
 
@@ -44,6 +44,17 @@ export interface BatchContext {
   readonly start: LogPosition
 }
 
+/** What depends on what there is of the page by then. */
+type Amendment =
+  | { readonly kind: 'damage'; readonly damage: PageDamage }
+  | { readonly kind: 'mend'; readonly mend: PageMend }
+
+/** What there is of a page. */
+interface PageState {
+  readonly version: Version
+  readonly isDamaged: boolean
+}
+
 /**
  * Commits that become durable as one group, merged so that the result is the same as if they had been made one after
  * the other. In the log a group's records that something is gone come before what it writes, so a free that came after a
@@ -55,23 +66,28 @@ export class Batch {
   readonly #deletes = new Set<string>()
   readonly #drops = new Set<SpaceId>()
   #frees: { space: SpaceId; range: PageRange }[] = []
-  readonly #mends: PageMend[] = []
+  /** In order, behind the last that is written of the page or takes it away. */
+  readonly #amendments = new Map<SpaceId, Map<PageIndex, Amendment[]>>()
 
   merge(group: CommitGroup): void {
     for (const space of group.drops ?? []) {
       this.#pages.delete(space)
+      this.#amendments.delete(space)
       this.#frees = this.#frees.filter((free) => free.space !== space)
       this.#drops.add(space)
     }
     for (const free of group.frees ?? []) {
-      this.#forget(free.space, free.range)
+      forget(this.#pages.get(free.space), free.range)
+      forget(this.#amendments.get(free.space), free.range)
       this.#frees.push(free)
     }
     for (const write of group.pages ?? []) {
       let pages = this.#pages.get(write.space)
       if (pages === undefined) this.#pages.set(write.space, (pages = new Map<PageIndex, PageWrite>()))
       pages.set(write.page, write)
+      if (this.#amendments.size > 0) this.#amendments.get(write.space)?.delete(write.page)
     }
+    for (const damage of group.damages ?? []) this.#amend(damage, { kind: 'damage', damage })
     for (const key of group.deletes ?? []) {
       this.#puts.delete(key)
       this.#deletes.add(key)
@@ -80,7 +96,7 @@ export class Batch {
       this.#puts.set(put.key, put.value)
       this.#deletes.delete(put.key)
     }
-    if (group.mends !== undefined) this.#mends.push(...group.mends)
+    for (const mend of group.mends ?? []) this.#amend(mend, { kind: 'mend', mend })
   }
 
   /**
@@ -108,19 +124,32 @@ export class Batch {
     for (const pages of this.#pages.values()) {
       for (const write of pages.values()) items.push(pageItem(write, checksum))
     }
-    for (const mend of this.#mends) {
-      if (this.#replaces(mend.space, mend.page) || !isToMend(ledger, mend)) continue
-      items.push(pageItem(mend, checksum))
+    for (const [space, pages] of this.#amendments) {
+      for (const [page, amendments] of pages) {
+        const item = amended(this.#stateOf(space, page, ledger), amendments, checksum)
+        if (item !== undefined) items.push(item)
+      }
     }
     return items
   }
 
-  #forget(space: SpaceId, range: PageRange): void {
-    const pages = this.#pages.get(space)
-    if (pages === undefined) return
-    for (const page of pages.keys()) {
-      if (page >= range.first && page < range.first + range.count) pages.delete(page)
-    }
+  #amend({ space, page }: PageDamage, amendment: Amendment): void {
+    let pages = this.#amendments.get(space)
+    if (pages === undefined) this.#amendments.set(space, (pages = new Map<PageIndex, Amendment[]>()))
+    const known = pages.get(page)
+    if (known === undefined) pages.set(page, [amendment])
+    else known.push(amendment)
+  }
+
+  /** As what is merged here leaves it, but for amendments. All that was committed before is in the ledger by now. */
+  #stateOf(space: SpaceId, page: PageIndex, ledger: Ledger): PageState | undefined {
+    const write = this.#pages.get(space)?.get(page)
+    if (write !== undefined) return { version: write.version, isDamaged: false }
+    if (this.#replaces(space, page)) return undefined
+    const table = ledger.pages.table(space)
+    const entry = table?.find(page) ?? -1
+    if (table === undefined || entry < 0) return undefined
+    return { version: table.versionAt(entry), isDamaged: table.isDamagedAt(entry) }
   }
 
   #addMoves(items: LogItem[], ledger: Ledger, moves: MoveSet): void {
@@ -164,11 +193,35 @@ function pageItem({ space, page, version, bytes }: PageWrite, checksum: Checksum
   return { record, payload: bytes }
 }
 
-/** All that was committed before is in the ledger by now. */
-function isToMend(ledger: Ledger, { space, page, version }: PageMend): boolean {
-  const table = ledger.pages.table(space)
-  const entry = table?.find(page) ?? -1
-  return table !== undefined && entry >= 0 && table.isDamagedAt(entry) && table.versionAt(entry) === version
+/** What is to be written of a page to which this happens, one after the other; undefined: nothing. */
+function amended(
+  before: PageState | undefined,
+  amendments: readonly Amendment[],
+  checksum: Checksum,
+): LogItem | undefined {
+  let state = before
+  let item: LogItem | undefined
+  for (const amendment of amendments) {
+    if (amendment.kind === 'damage') {
+      const { space, page, version } = amendment.damage
+      if (state?.version === version) continue
+      state = { version, isDamaged: true }
+      item = { record: { kind: 'damaged-page', space, page, version } }
+    } else {
+      const { mend } = amendment
+      if (state?.version !== mend.version || !state.isDamaged) continue
+      state = { version: mend.version, isDamaged: false }
+      item = pageItem(mend, checksum)
+    }
+  }
+  return item
+}
+
+function forget(pages: Map<PageIndex, unknown> | undefined, range: PageRange): void {
+  if (pages === undefined) return
+  for (const page of pages.keys()) {
+    if (page >= range.first && page < range.first + range.count) pages.delete(page)
+  }
 }
 
 function isStillThere(ledger: Ledger, move: PageMove): boolean {
@@ -195,6 +248,7 @@ export function sizeOfGroup(group: CommitGroup): LogSize {
     tableBytes += pageLogBytes(bytes.length) - bytes.length
     payloadBlocks += blocksOf(bytes.length)
   }
+  tableBytes += (group.damages?.length ?? 0) * damagedEntryBytes
   for (const { key, value } of group.puts ?? []) tableBytes += 7 + keyBytes(key) + value.length
   for (const key of group.deletes ?? []) tableBytes += 11 + keyBytes(key)
   tableBytes += (group.frees?.length ?? 0) * 27 + (group.drops?.length ?? 0) * 15

@@ -5,6 +5,7 @@ import type { MoveSet, PageMove } from './batch.js'
 import type { Ledger } from './ledger.js'
 import { blockBytes, blocksOf } from './log-place.js'
 import { tableBlocks } from './part-codec.js'
+import { damagedEntryBytes } from './record-codec.js'
 import type { Segment } from './segment.js'
 import { SegmentReader } from './segment-reader.js'
 import type { SegmentSet } from './segment-set.js'
@@ -185,7 +186,7 @@ export class Cleaner {
       const move = await this.#read(victim, next)
       if (move === undefined) continue
       moves.push(move)
-      bytes += move.bytes?.length ?? 0
+      bytes += move.bytes?.length ?? damagedEntryBytes
     }
     const isLast = this.#pages.length === 0
     this.#ready = { victim, pages: moves, keys: isLast ? [...new Set(this.#keys)] : [], isLast }

@@ -20,6 +20,17 @@ export interface MetadataPut {
 }
 
 /**
+ * A page of which nothing is known but its version: its bytes are lost. From then on reading it throws `damaged`. Whoever says so knows that pages of one
+ * version have the same bytes: where the page is here in that very version, sound or not, nothing happens.
+ */
+export interface PageDamage {
+  readonly space: SpaceId
+  readonly page: PageIndex
+  /** As in `PageWrite`. */
+  readonly version: Version
+}
+
+/**
  * Bytes for a page whose newest record is damaged, of the very version that it has: whoever gives them knows that pages of one version have the
  * same bytes. Where that record has gone by then, or is of another version, nothing happens.
  */
@@ -31,8 +42,8 @@ export interface RangeFree {
 }
 
 /**
- * What becomes durable together or not at all. Within a group drops come first, then frees, then pages; and deletes
- * come before puts: a group that frees a range and writes into it leaves what it wrote.
+ * What becomes durable together or not at all. Within a group drops come first, then frees, then pages, then damages; and
+ * deletes come before puts: a group that frees a range and writes into it leaves what it wrote.
  */
 export interface CommitGroup {
   readonly pages?: readonly PageWrite[]
@@ -42,6 +53,7 @@ export interface CommitGroup {
   readonly frees?: readonly RangeFree[]
   /** Spaces whose pages all go. */
   readonly drops?: readonly SpaceId[]
+  readonly damages?: readonly PageDamage[]
   /** As the last of all: what the group itself writes or frees is not mended. */
   readonly mends?: readonly PageMend[]
 }

@@ -11,6 +11,7 @@ import type { Ledger } from './ledger.js'
 import { blockBytes } from './log-place.js'
 import type { Segment } from './segment.js'
 import type { SegmentSet } from './segment-set.js'
+import type { SpaceId } from './space.js'
 
 interface Pending {
   readonly group: CommitGroup
@@ -83,7 +84,8 @@ export class Committer {
     } else if (segmentsNeeded(size, segments) >= segments.geometry.segmentsMax) {
       refusal = this.#noSpace(bytes)
     }
-    const isGivingUp = [group.pages, group.puts, group.mends].every((writes) => (writes?.length ?? 0) === 0)
+    const { pages, puts, damages, mends } = group
+    const isGivingUp = [pages, puts, damages, mends].every((writes) => (writes?.length ?? 0) === 0)
     const counted = refusal === undefined ? bytes : 0
     this.#queue.push({ group, size, bytes: counted, isGivingUp, done, refusal })
     this.#pendingBytes += counted
@@ -295,9 +297,8 @@ export class Committer {
    * rest on what was written before. All are told before anybody can commit anew.
    */
   #refuse(refused: readonly Pending[], reason: KhazanaError): void {
-    const spaces = new Set(refused.flatMap(({ group }) => (group.pages ?? []).map((write) => write.space)))
-    const rests = ({ group }: Pending): boolean =>
-      (group.pages ?? []).some((write) => spaces.has(write.space))
+    const spaces = new Set(refused.flatMap(({ group }) => writtenSpaces(group)))
+    const rests = ({ group }: Pending): boolean => writtenSpaces(group).some((space) => spaces.has(space))
     const dependents = this.#queue.filter(rests)
     this.#queue = this.#queue.filter((pending) => !rests(pending))
     for (const pending of [...refused, ...dependents]) this.#reject(pending, reason)
@@ -328,6 +329,10 @@ export class Committer {
     this.#pendingBytes -= pending.bytes
     pending.done(this.#failure ?? KhazanaError.from(reason))
   }
+}
+
+function writtenSpaces({ pages = [], damages = [] }: CommitGroup): SpaceId[] {
+  return [...pages, ...damages].map(({ space }) => space)
 }
 
 function addTo(size: { tableBytes: number; payloadBlocks: number }, more: LogSize): void {

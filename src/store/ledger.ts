@@ -110,12 +110,12 @@ export class Ledger {
   }
 
   damageError(space: SpaceId, page: PageIndex, cause?: unknown): KhazanaError {
-    const damage = this.#damage.get(damageKey(space, page))
-    return new KhazanaError(
-      'damaged',
-      `page ${page} of space ${space} fails its checksum, at ${damage?.place ?? 'a place unknown'}`,
-      { cause },
-    )
+    const place = this.#damage.get(damageKey(space, page))?.place ?? 'a place unknown'
+    const table = this.pages.table(space)
+    const entry = table?.find(page) ?? -1
+    const isHere = table !== undefined && entry >= 0 && table.bytesAt(entry) > 0
+    const what = isHere ? `fails its checksum, at ${place}` : `is lost, as is recorded at ${place}`
+    return new KhazanaError('damaged', `page ${page} of space ${space} ${what}`, { cause })
   }
 
   /** Log that was given up. */

@@ -20,7 +20,10 @@ export interface PageRecord {
   readonly checksum: number
 }
 
-/** Stands for a page whose bytes were found damaged when it had to be moved, so that the damage is not forgotten. */
+/**
+ * Stands for a page whose bytes were found damaged when it had to be moved, so that the damage is not forgotten; or were never here, and are lost where they
+ * were (`PageDamage`).
+ */
 export interface DamagedPageRecord {
   readonly kind: 'damaged-page'
   readonly space: SpaceId

@@ -2,7 +2,7 @@ import { checkPageSize, neverWritten, type PageIndex, pageIndex, type Version } 
 import type { DirectoryLock } from '../io/storage.js'
 import { KhazanaError } from '../stdx/errors.js'
 import type { Cleaner } from './cleaner.js'
-import type { CommitDone, CommitGroup } from './commit-group.js'
+import type { CommitDone, CommitGroup, PageDamage } from './commit-group.js'
 import { Committer } from './committer.js'
 import { diskBytesFor, replanGeometry } from './geometry.js'
 import type { GroupWriter } from './group-writer.js'
@@ -292,15 +292,10 @@ export class LogStore implements Store {
 
   #checkGroup(group: CommitGroup): void {
     const { pageBytesMax } = this.#segments.geometry
-    for (const { space, page, version, bytes } of [...(group.pages ?? []), ...(group.mends ?? [])]) {
-      spaceId(space)
-      pageIndex(page)
-      if (!Number.isInteger(version) || version < 1 || version > uint48Max) {
-        throw new KhazanaError(
-          'invalid-argument',
-          `a version is a whole number from 1 to 2^48 - 1, not ${version}`,
-        )
-      }
+    for (const damage of group.damages ?? []) checkStamp(damage)
+    for (const write of [...(group.pages ?? []), ...(group.mends ?? [])]) {
+      checkStamp(write)
+      const { bytes } = write
       if (checkPageSize(bytes.length) > pageBytesMax) {
         throw new KhazanaError(
           'invalid-argument',
@@ -327,6 +322,17 @@ export class LogStore implements Store {
 
 function allocate(bytes: number): Uint8Array {
   return new Uint8Array(bytes)
+}
+
+function checkStamp({ space, page, version }: PageDamage): void {
+  spaceId(space)
+  pageIndex(page)
+  if (!Number.isInteger(version) || version < 1 || version > uint48Max) {
+    throw new KhazanaError(
+      'invalid-argument',
+      `a version is a whole number from 1 to 2^48 - 1, not ${version}`,
+    )
+  }
 }
 
 function checkKey(key: string): number {

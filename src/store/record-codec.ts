@@ -21,7 +21,7 @@ const kinds = {
 } as const
 
 const pageEntryBytes = 24
-const damagedEntryBytes = 18
+export const damagedEntryBytes = 18
 const summaryBytes = 20
 const text = new TextEncoder()
 const decoder = new TextDecoder('utf-8', { fatal: true })

@@ -26,6 +26,7 @@ export function groupMessageWith(descriptor: Layout<RegionDescriptor>): Layout<w
     isEnd: flag,
     frees: list(pageRange, limits.allocatedFragmentsMax),
     pages,
+    lost: pages,
   })
   const stamps = record<words.GroupRegionStamps>({
     address,

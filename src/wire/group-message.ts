@@ -37,6 +37,8 @@ export interface GroupRegionChange {
   readonly isEnd: boolean
   readonly frees: readonly PageRange[]
   readonly pages: readonly TransferredPage[]
+  /** Pages of that version whose bytes nobody can give at the moment. */
+  readonly lost: readonly TransferredPage[]
 }
 
 /** What a backup has of a region. A region with many pages comes in several parts. */

@@ -158,10 +158,10 @@ describe('a damaged page of a home group', () => {
     })
   })
 
-  /** The page is damaged at node 2; one node has an older version, and another the one of node 2, but is down: its number is told. */
+  /** The page is damaged at nodes 1 and 2; one node has an older version, and another the one of node 2, but is down. */
   async function withOldCopy(
     cluster: NodeCluster,
-  ): Promise<{ readonly region: Region; readonly down: number }> {
+  ): Promise<{ readonly region: Region; readonly old: number; readonly down: number }> {
     const region = await cluster.reserve(2, 1, { minReplicas: 3 })
     await write(region, 7)
     const members = cluster.node(2).groups.all()[0]?.record?.members ?? []
@@ -176,7 +176,7 @@ describe('a damaged page of a home group', () => {
     for (const number of [1, 2]) await cluster.rot(number, region)
     cluster.crash(down)
     await cluster.start(old)
-    return { region, down }
+    return { region, old, down }
   }
 
   it('is taken in no other version than that which was there', async () => {
@@ -187,6 +187,25 @@ describe('a damaged page of a home group', () => {
       await cluster.start(down)
       await cluster.until('it is mended', () => cluster.node(2).status().damagedPages === 0)
       assert.equal(await read(region), 8)
+    })
+  })
+
+  it('replaces an older version at a node that becomes a member, until its bytes are back', async () => {
+    const cluster = new NodeCluster(options())
+    await cluster.run(async () => {
+      const { region, old, down } = await withOldCopy(cluster)
+      const damaged = (): number[] => cluster.nodes.map((node) => node.status().damagedPages)
+      await cluster.until('it is a member', () => {
+        const members: readonly number[] = cluster.node(2).groups.all()[0]?.record?.members ?? []
+        return members.includes(old)
+      })
+      assert.deepEqual(damaged(), [1, 1, 1])
+      cluster.crash(2)
+      await assert.rejects(read(await cluster.at(old, region)), { code: 'damaged' })
+      assert.equal((await (await cluster.at(old, region)).stat(firstPage)).pages[0]?.damaged, true)
+      await cluster.start(down)
+      await cluster.until('it is mended', () => damaged().every((count) => count === 0))
+      assert.equal(await read(await cluster.at(old, region)), 8)
     })
   })
 

@@ -22,6 +22,8 @@ export const idleMs = 3000
 export interface NodeClusterOptions {
   readonly seed?: number
   readonly nodes: number
+  /** Is given all that happens, and what is logged, line by line. */
+  readonly traceSink?: (line: string) => void
   /** What differs from the usual, of one of them by its number. */
   readonly more?: (number: number) => Partial<NodeOptions>
 }
@@ -42,9 +44,10 @@ export class NodeCluster {
   readonly world: SimWorld
   readonly #members: Member[] = []
 
-  constructor({ seed = 1, nodes, more = () => ({}) }: NodeClusterOptions) {
+  constructor({ seed = 1, nodes, traceSink, more = () => ({}) }: NodeClusterOptions) {
     this.world = new SimWorld({
       seed,
+      ...(traceSink !== undefined && { traceSink }),
       makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
       disk: { operationMsMin: 0.1, operationMsMean: 0.2, syncMsMean: 4, bandwidthBytesPerMs: 100_000 },
     })

@@ -4,7 +4,8 @@ import { nodeChecksum as checksum } from '../../src/io/node/checksum.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
 import { Prng } from '../../src/stdx/prng.js'
 import { SimDirectory } from '../../src/testing/sim-directory.js'
-import { content, KiB, open, page, smallLimits, space, turns, write, writes } from './store-fixture.js'
+import type { Store } from '../../src/store/store.js'
+import { content, KiB, open, page, smallLimits, space, stamp, turns, write, writes } from './store-fixture.js'
 
 const first = '00000001.log'
 
@@ -75,6 +76,86 @@ test('a page that is written or freed at the same time is not mended', async () 
   await store.commit({ mends })
   assert.deepEqual(await store.read(space(1), page(2)), { version: 2, bytes: content(8) })
   assert.equal(store.versionOf(space(1), page(3)), 0)
+  await store.close()
+})
+
+test('a page that is said to be lost is damaged in that version from then on, also after reopening, until it is mended or written', async () => {
+  const directory = await closedStore(3)
+  const store = await open(directory)
+  await store.commit({ damages: [stamp(1, 1, 5), stamp(1, 7, 3), stamp(1, 8, 4)] })
+  const check = async (opened: Store): Promise<void> => {
+    const found = opened.damage.map((damage) => damage.kind === 'page' && [damage.page, damage.version])
+    assert.deepEqual(found.sort(), [
+      [1, 5],
+      [7, 3],
+      [8, 4],
+    ])
+    for (const lost of [1, 7, 8]) {
+      const message = new RegExp(`page ${lost} of space 1 is lost, .*00000001\\.log byte`)
+      await assert.rejects(opened.read(space(1), page(lost)), { code: 'damaged', message })
+    }
+    assert.equal(opened.versionOf(space(1), page(1)), 5)
+    assert.deepEqual((await opened.read(space(1), page(2)))?.bytes, content(2))
+  }
+  await check(store)
+  assert.equal(store.damageCount, 3)
+  await store.close()
+  const again = await open(directory)
+  await check(again)
+  await again.commit({ mends: [write(1, 1, 1, content(1)), write(1, 7, 3)] })
+  assert.deepEqual(await again.read(space(1), page(7)), { version: 3, bytes: content(3) })
+  await again.commit(writes(write(1, 1, 6)))
+  await again.commit({ frees: [{ space: space(1), range: { first: page(8), count: 1 } }] })
+  assert.deepEqual(again.damage, [])
+  assert.equal(again.versionOf(space(1), page(8)), 0)
+  await again.close()
+})
+
+test('a page that is here in the very version that is said to be lost stays as it is', async () => {
+  const directory = await closedStore(3)
+  directory.rot(first, payloadOf(2))
+  const store = await open(directory)
+  await store.scrub()
+  const bytes = store.liveBytes
+  await store.commit({ damages: [stamp(1, 1, 1), stamp(1, 2, 1)] })
+  assert.equal(store.liveBytes, bytes)
+  assert.deepEqual((await store.read(space(1), page(1)))?.bytes, content(1))
+  assert.deepEqual(
+    store.damage.map((damage) => damage.kind === 'page' && damage.place),
+    [`${first} byte ${payloadOf(2)}`],
+  )
+  await store.close()
+})
+
+test('commits that say of pages that they are lost take effect in the order of the calls, though they share a flush', async () => {
+  const store = await open(await closedStore(5))
+  const frees = [{ space: space(1), range: { first: page(2), count: 1 } }]
+  await Promise.all([
+    // Written, then lost in a later version; and the other way round.
+    store.commit(writes(write(1, 0, 2), write(1, 1, 2))),
+    store.commit({
+      damages: [stamp(1, 0, 3), stamp(1, 1, 2), stamp(1, 2, 3), stamp(1, 3, 3), stamp(1, 4, 9)],
+    }),
+    store.commit(writes(write(1, 3, 4))),
+    // Freed: so it is another page that is lost in the version of before.
+    store.commit({ frees }),
+    store.commit({ damages: [stamp(1, 2, 1)] }),
+    store.commit({ mends: [write(1, 4, 9), write(1, 0, 2)] }),
+  ])
+  const found = [0, 1, 2, 3, 4].map((index) => [
+    store.versionOf(space(1), page(index)),
+    store.isDamaged(space(1), page(index)),
+  ])
+  assert.deepEqual(found, [
+    [3, true],
+    [2, false],
+    [1, true],
+    [4, false],
+    [9, false],
+  ])
+  assert.deepEqual((await store.read(space(1), page(4)))?.bytes, content(9))
+  await store.commit({ drops: [space(1)], damages: [stamp(1, 0, 3)] })
+  assert.deepEqual([...store.pagesOf(space(1))], [{ page: 0, version: 3 }])
   await store.close()
 })
 

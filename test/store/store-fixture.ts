@@ -2,7 +2,7 @@ import { pageIndex, type PageIndex, type Version } from '../../src/address/page.
 import { nodeChecksum as checksum } from '../../src/io/node/checksum.js'
 import { silentLogger } from '../../src/io/logger.js'
 import { Prng } from '../../src/stdx/prng.js'
-import type { CommitGroup, PageWrite, Store, StoreLimits } from '../../src/store/store.js'
+import type { CommitGroup, PageDamage, PageWrite, Store, StoreLimits } from '../../src/store/store.js'
 import { openStore, spaceId, type SpaceId } from '../../src/store/store.js'
 import type { Directory } from '../../src/io/storage.js'
 
@@ -43,6 +43,10 @@ export function content(id: number, bytes = 4 * KiB): Uint8Array {
 
 export function write(inSpace: number, index: number, version: number, bytes = content(version)): PageWrite {
   return { space: space(inSpace), page: page(index), version: version as Version, bytes }
+}
+
+export function stamp(inSpace: number, index: number, version: number): PageDamage {
+  return { space: space(inSpace), page: page(index), version: version as Version }
 }
 
 export function writes(...pages: PageWrite[]): CommitGroup {

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Version } from '../../src/address/page.js'
 import { Prng } from '../../src/stdx/prng.js'
 import { SimDirectory } from '../../src/testing/sim-directory.js'
-import { content, KiB, open, page, smallLimits, space, turns, write, writes } from './store-fixture.js'
+import { content, KiB, open, page, smallLimits, space, stamp, turns, write, writes } from './store-fixture.js'
 
 test('what was committed is read, also after reopening', async () => {
   const directory = new SimDirectory()
@@ -285,6 +285,7 @@ test('arguments outside their range are refused, and nothing happens', async () 
     { puts: [{ key: 'k'.repeat(1025), value: new Uint8Array(1) }] },
     { puts: [{ key: 'k', value: new Uint8Array(17 * KiB) }] },
     { frees: [{ space: space(1), range: { first: page(0), count: 0 } }] },
+    { damages: [stamp(1, 0, 0)] },
   ]
   for (const group of refused) {
     await assert.rejects(store.commit({ ...group, deletes: [] }), { code: 'invalid-argument' })

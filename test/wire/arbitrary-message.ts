@@ -30,6 +30,7 @@ import {
 } from '../../src/wire/message.js'
 import type { TransactionTag } from '../../src/wire/transaction-message.js'
 import { coordinatorAnswer, coordinatorQuestion } from './arbitrary-coordinator.js'
+import { groupMessages } from './arbitrary-group.js'
 
 /** Every kind of message, with values from all of their ranges, the edges more often than not. */
 
@@ -438,4 +439,11 @@ export const messages: Arbitrary<Message> = fc.oneof(
     members: fc.array(member, { maxLength: 3 }),
     known: fc.option(fc.array(memberStamp, { maxLength: 3 }), { nil: undefined }),
   }),
+  {
+    weight: 2,
+    arbitrary: tagged('kind', 'group', {
+      group: short,
+      body: groupMessages({ count, address, page, version, range, descriptor }),
+    }),
+  },
 )

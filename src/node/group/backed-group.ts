@@ -259,35 +259,28 @@ export class BackedGroup {
       this.#options.send(arrived.name.from, { kind: 'taken', name: arrived.name })
   }
 
-  #touch({ address, region, isEnd, frees, pages }: GroupStep): void {
+  #touch({ address, region, isEnd, frees, pages, lost }: GroupStep): void {
     if (isEnd) this.#ended.add(address)
     if (region !== undefined || isEnd) this.#touched.touch(`${address}`)
     for (const { first, count } of frees) {
       for (let page = first; page < first + count; page++) this.#touched.touch(`${address}/${page}`)
     }
-    for (const { page } of pages) this.#touched.touch(`${address}/${page}`)
+    for (const { page } of [...pages, ...lost]) this.#touched.touch(`${address}/${page}`)
   }
 
-  #untouched({ address, region, isEnd, frees, pages }: GroupStep): readonly GroupStep[] {
+  #untouched({ address, region, isEnd, frees, pages, lost }: GroupStep): readonly GroupStep[] {
     // What is there now came by commits alone.
     if (this.#ended.has(address)) return []
     const takes = (page: number): boolean => this.#touched.takes(`${address}/${page}`)
-    if (this.#touched.takes(`${address}`)) {
-      const step = { address, region, isEnd, frees: frees.filter(({ first }) => takes(first)) }
-      return [{ ...step, pages: pages.filter(({ page }) => takes(page)) }]
+    const left = {
+      frees: frees.filter(({ first }) => takes(first)),
+      pages: pages.filter(({ page }) => takes(page)),
+      lost: lost.filter(({ page }) => takes(page)),
     }
+    if (this.#touched.takes(`${address}`)) return [{ address, region, isEnd, ...left }]
     // It began, or changed, meanwhile. What there is of its pages holds all the same.
     if (isEnd) return []
-    const left = pages.filter(({ page }) => takes(page))
-    return [
-      {
-        address,
-        region: undefined,
-        isEnd: false,
-        frees: frees.filter(({ first }) => takes(first)),
-        pages: left,
-      },
-    ]
+    return [{ address, region: undefined, isEnd: false, ...left }]
   }
 
   #onDurable({ name, index }: { readonly name: LinkName; readonly index: number }): void {

@@ -2,10 +2,12 @@ import type { Address } from '../../address/address.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { Store, StoredPage } from '../../store/store.js'
 import type { GroupRegion, GroupRegionStamps } from '../../wire/group-message.js'
+import type { TransferredPage } from '../../wire/transfer-message.js'
 import type { RegionRecord } from '../home/region-record.js'
 import type { GroupCopies } from './group-copies.js'
 import { chunkBytesMax } from './group-step.js'
 import type { GroupStep, PageContent } from './group-step.js'
+import type { LostPage } from './page-mender.js'
 
 interface Theirs {
   readonly stamps: GroupRegionStamps
@@ -39,14 +41,15 @@ export class MemberStamps {
 /** Where the pages of the own copies are read. */
 export interface CopyReader {
   pagesOf: Store['pagesOf']
-  /** Throws `damaged`. */
-  read(region: RegionRecord, page: PageIndex): Promise<StoredPage | undefined>
+  isDamaged: Store['isDamaged']
+  /** What is damaged here is asked for at others, once; before each is asked, `asks` is called. */
+  find(region: RegionRecord, page: PageIndex, asks: () => void): Promise<StoredPage | LostPage | undefined>
 }
 
-/** How many pages the other member lacks, or has in another version, and their bytes: at this moment. */
+/** How many pages the other member lacks, or has in another version, and their bytes, as far as they are not known to be damaged: at this moment. */
 export function missingPages(
   copies: GroupCopies,
-  reader: Pick<CopyReader, 'pagesOf'>,
+  reader: Pick<CopyReader, 'pagesOf' | 'isDamaged'>,
   theirs: MemberStamps,
 ): { readonly pages: number; readonly bytes: number } {
   let [pages, bytes] = [0, 0]
@@ -56,7 +59,7 @@ export function missingPages(
     for (const { page, version } of reader.pagesOf(space)) {
       if (known.get(page) === version) continue
       pages += 1
-      bytes += pageSize
+      if (!reader.isDamaged(space, page)) bytes += pageSize
     }
   }
   return { pages, bytes }
@@ -64,46 +67,54 @@ export function missingPages(
 
 /**
  * All that the other member must be sent to have what is here (docs/adr/0021-home-groups.md): pages of one version have the same bytes. Commits
- * that come meanwhile go to it by themselves; what they touch may be told here in either state. Throws `damaged`.
+ * that come meanwhile go to it by themselves; what they touch may be told here in either state. A page whose bytes nobody can give at the moment goes as what it
+ * is: lost, in its version. `asks` is called whenever another node is asked for one.
  */
 export async function* differences(
   copies: GroupCopies,
   reader: CopyReader,
   theirs: MemberStamps,
+  asks: () => void,
 ): AsyncGenerator<GroupStep> {
   for (const address of theirs.addresses()) {
     if (copies.get(address) === undefined) yield ended(address)
   }
   for (const record of [...copies.all()]) {
     const { address, generation } = record.descriptor
-    yield* differencesOf(record, reader, theirs.pagesOf(address, generation))
+    yield* differencesOf(record, reader, theirs.pagesOf(address, generation), asks)
   }
 }
 
 function ended(address: Address): GroupStep {
-  return { address, region: undefined, isEnd: true, frees: [], pages: [] }
+  return { address, region: undefined, isEnd: true, frees: [], pages: [], lost: [] }
 }
 
 async function* differencesOf(
   record: RegionRecord,
   reader: CopyReader,
   known: ReadonlyMap<PageIndex, Version>,
+  asks: () => void,
 ): AsyncGenerator<GroupStep> {
   const { descriptor, space } = record
   const { address, pageSize } = descriptor
   const mine = new Map([...reader.pagesOf(space)].map(({ page, version }) => [page, version]))
   const frees = [...known.keys()].filter((page) => !mine.has(page)).map(onePage)
-  yield { address, region: regionOf(record), isEnd: false, frees, pages: [] }
+  yield { address, region: regionOf(record), isEnd: false, frees, pages: [], lost: [] }
   const missing = [...mine].filter(([page, version]) => known.get(page) !== version).map(([page]) => page)
   const chunkPages = Math.max(1, Math.floor(chunkBytesMax / pageSize))
   for (let at = 0; at < missing.length; at += chunkPages) {
     const pages: PageContent[] = []
+    const lost: TransferredPage[] = []
     for (const page of missing.slice(at, at + chunkPages)) {
-      const stored = await reader.read(record, page)
+      const found = await reader.find(record, page, asks)
       // It was freed meanwhile, which goes there as a commit.
-      if (stored !== undefined) pages.push({ page, ...stored })
+      if (found === undefined) continue
+      const { version, bytes } = found
+      if (bytes === undefined) lost.push({ page, version })
+      else pages.push({ page, version, bytes })
     }
-    if (pages.length > 0) yield { address, region: undefined, isEnd: false, frees: [], pages }
+    if (pages.length + lost.length > 0)
+      yield { address, region: undefined, isEnd: false, frees: [], pages, lost }
   }
 }
 

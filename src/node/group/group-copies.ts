@@ -4,7 +4,14 @@ import type { NodeId } from '../../address/identity.js'
 import { neverWritten } from '../../address/page.js'
 import type { PageIndex, Version } from '../../address/page.js'
 import { RangeSet } from '../../address/range-set.js'
-import type { CommitDone, CommitGroup, MetadataPut, PageWrite, RangeFree } from '../../store/commit-group.js'
+import type {
+  CommitDone,
+  CommitGroup,
+  MetadataPut,
+  PageDamage,
+  PageWrite,
+  RangeFree,
+} from '../../store/commit-group.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import type { SpaceId } from '../../store/space.js'
 import type { PagePlace, Store, StoredPage } from '../../store/store.js'
@@ -174,6 +181,7 @@ export class GroupCopies {
   ): { readonly group: CommitGroup; readonly isTaking: boolean } {
     const group = {
       pages: [] as PageWrite[],
+      damages: [] as PageDamage[],
       frees: [] as RangeFree[],
       puts: [] as MetadataPut[],
       deletes: [] as string[],
@@ -199,6 +207,7 @@ export class GroupCopies {
       if (after === undefined) continue
       for (const range of step.frees) group.frees.push({ space: after.space, range })
       for (const content of step.pages) group.pages.push({ space: after.space, ...content })
+      for (const { page, version } of step.lost) group.damages.push({ space: after.space, page, version })
     }
     return { group, isTaking }
   }

@@ -102,6 +102,7 @@ function mergePages(steps: readonly GroupStep[]): GroupStep[] {
   return [...regions].map(([address, pages]) => ({
     ...{ address, region: undefined, isEnd: false, frees: [] },
     pages: [...pages.values()],
+    lost: [],
   }))
 }
 
@@ -138,5 +139,6 @@ function stepOf({ address }: RegionPlace, { pages = [], frees = [], record }: Re
     frees,
     // Those of a lock are used again when it is durable here, and may still be on their way then.
     pages: pages.map(({ page, version, bytes }) => ({ page, version, bytes: bytes.slice() })),
+    lost: [],
   }
 }

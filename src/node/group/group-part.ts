@@ -376,8 +376,10 @@ export class GroupPart {
       ...{ self, group: name, seen, clock, logger, keyOf, copies: this.copies, rate, bug: this.#options.bug },
       reader: {
         pagesOf: (space) => store.pagesOf(space),
-        read: (region, page) => this.mender.read(region, page),
+        isDamaged: (space, page) => store.isDamaged(space, page),
+        find: (region, page, asks) => this.mender.find(region, page, asks),
       },
+      exhaust: (node) => this.mender.exhaust(node),
       look: () => {
         lease.look()
       },
@@ -470,11 +472,12 @@ function inNextEra(record: RegionRecord, self: NodeId, bug: GroupBug | undefined
     isEnd: false,
     frees: [],
     pages: [],
+    lost: [],
   }
 }
 
 function endOf(address: Address): GroupStep {
-  return { address, region: undefined, isEnd: true, frees: [], pages: [] }
+  return { address, region: undefined, isEnd: true, frees: [], pages: [], lost: [] }
 }
 
 function notServedNow(): KhazanaError {

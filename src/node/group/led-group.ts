@@ -46,6 +46,8 @@ export interface LedGroupOptions {
   readonly propose: (change: GroupChange) => Promise<ChangeOutcome>
   /** Again and again until it succeeds. Never rejects. */
   readonly readRecord: () => Promise<SeenRecord>
+  /** Before a copy of a node is thrown away: what it alone may have is got from it. Answers whether it is of no more use. Never rejects. */
+  readonly exhaust: (node: NodeId) => Promise<boolean>
   readonly findCandidate: (except: readonly NodeId[]) => Promise<LivingNode | undefined>
   /** When the key of a node that lives was put. */
   readonly keyOf: (node: NodeId) => number | undefined
@@ -71,6 +73,8 @@ export class LedGroup {
   readonly #waiting = new Map<number, CommitDone>()
   readonly #synchronisations = new Map<NodeId, Synchronisation>()
   readonly #alarms = new Map<NodeId, Timer>()
+  /** Nodes that are about to hear that their copy is not needed. */
+  readonly #dismissing = new Set<NodeId>()
   readonly #effects: PrimaryEffect[] = []
   #isPerforming = false
   #lastCommit = 0
@@ -230,24 +234,29 @@ export class LedGroup {
 
   /** Never rejects. */
   async #compare(node: NodeId, synchronisation: Synchronisation): Promise<void> {
-    const { copies, reader, send, whenWritable, logger } = this.#options
+    const { copies, reader, send, whenWritable, logger, group } = this.#options
     const { name, stamps } = synchronisation
+    let lostPages = 0
     const isCurrent = (): boolean => !this.#isOver && this.#synchronisations.get(node) === synchronisation
+    const asks = (): void => {
+      if (isCurrent()) this.#sign(node, synchronisation)
+    }
     try {
       // What is compared includes all that was committed before the link began.
       await copies.commit([])
       synchronisation.expect(missingPages(copies, reader, stamps))
-      for await (const step of differences(copies, reader, stamps)) {
+      for await (const step of differences(copies, reader, stamps, asks)) {
         await this.#whenItsTurn(node, synchronisation, step)
         await synchronisation.whenRoom()
-        if (!isCurrent()) return
+        if (!isCurrent()) break
         synchronisation.onSent(step)
+        lostPages += step.lost.length
         send(node, { kind: 'difference', name, change: changeOf(step) }, bytesOf(step))
         await whenWritable(node)
       }
       if (isCurrent()) this.#step({ kind: 'compared', node, name })
     } catch (reason) {
-      // The session is lost, which is told by itself; or a page is damaged here, and the member stays as it is.
+      // The session is lost, which is told by itself; or the store has failed, or the node is closed.
       const { code, message } = KhazanaError.from(reason)
       if (isCurrent())
         logger.log('warn', 'a member of a home group was not brought up to date', {
@@ -256,6 +265,25 @@ export class LedGroup {
           reason: message,
         })
     }
+    if (lostPages > 0) {
+      const what = 'pages of a home group that nobody can give went to a member as damaged'
+      logger.log('error', what, { group, node, pages: lostPages })
+    }
+  }
+
+  /**
+   * Damage is known here once all members have told what they have, as what differs is read; a copy that may have what is damaged is not thrown away before. The node
+   * offers it again until it hears something. Never rejects.
+   */
+  async #dismiss(node: NodeId, epoch: number): Promise<void> {
+    const isServing = (): boolean => this.isServing
+    if (!isServing() || this.#dismissing.has(node)) return
+    this.#dismissing.add(node)
+    const isOfNoUse = await this.#options.exhaust(node)
+    this.#dismissing.delete(node)
+    const { reign, epoch: now } = this.seen.record
+    if (!isOfNoUse || !isServing() || now !== epoch) return
+    this.#options.send(node, { kind: 'dismissed', reign, epoch })
   }
 
   /** A member that is behind holds up all that is acknowledged: it is not made to wait. */
@@ -331,7 +359,7 @@ export class LedGroup {
         this.#search = undefined
         return
       case 'dismiss':
-        return send(effect.node, { kind: 'dismissed', reign: this.seen.record.reign, epoch: effect.epoch })
+        return void this.#dismiss(effect.node, effect.epoch)
       default:
         unreachable(effect)
     }

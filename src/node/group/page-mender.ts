@@ -19,6 +19,16 @@ const searchMsMax = 5000
 const roundMs = 200
 /** Nodes that are asked in one round. */
 const askedMax = 16
+/** Pages for which others are asked in vain at one go: the turn of the rest comes with the next. What is lost for good must not keep nodes busy. */
+const vainMax = 256
+/** For how long others keep a copy that nobody needs, after a page was mended here: meanwhile the other members mend theirs from this one. */
+const settleMs = 5000
+
+/** What there is of a page whose bytes nobody can give at the moment. */
+export interface LostPage {
+  readonly version: Version
+  readonly bytes: undefined
+}
 
 export interface PageMenderOptions {
   readonly group: string
@@ -51,9 +61,13 @@ export class PageMender {
   readonly #questions: PageQuestions
   /** Under way, by space and page. */
   readonly #searches = new Map<string, Promise<StoredPage | undefined>>()
+  readonly #rounds = new Map<string, Promise<StoredPage | 'lost' | undefined>>()
   /** Until when those that read a page that nobody could give are not made to wait again. */
   readonly #inVain = new Map<string, number>()
   #isAtWork = false
+  /** How many damaged pages have had their turn. */
+  #turns = 0
+  #mendedAt = -Infinity
 
   constructor(options: PageMenderOptions) {
     this.#options = options
@@ -76,7 +90,7 @@ export class PageMender {
         const version = store.versionOf(region.space, page)
         if (bug === 'serve-zeros') return { version, bytes: new Uint8Array(region.descriptor.pageSize) }
         if (clock.now() < (this.#inVain.get(key) ?? -Infinity)) throw reason
-        const found = await this.#search(region, page, searchMsMax)
+        const found = await this.#search(region, page)
         if (found?.version === store.versionOf(region.space, page)) return found
         // It may have been written or freed meanwhile.
         if (!store.isDamaged(region.space, page)) continue
@@ -86,20 +100,85 @@ export class PageMender {
     }
   }
 
-  /** Tries once to mend all that is known to be damaged. Never rejects. */
+  /**
+   * The same for who can go on without the bytes: others are asked once, and nobody is waited for. `asks` is called before each is asked. Throws what
+   * `Store.read` throws but `damaged`.
+   */
+  async find(
+    region: GroupedRegion,
+    page: PageIndex,
+    asks: () => void,
+  ): Promise<StoredPage | LostPage | undefined> {
+    const { store, signal, clock, bug } = this.#options
+    const { space } = region
+    for (;;) {
+      try {
+        return await store.read(space, page)
+      } catch (reason) {
+        if (KhazanaError.from(reason).code !== 'damaged' || signal.aborted) throw reason
+        const version = store.versionOf(space, page)
+        if (bug === 'serve-zeros') return { version, bytes: new Uint8Array(region.descriptor.pageSize) }
+        const isInVain = clock.now() < (this.#inVain.get(`${space}/${page}`) ?? -Infinity)
+        const found = isInVain ? undefined : await this.#round(region, page, asks)
+        if (typeof found === 'object' && found.version === store.versionOf(space, page)) return found
+        // It may have been written or freed meanwhile.
+        if (store.isDamaged(space, page)) return { version: store.versionOf(space, page), bytes: undefined }
+      }
+    }
+  }
+
+  /** Tries once to mend what is known to be damaged, but asks for no more than `vainMax` pages that nobody has. Never rejects. */
   async mendAll(): Promise<void> {
-    const { store, copies, signal } = this.#options
+    const { store, signal } = this.#options
     if (store.damage.length === 0) this.#inVain.clear()
     if (this.#isAtWork || store.damage.length === 0) return
     this.#isAtWork = true
+    const damaged = [...this.#damaged()]
+    const start = this.#turns
+    let vain = 0
+    for (let at = 0; at < damaged.length && vain < vainMax && !signal.aborted; at++) {
+      const next = damaged[(start + at) % damaged.length]
+      if (next === undefined) break
+      const found = await this.#round(next.region, next.page)
+      if (typeof found !== 'object') vain += 1
+      this.#turns += 1
+    }
+    this.#isAtWork = false
+  }
+
+  /**
+   * Mends what the node can give. Answers whether its copy is of no more use: it has nothing of what is damaged here, and what was mended lately is at other members,
+   * too, as far as can be told. Never rejects.
+   */
+  async exhaust(node: NodeId): Promise<boolean> {
+    const { store, clock, signal } = this.#options
+    try {
+      for (const { region, page } of this.#damaged()) {
+        const version = store.versionOf(region.space, page)
+        const answer = await this.#askOne(node, region, page, version)
+        if (answer === 'silent' || signal.aborted) return false
+        if (typeof answer === 'string') continue
+        await this.#put(region, { page, version, bytes: answer })
+        if (store.isDamaged(region.space, page)) return false
+      }
+    } catch (reason) {
+      this.#warn(reason)
+      return false
+    }
+    return clock.now() >= this.#mendedAt + settleMs
+  }
+
+  /** What is known to be damaged of this group's pages. */
+  *#damaged(): Generator<{ readonly region: GroupedRegion; readonly page: PageIndex }> {
+    const { store, copies } = this.#options
+    if (store.damage.length === 0) return
     const regions = new Map([...copies.all()].map((region) => [region.space, region]))
     for (const found of store.damage) {
       const region = found.kind === 'page' ? regions.get(found.space) : undefined
       if (found.kind !== 'page' || region === undefined) continue
-      if (signal.aborted) break
-      await this.#search(region, found.page, 0)
+      // It may have been mended, written or freed since the list was made.
+      if (store.isDamaged(found.space, found.page)) yield { region, page: found.page }
     }
-    this.#isAtWork = false
   }
 
   onMessage(
@@ -136,45 +215,74 @@ export class PageMender {
     }
   }
 
-  /** Never rejects. */
-  #search(region: GroupedRegion, page: PageIndex, patienceMs: number): Promise<StoredPage | undefined> {
+  /** Until somebody gives it, or it takes too long. Never rejects. */
+  #search(region: GroupedRegion, page: PageIndex): Promise<StoredPage | undefined> {
     const key = `${region.space}/${page}`
     const running = this.#searches.get(key)
     if (running !== undefined) return running
-    const search = this.#find(region, page, patienceMs)
-      .catch((reason: unknown) => {
-        const { logger, group } = this.#options
-        logger.log('warn', 'a damaged page is not mended', {
-          group,
-          page,
-          reason: KhazanaError.from(reason).message,
-        })
-        return undefined
-      })
-      .finally(() => this.#searches.delete(key))
+    const search = this.#searchPatiently(region, page).finally(() => this.#searches.delete(key))
     this.#searches.set(key, search)
     return search
   }
 
-  async #find(region: GroupedRegion, page: PageIndex, patienceMs: number): Promise<StoredPage | undefined> {
+  async #searchPatiently(region: GroupedRegion, page: PageIndex): Promise<StoredPage | undefined> {
     const { clock, signal, store } = this.#options
-    const until = clock.now() + patienceMs
+    const until = clock.now() + searchMsMax
     const version = store.versionOf(region.space, page)
-    const isWanted = (): boolean =>
-      !signal.aborted &&
-      store.isDamaged(region.space, page) &&
-      store.versionOf(region.space, page) === version
     for (;;) {
-      if (!isWanted()) return undefined
-      const bytes = await this.#ask(region, page, version)
-      if (bytes === 'lost' || !isWanted()) return undefined
-      if (bytes !== undefined) {
-        await this.#put(region, { page, version, bytes })
-        return { version, bytes }
-      }
-      if (clock.now() >= until) return undefined
+      const found = await this.#round(region, page)
+      if (found === 'lost') return undefined
+      if (found !== undefined || clock.now() >= until) return found
+      if (!this.#isWanted(region, page, version)) return undefined
       await pause(clock, roundMs, signal)
     }
+  }
+
+  #isWanted({ space }: GroupedRegion, page: PageIndex, version: Version): boolean {
+    const { signal, store } = this.#options
+    return !signal.aborted && store.isDamaged(space, page) && store.versionOf(space, page) === version
+  }
+
+  /** Others are asked once, and what one of them gives is put here. One at a time for each page. Never rejects. */
+  #round(
+    region: GroupedRegion,
+    page: PageIndex,
+    asks: () => void = () => undefined,
+  ): Promise<StoredPage | 'lost' | undefined> {
+    const key = `${region.space}/${page}`
+    const running = this.#rounds.get(key)
+    if (running !== undefined) {
+      asks()
+      return running
+    }
+    const round = this.#runRound(region, page, asks)
+      .catch((reason: unknown) => {
+        this.#warn(reason, page)
+        return undefined
+      })
+      .finally(() => this.#rounds.delete(key))
+    this.#rounds.set(key, round)
+    return round
+  }
+
+  async #runRound(
+    region: GroupedRegion,
+    page: PageIndex,
+    asks: () => void,
+  ): Promise<StoredPage | 'lost' | undefined> {
+    const version = this.#options.store.versionOf(region.space, page)
+    if (!this.#isWanted(region, page, version)) return undefined
+    const bytes = await this.#ask(region, page, version, asks)
+    if (!this.#isWanted(region, page, version)) return undefined
+    if (bytes === undefined || bytes === 'lost') return bytes
+    await this.#put(region, { page, version, bytes })
+    return { version, bytes }
+  }
+
+  #warn(reason: unknown, page?: PageIndex): void {
+    const { logger, group } = this.#options
+    const { message } = KhazanaError.from(reason)
+    logger.log('warn', 'a damaged page is not mended', { group, page, reason: message })
   }
 
   /** One round. `lost`: all members have it damaged; undefined: nobody has it at the moment. */
@@ -182,22 +290,33 @@ export class PageMender {
     region: GroupedRegion,
     page: PageIndex,
     version: Version,
+    asks: () => void,
   ): Promise<Uint8Array | 'lost' | undefined> {
-    const { members, reached, bug } = this.#options
-    const { address, generation, pageSize } = region.descriptor
-    const wanted = { address, generation, page, version }
+    const { members, reached } = this.#options
     const possible = new Set(reached())
     const others = members()
     const first = others.filter((node) => possible.delete(node))
     let damaged = 0
     for (const node of [...first, ...possible].slice(0, askedMax)) {
-      const answer = await this.#questions.ask(node, wanted)
-      if (answer.kind === 'found' && answer.bytes.length === pageSize) {
-        if (answer.version === version || bug === 'take-any-version') return answer.bytes
-      }
-      if (answer.kind === 'damaged' && others.includes(node)) damaged += 1
+      asks()
+      const answer = await this.#askOne(node, region, page, version)
+      if (typeof answer !== 'string') return answer
+      if (answer === 'damaged' && others.includes(node)) damaged += 1
     }
     return others.length > 0 && damaged === others.length ? 'lost' : undefined
+  }
+
+  async #askOne(
+    node: NodeId,
+    region: GroupedRegion,
+    page: PageIndex,
+    version: Version,
+  ): Promise<Uint8Array | 'other' | 'damaged' | 'silent'> {
+    const { address, generation, pageSize } = region.descriptor
+    const answer = await this.#questions.ask(node, { address, generation, page, version })
+    if (answer.kind !== 'found') return answer.kind
+    const isWanted = answer.version === version || this.#options.bug === 'take-any-version'
+    return isWanted && answer.bytes.length === pageSize ? answer.bytes : 'other'
   }
 
   /** Where the disk has no room now, the next look puts it there. Throws `storage-failed`, `closed`. */
@@ -209,7 +328,7 @@ export class PageMender {
       bytes,
     }: { readonly page: PageIndex; readonly version: Version; readonly bytes: Uint8Array },
   ): Promise<void> {
-    const { store, logger, group, mended } = this.#options
+    const { store, logger, group, mended, clock } = this.#options
     try {
       await store.commit({ mends: [{ space, page, version, bytes }] })
     } catch (reason) {
@@ -217,6 +336,7 @@ export class PageMender {
       if (code !== 'no-space' && code !== 'busy') throw reason
       return
     }
+    this.#mendedAt = clock.now()
     mended()
     logger.log('info', 'mended a damaged page from another member of its home group', {
       group,

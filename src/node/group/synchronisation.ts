@@ -31,8 +31,9 @@ export class Synchronisation {
     this.#total = missing
   }
 
-  onSent({ pages }: GroupStep): void {
-    this.#open.push({ pages: pages.length, bytes: pages.reduce((sum, { bytes }) => sum + bytes.length, 0) })
+  onSent({ pages, lost }: GroupStep): void {
+    const bytes = pages.reduce((sum, page) => sum + page.bytes.length, 0)
+    this.#open.push({ pages: pages.length + lost.length, bytes })
   }
 
   onTaken(): void {

@@ -1,10 +1,11 @@
+import { formatAddress } from '../../address/address.js'
 import type { RegionDescriptor } from '../../address/descriptor.js'
 import type { FenceMark } from '../../address/fence.js'
 import { neverWritten } from '../../address/page.js'
 import type { PageIndex, PageRange, Version } from '../../address/page.js'
 import type { RangeSet } from '../../address/range-set.js'
 import { assert } from '../../stdx/assert.js'
-import type { KhazanaError } from '../../stdx/errors.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, Store } from '../../store/store.js'
 import type { HandoverMark } from '../../wire/group-message.js'
@@ -222,7 +223,22 @@ export class HomedRegion implements HomeBacking {
   #readAnyhow(
     page: PageIndex,
   ): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {
-    return this.group === undefined ? this.#store.read(this.space, page) : this.group.read(this, page)
+    const stored = this.group === undefined ? this.#store.read(this.space, page) : this.group.read(this, page)
+    return stored.catch((reason: unknown) => {
+      throw this.#explained(page, KhazanaError.from(reason))
+    })
+  }
+
+  /** What can be done about damage, for those who meet it. */
+  #explained(page: PageIndex, reason: KhazanaError): KhazanaError {
+    if (reason.code !== 'damaged') return reason
+    const hope = this.group === undefined ? '' : 'It comes back with a node that has it. '
+    return new KhazanaError(
+      'damaged',
+      `page ${page} of region ${formatAddress(this.descriptor.address)} cannot be had: ${reason.message}. ` +
+        `${hope}To give up what was in it, free it and allocate it again`,
+      { cause: reason },
+    )
   }
 
   persist(pages: readonly HomeWrite[], done: CommitDone, together: TransactionTag | undefined): void {

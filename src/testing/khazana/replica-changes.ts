@@ -22,7 +22,7 @@ export interface ReplicaChangesOptions {
   readonly sites: () => Iterable<readonly [SimProcess, { readonly khazana: Khazana }]>
   readonly places: readonly Place[]
   readonly isOn: () => boolean
-  /** Whether a page may be damaged for a while, where those who have it in order are down. */
+  /** Whether a page may be damaged for a while, where those who have it in order are down: then its region goes to no other log. */
   readonly mayBeDamaged: () => boolean
   readonly complain: (what: string) => void
 }
@@ -69,8 +69,8 @@ export class ReplicaChanges {
     }
     const judged = change().catch((reason: unknown) => {
       const { code, stack } = KhazanaError.from(reason)
-      const isExpected = expected.has(code) || (code === 'damaged' && mayBeDamaged())
-      if (!isExpected) complain(`a change to ${minReplicas} replicas failed: ${stack ?? code}`)
+      if (code === 'damaged' && mayBeDamaged()) return
+      if (!expected.has(code)) complain(`a change to ${minReplicas} replicas failed: ${stack ?? code}`)
     })
     await Promise.race([judged, world.scheduler.delay(undefined, 3 * timeoutMs, 'a change of replicas')])
   }

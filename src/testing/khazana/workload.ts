@@ -127,6 +127,10 @@ export class KhazanaWorkload implements Workload {
     return this.#options.preset === 'backed'
   }
 
+  get #mayBeDamaged(): boolean {
+    return (this.#rot?.count ?? 0) > 0
+  }
+
   async setUp(stage: Stage): Promise<FaultTargets> {
     const shape = drawShape(stage.random, this.#isBacked ? 3 : this.#isMoving ? 2 : 1)
     const { world, random } = stage
@@ -263,10 +267,6 @@ export class KhazanaWorkload implements Workload {
       this.#done = resolve
     })
     this.#isOpen = false
-  }
-
-  get #mayBeDamaged(): boolean {
-    return (this.#rot?.count ?? 0) > 0
   }
 
   #changeReplicas({ world, random }: Stage): void {
