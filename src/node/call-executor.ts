@@ -413,7 +413,7 @@ export class CallExecutor {
     const { home, pools, maps } = this.#options
     await home.moves.takeOver(moved)
     if (!isLast) return
-    await home.raiseGeneration(generation)
+    await home.numbers.raise(generation)
     const isBugged = this.#options.spaceBug === 'take-pools-as-free'
     await pools.adopt(pool, () => (isBugged ? [] : home.knownInRange(pool.start, pool.size)))
     await maps.begin(pool)
@@ -426,8 +426,8 @@ export class CallExecutor {
     if (pool === undefined) throw notInMyPools(self)
     if (pools.isLeaving(pool)) throw new KhazanaError('busy', 'the pool is being handed over: try again')
     const moved = home.moves.find(address)
-    if (moved?.address === address && moved.generation === generation) await home.letGo(moved)
-    else await home.takeBack(address, generation)
+    if (moved?.address === address && moved.generation === generation) await home.space.letGo(moved)
+    else await home.space.takeBack(address, generation)
   }
 
   /** Names the node by its number where that is known here: the home may not have heard of a new one yet. */

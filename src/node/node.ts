@@ -222,7 +222,7 @@ export class Node implements SiteAccess {
         this.home.find(region) === undefined &&
         (this.#part.groups.backed(region)?.descriptor.generation === generation ||
           this.#part.groups.coming(region)?.generation === generation ||
-          this.home.isLentFor(region, generation)),
+          this.home.space.isLentFor(region, generation)),
       unserved: (node) => {
         this.#part.relocator.missed(node)
       },
@@ -487,7 +487,7 @@ export class Node implements SiteAccess {
       listen: this.#doors.listen,
       incarnation: this.incarnation,
       uptimeMs: world.clock.now() - this.#startedAt,
-      regions: this.home.regionCount,
+      regions: this.home.regions.programs,
       clients: this.#peers.clientCount,
       nodeSessions: this.#peers.nodeCount,
       memoryBytes: this.#memory.frames.usedBytes,
@@ -735,7 +735,7 @@ export class Node implements SiteAccess {
   /** Regions that were reserved when this node had more registered cannot be locked; everything else goes on. */
   #tellOfMissingPlugins(): void {
     const told = new Set<string>()
-    for (const { attributes } of this.home.descriptors()) {
+    for (const { attributes } of this.home.regions.descriptors()) {
       try {
         this.#plugins.check(attributes)
       } catch (reason) {

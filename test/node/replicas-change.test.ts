@@ -395,7 +395,7 @@ describe('a change of minReplicas', () => {
       await there.setAttributes({ minReplicas: 1 })
       await restart()
       assert.ok(isTaken(region))
-      assert.ok(!cluster.node(2).home.isLent(region.address))
+      assert.ok(!cluster.node(2).home.space.isLent(region.address))
       await (await cluster.at(2, region)).unreserve()
       assert.ok(!isTaken(region))
 

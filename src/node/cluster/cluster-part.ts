@@ -115,8 +115,8 @@ export class ClusterPart {
       leaseMs,
       store: parts.store,
       home: () => home,
-      takeSpace: () => home.takeSpace(),
-      numbers: () => home.numbers(),
+      takeSpace: () => home.numbers.takeSpace(),
+      numbers: () => home.numbers.records(),
       members: () => this.members.members.filter(({ state }) => state === 'in').map(({ node }) => node),
       session: (node) => peers.get(node),
       sessions: () => replicas.sessions(),
@@ -210,7 +210,7 @@ export class ClusterPart {
       hints,
       backed: (address) => this.groups.backed(address),
       isComing: (address) => this.groups.coming(address) !== undefined,
-      isLent: (address) => home.isLent(address),
+      isLent: (address) => home.space.isLent(address),
       directory: new RegionDirectory(directoryEntriesMax),
       isCurrent: ({ address, generation }) => {
         const replica = replicas.get(address)
@@ -237,7 +237,7 @@ export class ClusterPart {
       logger: world.logger,
       gone: () => home.moves.gone().filter(({ address }) => pools.find(address) === undefined),
       find: (address, wait) => this.location.findAnew(address, wait),
-      letGo: (descriptor) => home.letGo(descriptor),
+      letGo: (descriptor) => home.space.letGo(descriptor),
     })
     this.leave = new Leave({
       self: identity.node,

@@ -203,11 +203,11 @@ export class Leave {
     const reason = await objection(this.#waitOf(patience))
     if (reason !== undefined) throw reason
     home.refuse(isLeaving(self))
-    logger.log('info', 'leaving the cluster', { regions: home.regionCount })
+    logger.log('info', 'leaving the cluster', { regions: home.regions.programs })
     try {
-      const total = home.regionCount
+      const total = home.regions.programs
       for (;;) {
-        this.#progress = { regionsLeft: home.regionCount, regionsTotal: total }
+        this.#progress = { regionsLeft: home.regions.programs, regionsTotal: total }
         const error = await this.#round(patience)
         if (error === undefined) break
         this.#keepHindrance(error)
@@ -271,8 +271,8 @@ export class Leave {
   #leftovers(): Leftovers {
     const { home, pools, returns, releases, record } = this.#options
     return {
-      regions: home.regionCount,
-      maps: home.descriptors().filter(isSystemRegion).length,
+      regions: home.regions.programs,
+      maps: home.regions.descriptors().filter(isSystemRegion).length,
       newHomes: home.moves.newHomes,
       oldHomes: home.moves.oldHomes,
       returns: returns.count,
@@ -316,7 +316,7 @@ export class Leave {
     const { home, returns } = this.#options
     const { moves } = home
     const busy = (message: string): KhazanaError => new KhazanaError('busy', message)
-    if (home.descriptors().length > 0) return busy('regions came here meanwhile')
+    if (home.regions.descriptors().length > 0) return busy('regions came here meanwhile')
     if (moves.newHomes.length > 0) return busy('the new home of a region has not answered yet')
     if (moves.oldHomes.length > 0)
       return busy('the old home of a region has not said whether it is to come here')
@@ -359,14 +359,14 @@ export class Leave {
   /** Regions of programs go where there is most room. */
   async #moveRegions(heirs: Heir[], patience: Patience): Promise<void> {
     const { home } = this.#options
-    const regions = home.descriptors().filter((region) => !isSystemRegion(region))
+    const regions = home.regions.descriptors().filter((region) => !isSystemRegion(region))
     let failure: KhazanaError | undefined
     let next = 0
     const move = async (): Promise<void> => {
       for (let region = regions[next++]; region !== undefined; region = regions[next++]) {
         failure = (await this.#moveRegion(region, heirs, patience)) ?? failure
         if (this.#progress !== undefined) {
-          this.#progress = { ...this.#progress, regionsLeft: home.regionCount }
+          this.#progress = { ...this.#progress, regionsLeft: home.regions.programs }
         }
       }
     }
@@ -428,7 +428,7 @@ export class Leave {
       }
       await this.#handOver(pool, to, Math.min(tellMs, this.#leftOf(patience)))
     }
-    for (const { address } of home.descriptors().filter(isSystemRegion)) {
+    for (const { address } of home.regions.descriptors().filter(isSystemRegion)) {
       const failure = await this.#tryMove(address, first.node, patience)
       if (failure !== undefined) throw failure
     }
@@ -445,7 +445,7 @@ export class Leave {
     // What is being reserved has an address, and is no region yet.
     await home.whenReserved()
     const regions = [...home.knownInRange(pool.start, pool.size), ...this.#lentIn(pool)]
-    const { generation } = home
+    const generation = home.numbers.last
     for (let at = 0; ; at += movedRegionsMax) {
       const isLast = at + movedRegionsMax >= regions.length
       const some = regions.slice(at, at + movedRegionsMax)
@@ -458,7 +458,7 @@ export class Leave {
   /** Regions that home groups have from the pool, wherever they are now. */
   #lentIn(pool: Pool): RegionDescriptor[] {
     const { home, known } = this.#options
-    return home.lentInRange(pool.start, pool.size).map((lent) => {
+    return home.space.lentInRange(pool.start, pool.size).map((lent) => {
       const now = known(lent.address)
       return now?.generation === lent.generation ? now : lent
     })

@@ -105,7 +105,7 @@ export class MapKeeper {
   *#wanted(pool: Pool): Generator<MapEntry> {
     const { home } = this.#options
     const entries = new Map<Address, ReservedEntry>()
-    for (const lent of home.lentInRange(pool.start, pool.size)) entries.set(lent.address, entryOf(lent))
+    for (const lent of home.space.lentInRange(pool.start, pool.size)) entries.set(lent.address, entryOf(lent))
     for (const known of home.knownInRange(pool.start, pool.size)) entries.set(known.address, entryOf(known))
     yield* [...entries.values()].sort((a, b) => (a.start < b.start ? -1 : 1))
   }

@@ -5,7 +5,7 @@ export function overlaps(nodes: readonly Node[]): string[] {
   return [
     ...overlapsOf('pools', nodes, ({ pools }) => pools.all()),
     ...overlapsOf('regions', nodes, ({ home }) =>
-      home.descriptors().map(({ address, size }) => ({ start: address, size: BigInt(size) })),
+      home.regions.descriptors().map(({ address, size }) => ({ start: address, size: BigInt(size) })),
     ),
   ]
 }
