@@ -14,7 +14,7 @@ import type { PlantedBug } from './planted-bugs.js'
 import { simPresets } from './sim-preset.js'
 import type { SimPreset } from './sim-preset.js'
 import { KhazanaWorkload } from './workload.js'
-import type { OutsideRegions } from './workload.js'
+import type { OutsideRegions } from './region-making.js'
 
 export interface SimulateKhazanaOptions {
   /** A whole number from 0 to 2^53 - 1: all that happens follows from it. */

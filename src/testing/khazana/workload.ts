@@ -2,12 +2,10 @@ import { nodeChecksum as checksumOf } from '../../io/node/checksum.js'
 import type { Khazana } from '../../client/khazana.js'
 import type { Address } from '../../address/address.js'
 import { pagesOf } from '../../address/range.js'
-import type { AttributeSettings } from '../../address/attributes.js'
 import type { AnyProtocol } from '../../consistency/contract.js'
 import type { World } from '../../io/world.js'
 import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { Prng } from '../../stdx/prng.js'
 import { lostWrites } from '../acknowledged-writes.js'
 import { disagreements, quiescentDisagreements } from '../directory-agreement.js'
 import type { Operation } from '../history.js'
@@ -26,32 +24,27 @@ import { differentBackups, misplaced, superfluousCopies } from './group-agreemen
 import { judge } from './judgement.js'
 import { protocolWith } from './planted-bugs.js'
 import type { PlantedBug } from './planted-bugs.js'
-import { conflictTests, drawPledge, mergeFunctions, pledgeOf, strict } from './pledge.js'
-import type { Pledge, SimulatedClaims } from './pledge.js'
+import { conflictTests, mergeFunctions } from './pledge.js'
 import type { Population } from './population.js'
 import { Processes } from './processes.js'
 import { overlaps } from './overlaps.js'
-import { planRegion, planSingle } from './region-plan.js'
+import { makeRegions } from './region-making.js'
+import type { MadeRegions, OutsideRegions } from './region-making.js'
 import { ReplicaChanges } from './replica-changes.js'
 import { differentCopies, disagreementsAtRest } from './rest.js'
 import { SectionLog } from './section-log.js'
 import { OutsideStore } from './outside-store.js'
 import { drawShape } from './shape.js'
 import type { Shape } from './shape.js'
-import { kindOfRegion } from './sim-preset.js'
 import type { SimPreset } from './sim-preset.js'
 import { snapshotsOf } from './snapshots.js'
 import type { WatchedSite } from './snapshots.js'
 import { SpaceLog } from './space-log.js'
-import type { Pair } from './transfers.js'
 
 /** How often all sites are looked into while faults happen. Virtual ms. */
 const lookEveryMs = 7
 /** Complaints after which a run has said enough. */
 const complaintsMax = 20
-const mixedKeysMore = 6
-/** Where some things are released together. */
-const pairedPresets: readonly SimPreset[] = ['strict', 'mixed', 'moving', 'backed']
 
 /** How long a node that is on its way out at the end of a run may take. Virtual ms. */
 const leavesWithinMs = 40_000
@@ -64,11 +57,6 @@ export interface KhazanaWorkloadOptions {
   readonly protocols?: readonly AnyProtocol[] | undefined
   /** All regions are made with these, and held to that, instead of what the preset says. */
   readonly outside?: OutsideRegions | undefined
-}
-
-export interface OutsideRegions {
-  readonly attributes: AttributeSettings
-  readonly claims: SimulatedClaims
 }
 
 /**
@@ -88,8 +76,7 @@ export class KhazanaWorkload implements Workload {
   readonly #sections = new SectionLog()
   readonly #outside = new OutsideStore()
   readonly #complaints: string[] = []
-  readonly #places: Place[] = []
-  readonly #pairs: Pair[] = []
+  #regions: MadeRegions = { places: [], pairs: [] }
   readonly #last = new Map<string, string | null>()
   readonly #space = new SpaceLog()
   /** That work at each site at a time. */
@@ -144,7 +131,9 @@ export class KhazanaWorkload implements Workload {
       // One after the other, so that each gets the id that its name says.
       await this.#whenUp(world, index)
     }
-    await this.#reserve(stage, shape)
+    const { preset, outside } = this.#options
+    const owners = [...this.#khazanas.values()].map(({ khazana }) => khazana)
+    this.#regions = await makeRegions({ preset, outside, owners, shape, random })
     for (let index = 1; index <= shape.clients; index++) processes.startClient(index)
     const { machines, services } = processes
     if (!this.#isBacked) return processes
@@ -195,64 +184,9 @@ export class KhazanaWorkload implements Workload {
     }
   }
 
-  /** Regions of a few pages at different nodes. */
-  async #reserve(stage: Stage, { keys, pageSize }: Shape): Promise<void> {
-    const { random } = stage
-    const owners = [...this.#khazanas.values()]
-    // So that there are regions of several kinds.
-    const keysMin =
-      this.#isMoving || this.#isBacked || this.#options.preset === 'mixed' ? keys + mixedKeysMore : keys
-    for (let key = 0; key < keysMin;) {
-      const { khazana } = random.pick(owners)
-      const pledge = this.#drawPledge(random.fork(`pledge of key ${key}`))
-      const { cells, pages } = planRegion({ pledge, firstKey: key, pageSize, random })
-      const minReplicas = this.#drawReplicas(pledge, random.fork(`replicas of key ${key}`))
-      const region = await khazana.reserve(pages * pageSize, { ...pledge.attributes, pageSize, minReplicas })
-      await region.allocate()
-      for (const cell of cells) this.#places.push({ region: region.address, pageSize, cell, pledge })
-      key += cells.length
-    }
-    await this.#reservePairs(random.fork('pairs'), owners, pageSize)
-  }
-
-  /** Keys of regions of their own, some of which have one home, and some not. */
-  async #reservePairs(
-    random: Prng,
-    owners: readonly { readonly khazana: Khazana }[],
-    pageSize: number,
-  ): Promise<void> {
-    const { preset, outside } = this.#options
-    if (outside !== undefined || !pairedPresets.includes(preset) || random.chance(0.3)) return
-    for (let pair = 1, count = random.int(1, 2); pair <= count; pair++) {
-      const places: Place[] = []
-      for (const half of ['a', 'b']) {
-        const cell = planSingle(`pair-${pair}${half}`, random.int(1, 2), pageSize)
-        const minReplicas = this.#isBacked ? random.pick([1, 2, 2, 3]) : 1
-        const { khazana } = random.pick(owners)
-        const region = await khazana.reserve(cell.length, { pageSize, minReplicas })
-        await region.allocate()
-        places.push({ region: region.address, pageSize, cell, pledge: strict })
-      }
-      places.sort((a, b) => (a.region < b.region ? -1 : 1))
-      const [first, second] = places
-      if (first !== undefined && second !== undefined) this.#pairs.push([first, second])
-    }
-  }
-
   /** With the halves of pairs. */
   get #allPlaces(): readonly Place[] {
-    return [...this.#places, ...this.#pairs.flat()]
-  }
-
-  /** What was accepted and is not durable may be lost with a takeover: programs that hold a site to its own writes would be right to complain. */
-  #drawReplicas({ reads, changes }: Pledge, random: Prng): number {
-    return this.#isBacked && reads !== 'eventual' && changes.length === 0 ? random.pick([1, 2, 2, 2, 3]) : 1
-  }
-
-  #drawPledge(random: Prng): Pledge {
-    const { preset, outside } = this.#options
-    if (outside !== undefined) return pledgeOf(outside.claims, outside.attributes)
-    return drawPledge(kindOfRegion(preset, random), random)
+    return [...this.#regions.places, ...this.#regions.pairs.flat()]
   }
 
   async run(stage: Stage): Promise<void> {
@@ -312,7 +246,7 @@ export class KhazanaWorkload implements Workload {
       ...differentCopies(sites, this.#allPlaces),
       ...this.#halvesAtRest(),
       ...this.#population.nodes.flatMap((node) => node.home.transactions.leftovers()),
-      ...disagreementsAtRest(sites, this.#places, this.#historyOf(stage)),
+      ...disagreementsAtRest(sites, this.#regions.places, this.#historyOf(stage)),
       ...this.#pendingAtRest(),
     ]
     if (this.#isBacked) {
@@ -357,7 +291,7 @@ export class KhazanaWorkload implements Workload {
   }
 
   #halvesAtRest(): readonly string[] {
-    return this.#pairs.flatMap((pair) => {
+    return this.#regions.pairs.flatMap((pair) => {
       const [a, b] = pair.map(({ cell }) => `${cell.key} is ${this.#last.get(cell.key)}`)
       const [first, second] = pair.map(({ cell }) => this.#last.get(cell.key))
       return first === second ? [] : [`half a transfer is left: ${a}, and ${b}`]
@@ -396,7 +330,7 @@ export class KhazanaWorkload implements Workload {
    * unknown.
    */
   #historyOf({ history }: Stage): readonly Operation[] {
-    const accepted = this.#places
+    const accepted = this.#regions.places
       .filter(({ pledge }) => pledge.reads === 'eventual')
       .map(({ cell }) => cell.key)
     return history.operations().map((one) => {
@@ -468,9 +402,9 @@ export class KhazanaWorkload implements Workload {
       history: stage.history,
       sections: this.#sections,
       outside: this.#outside,
-      places: this.#readable(this.#places),
+      places: this.#readable(this.#regions.places),
       mayBeDamaged: () => this.#mayBeDamaged,
-      pairs: this.#pairs.filter((pair) => this.#readable(pair).length === pair.length),
+      pairs: this.#regions.pairs.filter((pair) => this.#readable(pair).length === pair.length),
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => this.#isCutOff(process, region),
