@@ -10,6 +10,7 @@ import { openStore } from '../store/open-store.js'
 import type { Store } from '../store/store.js'
 import type { Call, NodeStatus, Request, Result, SequencedMessage } from '../wire/message.js'
 import { CallExecutor } from './call-executor.js'
+import { HomeCalls } from './calls/home-calls.js'
 import { expectResult } from './calls/result.js'
 import type { CoordinatorDesk } from './coordinator/coordinator-desk.js'
 import { ClusterPart } from './cluster/cluster-part.js'
@@ -363,19 +364,19 @@ export class Node implements SiteAccess {
         this.groups.mend()
       },
     })
+    const followed = {
+      ...{ self: identity.node, clock: world.clock, home: this.home, peers: this.#peers },
+      ...{ location: this.location, members: this.members },
+    }
     this.#executor = new CallExecutor({
-      self: identity.node,
-      clock: world.clock,
-      home: this.home,
-      peers: this.#peers,
-      location: this.location,
+      ...followed,
+      homeCalls: new HomeCalls(followed),
       pools: this.pools,
       maps: this.#part.maps,
       coordinate: (question, wait) => this.#part.desk.serve(question, wait),
       leave: (wait) => this.leave(wait),
       hasLeft: () => this.members.hasLeft,
       resources: (limits) => this.#resources.limit(limits),
-      members: this.members,
       duties: this.#part.duties,
       releases: this.#releases,
       status: () => this.status(),

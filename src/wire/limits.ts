@@ -76,3 +76,5 @@ export const transactionRegionsMax = 64
 export const minReplicasMax = 64
 export const leaseMsMin = 10
 export const leaseMsMax = 3_600_000
+/** Pages that one `stat` tells of. */
+export const statPagesMax = 4096
