@@ -264,7 +264,7 @@ export class KhazanaWorkload implements Workload {
 
   /** What the last reads found. A key that nobody could read is a failure to make progress. */
   #noteLast({ history }: Stage): void {
-    for (const { key } of this.#readable(this.#allPlaces).map(({ cell }) => cell)) {
+    for (const { key } of this.#allReadable.map(({ cell }) => cell)) {
       const read = history
         .operations()
         .filter((one) => one.op === 'read' && one.key === key)
@@ -274,13 +274,16 @@ export class KhazanaWorkload implements Workload {
     }
   }
 
-  /** Without those of which a page has rotted away. */
-  #readable(places: readonly Place[]): readonly Place[] {
-    return places.filter(({ region, cell, pageSize }) => {
-      const pages = pagesOf(cell, pageSize)
-      const isIn = (page: number): boolean => page >= pages.first && page < pages.first + pages.count
-      return !this.#lost.some((one) => one.address === region && isIn(one.page))
-    })
+  /** Without those of which a page has rotted away; pairs as a whole. */
+  get #readable(): MadeRegions {
+    const { places, pairs } = this.#regions
+    const isWhole = (place: Place): boolean => !this.#lost.some((page) => isPartOf(page, place))
+    return { places: places.filter(isWhole), pairs: pairs.filter((pair) => pair.every(isWhole)) }
+  }
+
+  get #allReadable(): readonly Place[] {
+    const { places, pairs } = this.#readable
+    return [...places, ...pairs.flat()]
   }
 
   #pendingAtRest(): readonly string[] {
@@ -314,7 +317,7 @@ export class KhazanaWorkload implements Workload {
     if (conflict !== undefined) this.#complain(conflict)
     if (this.#complaints.length > 0) return this.#complaints
     // Elsewhere which write stands is not a matter of time.
-    const timely = this.#readable(this.#allPlaces)
+    const timely = this.#allReadable
       .filter(({ pledge }) => pledge.reads !== 'eventual')
       .map(({ cell }) => cell.key)
     const history = stage.history.operations().filter(({ key }) => timely.includes(key))
@@ -402,9 +405,9 @@ export class KhazanaWorkload implements Workload {
       history: stage.history,
       sections: this.#sections,
       outside: this.#outside,
-      places: this.#readable(this.#regions.places),
+      places: this.#readable.places,
       mayBeDamaged: () => this.#mayBeDamaged,
-      pairs: this.#regions.pairs.filter((pair) => this.#readable(pair).length === pair.length),
+      pairs: this.#readable.pairs,
       movesTo: () => (this.#isMoving ? this.#population.names : []),
       space: this.#isRoaming ? this.#space : undefined,
       isCutOff: (region) => this.#isCutOff(process, region),
@@ -466,4 +469,9 @@ function isCutOff(site: WatchedSite | undefined, gateway: WatchedSite | undefine
   if (site.gateway !== `node-${home}`) return gateway.replicas.session(home) === undefined
   const there = gateway.replicas.get(region)
   return there?.role.kind === 'copy' && !there.isValid('write')
+}
+
+function isPartOf({ address, page }: Kept, { region, cell, pageSize }: Place): boolean {
+  const { first, count } = pagesOf(cell, pageSize)
+  return address === region && page >= first && page < first + count
 }
