@@ -65,7 +65,9 @@ export interface SimReport {
 }
 
 const safetyMsMaxDefault = 60_000
-const progressMsMaxDefault = 600_000
+/** Without faults. Nodes that programs close and open again and again wait for leases most of the time. */
+const progressMsBase = 600_000
+const progressMsPerOperation = 100
 const setUpMsMax = 60_000
 /** Of real time, which machines that do something else besides have less of. */
 const wallClockMsBase = 60_000
@@ -82,6 +84,7 @@ export async function simulate(options: SimOptions): Promise<SimReport> {
   const random = Prng.fromSeed(options.seed)
   const wallClockMsMax =
     options.wallClockMsMax ?? wallClockMsBase + options.operations * wallClockMsPerOperation
+  const progressMsMax = options.progressMsMax ?? progressMsBase + options.operations * progressMsPerOperation
   const world = new SimWorld({ ...options, wallClockMsMax })
   const history = new HistoryRecorder(() => world.scheduler.now())
   const stage: Stage = { world, history, random: random.fork('workload'), operations: options.operations }
@@ -95,7 +98,7 @@ export async function simulate(options: SimOptions): Promise<SimReport> {
     const done = options.workload.run(stage)
     await runWhilePending(world, done, scheduler.now() + (options.safetyMsMax ?? safetyMsMaxDefault))
     injector.heal()
-    const untilMs = scheduler.now() + (options.progressMsMax ?? progressMsMaxDefault)
+    const untilMs = scheduler.now() + progressMsMax
     await scheduler.settle(done, untilMs)
     await scheduler.settle(options.workload.settle(stage), untilMs)
     return judge(options.workload, stage)
