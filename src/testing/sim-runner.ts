@@ -29,7 +29,7 @@ export interface SimOptions {
   readonly network?: NetworkOptions
   /** Virtual ms after which faults are healed even if clients are not through; 60,000 unless told. */
   readonly safetyMsMax?: number
-  /** Virtual ms that the healed system has to let all clients finish, and to come to rest; 600,000 unless told. */
+  /** Virtual ms that the healed system has to let all clients finish, and to come to rest; 600,000 and 100 for each operation unless told. */
   readonly progressMsMax?: number
   readonly stepsMax?: number
   /** Real ms; 60,000 and 60 for each operation unless told. */
