@@ -111,8 +111,11 @@ function moveOn(crew: CrewState, how: 'taken' | 'refused'): void {
 /** All pages that can be had are here: nobody writes before this is over. */
 function conclude(crew: CrewState): void {
   const { doubts } = crew
-  const storedOf = (page: PageIndex): StoredPage | undefined =>
-    crew.isRoot ? crew.storedOf(page) : doubts.storedOf(page)
+  const taken = new Set(doubts.taken)
+  const storedOf = (page: PageIndex): StoredPage | undefined => {
+    if (!taken.has(page)) return undefined
+    return crew.isRoot ? crew.storedOf(page) : doubts.storedOf(page)
+  }
   const found: { readonly doubt: CommitInDoubt; readonly finding: Finding }[] = []
   let mustNot = false
   for (const doubt of doubts.list) {

@@ -117,7 +117,7 @@ export class Doubts {
     })
   }
 
-  /** What is known, with what is stored of the pages that could be taken. `isBarred`: it may have read what never happened. */
+  /** What is known. `storedOf`: what is stored, of the pages that could be taken. `isBarred`: it may have read what never happened. */
   find(
     { pages }: CommitInDoubt,
     isBarred: boolean,
@@ -125,10 +125,7 @@ export class Doubts {
     bug: PlantedBug | undefined,
   ): Finding {
     if (bug === 'resend-without-comparing') return 'resend'
-    const taken = new Set(this.taken)
-    const found = pages.map((page) =>
-      evidenceOf(page, taken.has(page.page) ? storedOf(page.page) : undefined),
-    )
+    const found = pages.map((page) => evidenceOf(page, storedOf(page.page)))
     const isUndone = found.includes('undone') || found.includes('overtaken')
     // A commit happens as a whole.
     if (found.includes('done')) return isUndone ? 'unknown' : 'done'

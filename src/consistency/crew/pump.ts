@@ -22,7 +22,8 @@ export function pumpMarked(crew: CrewState): void {
  * it, and what is in its way is asked for: the parent's right, the children's tokens. Local locks, commits and grace
  * end by themselves, and mark the page again.
  */
-function serveQueue(crew: CrewState, state: PageState): void {
+function serveQueue(crew: CrewState, at: PageState): void {
+  let state = at
   for (;;) {
     const waiter = claimOn(crew, state.page) ?? firstOf(crew, state)
     if (waiter === undefined || state.handing !== undefined) return
@@ -43,9 +44,11 @@ function serveQueue(crew: CrewState, state: PageState): void {
     if (waiter.kind === 'claim') {
       if (state.unsettled > 0) return
       takeClaimed(crew, state)
-      // At once, before others come there.
       const { next } = crew.doubts
-      if (next !== undefined) serveQueue(crew, crew.page(next))
+      if (next === undefined) continue
+      if (state.queue.length > 0) crew.mark(state)
+      // At once, before others come there. There may be many: no call within a call.
+      state = crew.page(next)
       continue
     }
     if (child !== undefined && state.unsettled > 0 && crew.plantedBug !== 'grant-before-durable') return
