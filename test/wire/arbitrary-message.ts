@@ -442,7 +442,7 @@ export const messages: Arbitrary<Message> = fc.oneof(
   {
     weight: 2,
     arbitrary: tagged('kind', 'group', {
-      group: short,
+      group: fc.string({ maxLength: 20 }),
       body: groupMessages({ count, address, page, version, range, descriptor }),
     }),
   },
