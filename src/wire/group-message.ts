@@ -90,7 +90,7 @@ export type GroupMessage =
   | { readonly kind: 'other-reign'; readonly reign: number }
   /** To a node that is not known to live: it may be asked to be a member, and says to the coordinator that it lives. */
   | { readonly kind: 'invite' }
-  /** To the primary, of a node that is no member: there is a copy here. */
+  /** To the primary, of a node that hears nothing of it: there is a copy here. */
   | { readonly kind: 'offer' }
   /** To the primary, of a member: it will be none, and does not take part any more. */
   | { readonly kind: 'farewell' }

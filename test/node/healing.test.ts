@@ -309,6 +309,37 @@ describe('a backup that was removed while it could not be reached', () => {
   })
 })
 
+describe('a backup that has not heard of the end of the last region of its group', () => {
+  const hasCopy = (cluster: NodeCluster, node: number, { address }: Region): boolean =>
+    cluster
+      .node(node)
+      .groups.all()
+      .some(({ copies }) => copies.get(address) !== undefined)
+
+  it('hears of it from a primary that knows nothing of the group after a start', async () => {
+    const cluster = new NodeCluster(options())
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1, 1, { minReplicas: 2 })
+      const { group } = await region.stat(firstPage)
+      const backup = group.at(-1) ?? assert.fail('it has none')
+      // For it the node says to the coordinator that it lives.
+      await cluster.reserve(1, 1, { minReplicas: 3 })
+      await region.free(undefined, patient)
+      const mend = cluster.cut(1, backup)
+      void region.unreserve(patient)
+      await cluster.pause(100)
+      for (const member of [1, backup]) {
+        cluster.crash(member)
+        await cluster.start(member)
+      }
+      assert.equal(cluster.node(1).groups.all().length, 1, 'it knows nothing of the group')
+      assert.ok(hasCopy(cluster, backup, region))
+      mend()
+      await cluster.until('it has no copy', () => !hasCopy(cluster, backup, region))
+    })
+  })
+})
+
 describe('a node whose log was given up in part', () => {
   const accepting = options((number) => (number === 1 ? {} : { acceptDamage: true }))
 

@@ -289,7 +289,7 @@ export class GroupPart {
 
   /**
    * Where this node is no member, its copy may be of use, or not: the primary says. Who is a member by the record, but hears of no primary, may have been
-   * removed meanwhile. Never rejects.
+   * removed meanwhile; or the primary, started again with nothing of the group, does not know that it is one. Never rejects.
    */
   async #offer(backed: BackedGroup, before: SeenRecord): Promise<void> {
     const { clock, signal, self, session, want } = this.#options
@@ -300,7 +300,7 @@ export class GroupPart {
       const seen = await this.#read(before)
       backed.tell({ kind: 'record', seen })
       const primary = primaryOf(seen.record)
-      if (primary === self || seen.record.members.includes(self)) continue
+      if (primary === self) continue
       if (session(primary) === undefined) want(primary)
       else this.#send(primary, { kind: 'offer' }, [])
     }
