@@ -95,6 +95,34 @@ describe('an unlock whose home is lost on the way', () => {
     assert.ok((tally(all)['done'] ?? 0) > 12)
   })
 
+  it('can be waited for with a limit, and goes on all the same', async () => {
+    const cluster = groupCluster(4, 1)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, 4, { minReplicas: 2 })
+      const there = await cluster.at(4, region)
+      const code = async (wait: Promise<void>): Promise<string> =>
+        wait.then(
+          () => 'done',
+          (reason: unknown) => KhazanaError.from(reason).code,
+        )
+      const lock = await there.lock('write', page(0))
+      lock.write(0, Uint8Array.of(0, 0, 0, 1))
+      // @ts-expect-error: what is no limit
+      assert.throws(() => lock.unlock({ timeoutMs: 'soon' }), { code: 'invalid-argument' })
+      assert.ok(lock.isOpen)
+      cluster.crash(2)
+      const start = cluster.now()
+      await assert.rejects(lock.unlock({ timeoutMs: 200 }), {
+        code: 'timeout',
+        message: 'seeing the end of unlock, which goes on in the background: not possible within 200 ms',
+      })
+      assert.ok(cluster.now() - start < 250)
+      assert.equal(await code(lock.unlock({ signal: AbortSignal.abort() })), 'aborted')
+      assert.equal(await code(lock.unlock({ timeoutMs: 60_000 })), 'done')
+      assert.equal(await readCount(there, 0), 1)
+    })
+  })
+
   it('has happened once or certainly not at all where others wait for its page, at every node', async () => {
     const all: string[] = []
     for (let seed = 1; seed <= 8; seed++) {

@@ -3,6 +3,8 @@ import type { LockMode } from '../../address/lock-mode.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { PageIndex } from '../../address/page.js'
 import type { ByteRange } from '../../address/range.js'
+import { timeoutOf } from '../../io/deadline.js'
+import type { WaitOptions } from '../../io/deadline.js'
 import { checkBytes } from '../../stdx/checks.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
@@ -24,6 +26,8 @@ export interface ContextOwner {
   release(context: LockContext, together?: TransactionTag): Promise<void>
   /** Resolves when all that may have been seen under the lock, but for what it wrote itself, is durable; rejects where it never will be. */
   whenSeenDurable(context: LockContext): Promise<void>
+  /** The promise's outcome, or `timeout` or `aborted`, where the limits of the wait come first; the promise is then left to itself. */
+  waitFor(ending: Promise<void>, wait: WaitOptions): Promise<void>
   /** The lock ends, what was written is dropped. */
   abandon(context: LockContext): void
   /** How old, in milliseconds, what the page's bytes say may be. */
@@ -225,10 +229,15 @@ export class LockContext {
    *
    * Rejects with `context-broken` where the right was lost before, or the home, and others have written since; `no-space` where the home's disk is full;
    * and `outcome-unknown` where the home was lost before it answered, and neither it nor the next one can tell. Nothing was kept in the first
-   * two cases. While there is no home it waits. Called again it gives the same promise.
+   * two cases. While there is no home it waits: for as long as that takes, unless `wait` says how long. Then it rejects with `timeout`, or
+   * `aborted` by the signal, which end the wait and not the release: that goes on, and may still succeed. Called again it waits for the same outcome.
+   * Throws `invalid-argument` for what is no limit: the lock is open still.
    */
-  unlock(): Promise<void> {
-    return this.#unlock(undefined)
+  unlock(wait?: WaitOptions): Promise<void> {
+    if (wait === undefined) return this.#unlock(undefined)
+    timeoutOf(wait)
+    const ending = this.#unlock(undefined)
+    return this.#owner.waitFor(ending, wait)
   }
 
   /** For `Khazana.unlockAll`: the same, as part of what happens as a whole. */

@@ -15,7 +15,7 @@ import type { ErrorCode } from '../../stdx/errors.js'
 import type { PlainCmEnvelope } from '../../wire/message.js'
 import { makePatch } from '../../wire/patch.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
-import { Deadline, withResolvers } from '../../io/deadline.js'
+import { Deadline, within, withResolvers } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { RegionFrame } from '../page-memory.js'
 import type { Session } from '../session/session.js'
@@ -369,6 +369,13 @@ export class Replica implements ContextOwner {
 
   whenSeenDurable(context: LockContext): Promise<void> {
     return this.#hasSeenUnsettled(context) ? this.#engine.commits.whenSeenDurable() : done
+  }
+
+  waitFor(ending: Promise<void>, wait: WaitOptions): Promise<void> {
+    // Nobody waits for it any more, where the signal has fired before.
+    ending.catch(() => undefined)
+    const what = 'seeing the end of unlock, which goes on in the background'
+    return within(this.#env.clock, what, wait, ending)
   }
 
   /** In `crew`: what was written takes the place of the frames, at once. */
