@@ -199,6 +199,11 @@ export type CmEffect<M = CrewMessage> =
   | { readonly kind: 'drop'; readonly page: PageIndex }
   /** Lock contexts that overlap the page are broken, in any mode. The caller still owes the release of each, whole. */
   | { readonly kind: 'break'; readonly page: PageIndex }
+  /**
+   * Somebody else, here or elsewhere, waits to lock the page in this mode, and lock contexts that are open here are in the way: their holders may end them
+   * early. May be told again, and of locks that have just ended. A protocol that never says so has holders that are not told.
+   */
+  | { readonly kind: 'wanted'; readonly page: PageIndex; readonly mode: 'read' | 'write' }
   /** Root: bring these pages to memory, at most 64, then tell `loaded`. */
   | { readonly kind: 'load'; readonly load: number; readonly range: PageRange }
   /**

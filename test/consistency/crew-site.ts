@@ -401,6 +401,8 @@ export class CrewSite implements CmSite {
         return
       case 'break':
         return this.#break(effect.page)
+      case 'wanted':
+        return
       case 'persist': {
         assert(this.disk !== undefined, 'only the home has a disk')
         const writes = effect.pages.map(({ page, version }) => {

@@ -95,6 +95,8 @@ export function wordsOfEffect(effect: CmEffect): string | undefined {
       return `drop p${effect.page}`
     case 'break':
       return `break p${effect.page}`
+    case 'wanted':
+      return `p${effect.page} is wanted, to ${effect.mode}`
     case 'persist':
       return `persist c${effect.commit} ${effect.pages.map(({ page, version }) => `p${page}@v${version}`).join(' ')}`
     case 'ended':

@@ -88,6 +88,7 @@ class Bench {
       },
       refused: (lock, error) => this.done.push(`refuse ${lock} ${error.code}`),
       broken: (index) => this.done.push(`break ${index}`),
+      wanted: (index, mode) => this.done.push(`wanted ${index} ${mode}`),
       stepped: () => this.done.push('rest'),
     })
   }

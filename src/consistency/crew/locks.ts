@@ -3,8 +3,8 @@ import type { PageIndex, PageRange } from '../../address/page.js'
 import type { ErrorCode } from '../../stdx/errors.js'
 import type { LockId } from '../contract.js'
 import type { CrewState } from './crew-state.js'
-import type { LockRequest, PageState } from './page-state.js'
-import { exclusive, isIdle, rightOf } from './page-state.js'
+import type { LockRequest, PageState, Right } from './page-state.js'
+import { exclusive, isIdle, none, rightOf } from './page-state.js'
 
 /** Starts to wait: at the first page, with all lower ones locked before it waits at a higher one. */
 export function enqueueLock(crew: CrewState, lock: LockId, range: PageRange, mode: LockMode): LockRequest {
@@ -33,8 +33,16 @@ export function unpin(crew: CrewState, first: number, end: number, mode: LockMod
     if (state === undefined) continue
     if (mode === 'read') state.readers -= 1
     else state.writing = false
+    if (state.readers === 0 && !state.writing) state.wanted = none
     if (state.queue.length > 0 || state.recalled !== undefined || state.doubted > 0) crew.mark(state)
   }
+}
+
+/** Whoever holds local locks on the page hears, once, that they are in the way of a right. */
+export function tellWanted(crew: CrewState, state: PageState, right: Right): void {
+  if (state.wanted >= right) return
+  state.wanted = right
+  crew.effects.push({ kind: 'wanted', page: state.page, mode: right === exclusive ? 'write' : 'read' })
 }
 
 /** Takes a waiting lock out, as if it had never been. */

@@ -85,6 +85,8 @@ export interface PageState {
   /** Local locks held. */
   readers: number
   writing: boolean
+  /** For what the holders of local locks were told that somebody waits, since there were none. */
+  wanted: Right
   /** The highest right that a child has. */
   lent: Right
   children: Map<SiteId, Right> | undefined
@@ -123,6 +125,7 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     formerly: undefined,
     readers: 0,
     writing: false,
+    wanted: none,
     lent: none,
     children: undefined,
     queue: [],

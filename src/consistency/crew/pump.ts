@@ -2,7 +2,7 @@ import type { SiteId } from '../../address/identity.js'
 import type { CrewState } from './crew-state.js'
 import { claimOn, takeClaimed } from './claims.js'
 import { grantChild, recallChildren } from './downstream.js'
-import { graceAllows, pin } from './locks.js'
+import { graceAllows, pin, tellWanted } from './locks.js'
 import { yieldLost } from './lost-rights.js'
 import type { ChildRequest, ClaimRequest, PageState, Right, Waiter } from './page-state.js'
 import { exclusive, lentAllows, localsAllow, none, shared } from './page-state.js'
@@ -39,7 +39,10 @@ function serveQueue(crew: CrewState, at: PageState): void {
       recallChildren(crew, state, waiter.right === shared ? shared : none, child)
       return
     }
-    if (!localsAllow(state, waiter.right)) return
+    if (!localsAllow(state, waiter.right)) {
+      tellWanted(crew, state, waiter.right)
+      return
+    }
     if (state.held > 0) return
     if (waiter.kind === 'claim') {
       if (state.unsettled > 0) return

@@ -51,6 +51,8 @@ export interface EngineOptions {
   readonly granted: (lock: LockId) => void
   readonly refused: (lock: LockId, error: KhazanaError) => void
   readonly broken: (page: PageIndex) => void
+  /** Somebody waits to lock the page in this mode, and lock contexts here are in the way. */
+  readonly wanted: (page: PageIndex, mode: 'read' | 'write') => void
   /** After every step: something may have come to rest. */
   readonly stepped: () => void
 }
@@ -379,6 +381,8 @@ export class Engine {
         return frames.drop(effect.page)
       case 'break':
         return this.#options.broken(effect.page)
+      case 'wanted':
+        return this.#options.wanted(effect.page, effect.mode)
       case 'load':
         return void this.#load(effect.load, effect.range)
       case 'persist':

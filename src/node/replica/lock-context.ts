@@ -85,6 +85,9 @@ export class LockContext {
   #fence: bigint | undefined
   /** What the end of the context has come to. */
   #ending: Promise<void> = settledAlready
+  /** For what others wait: 'write' is more than 'read'. */
+  #wanted: 'read' | 'write' | undefined
+  #onWanted: ((mode: 'read' | 'write') => void) | undefined
 
   constructor(owner: ContextOwner, mode: LockMode, range: ByteRange, terms: LockTerms, pages: LockedPages) {
     this.#owner = owner
@@ -255,6 +258,32 @@ export class LockContext {
     this.#state = 'closed'
     this.#ending = this.#owner.release(this, together)
     return this.#ending
+  }
+
+  /**
+   * Has `listener` called when somebody else, at any site or in this process, waits for pages of this lock in a mode that it is in the way of: whoever keeps
+   * a lock for longer than one piece of work, to save taking it again, then ends it early, and nobody need wait for long. Called at most once for each mode, in a
+   * turn of its own; soon where somebody waits already; never after the end. A later listener replaces the one before. In regions of other
+   * consistency than `strict` without a conflict test nobody is told, but for changes of the region itself, which wait for all locks.
+   */
+  onWanted(listener: (mode: 'read' | 'write') => void): void {
+    this.#onWanted = listener
+    if (this.#wanted !== undefined) this.#tellWanted(this.#wanted)
+  }
+
+  /** Somebody waits. Not for users. */
+  want(mode: 'read' | 'write'): void {
+    if (this.#wanted === mode || this.#wanted === 'write') return
+    this.#wanted = mode
+    this.#tellWanted(mode)
+  }
+
+  /** Not within whatever has brought it up. */
+  #tellWanted(mode: 'read' | 'write'): void {
+    if (this.#onWanted === undefined) return
+    void settledAlready.then(() => {
+      if (this.#state === 'open') this.#onWanted?.(mode)
+    })
   }
 
   /** Ends the lock and drops what was written under it. Idempotent; never throws. */

@@ -124,6 +124,10 @@ export class Replica implements ContextOwner {
       broken: (page) => {
         this.#break(page)
       },
+      wanted: (page, mode) => {
+        for (const context of this.#contexts)
+          if (page >= context.first && page < context.first + context.count) context.want(mode)
+      },
       stepped: () => {
         this.#rest.stepped()
       },
@@ -567,6 +571,7 @@ export class Replica implements ContextOwner {
   /** Grants no more locks until `resume` with the same `who`, or `switchTo`. */
   suspend(who: object, suspension: Suspension): void {
     this.#rest.suspend(who, suspension)
+    for (const context of this.#contexts) context.want('write')
   }
 
   /** While suspended: whether no lock is open and nothing is on its way. */

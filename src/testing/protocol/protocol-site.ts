@@ -349,6 +349,8 @@ export class ProtocolSite<M> implements CmSite {
         return this.#memory.set(effect.page, undefined)
       case 'break':
         return this.#sections.broken(effect.page)
+      case 'wanted':
+        return
       case 'load':
         this.#storage('loads pages')
         return this.#loads.ask(effect.load, effect.range)

@@ -59,6 +59,8 @@ export function wordsOfEffect<M>(effect: CmEffect<M>): string | undefined {
       return `drop p${effect.page}`
     case 'break':
       return `break p${effect.page}`
+    case 'wanted':
+      return `p${effect.page} is wanted, to ${effect.mode}`
     case 'load':
       return `load ${wordsOfRange(effect.range)}`
     case 'persist':
