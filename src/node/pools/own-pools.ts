@@ -13,6 +13,11 @@ const keyPrefix = 'pool/'
 /** What the map of a pool takes of it, at most. Bytes. */
 export const mapBytesMax = 64 * 1024 * 1024
 
+/** Who reserves a large region mostly reserves more of the kind: a new pool has room for so many. */
+const regionsPerPool = 256
+/** Bytes that are asked for on their account at most: 4 PiB. */
+const aheadBytesMax = 2 ** 52
+
 /** Address space that was granted to this node. */
 export type Pool = ReportedPool
 
@@ -170,7 +175,8 @@ export class OwnPools {
 
   async #grow(size: number): Promise<void> {
     try {
-      const { start, size: granted } = await this.#options.grantPool(size + mapBytesMax)
+      const wanted = Math.max(size, Math.min(size * regionsPerPool, aheadBytesMax))
+      const { start, size: granted } = await this.#options.grantPool(wanted + mapBytesMax)
       const pool = { start, size: granted, map: undefined }
       await this.add(pool)
       await this.#options.prepare(pool)

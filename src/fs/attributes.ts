@@ -1,0 +1,37 @@
+import type { Address } from '../address/address.js'
+import type { Timestamp } from './environment.js'
+import type { FileKind, Inode } from './layout/inode.js'
+
+/** What is known of a file. */
+export interface FileAttributes {
+  readonly address: Address
+  /** The number that no other file of the file system ever has. */
+  readonly ino: number
+  readonly kind: FileKind
+  /** Permissions, set-id and sticky bits. */
+  readonly mode: number
+  readonly links: number
+  readonly uid: number
+  readonly gid: number
+  /** Bytes. */
+  readonly size: number
+  /** Bytes that have storage, about. */
+  readonly storedBytes: number
+  /** Of device nodes, as the kernel encodes it. */
+  readonly device: number
+  readonly accessed: Timestamp
+  readonly modified: Timestamp
+  readonly changed: Timestamp
+  readonly born: Timestamp
+  /** Grows with every change of the file's attributes. */
+  readonly revision: number
+}
+
+export function attributesOf(address: Address, inode: Inode): FileAttributes {
+  const { ino, kind, mode, links, uid, gid, device, accessed, modified, changed, born, revision } = inode
+  const pageSize = inode.bytes.length
+  const size = kind === 'directory' && inode.isInTail ? pageSize : inode.size
+  const stored = inode.isInTail ? 0 : Math.min(Math.ceil(size / pageSize), inode.allocatedEnd - 1) * pageSize
+  const times = { accessed, modified, changed, born }
+  return { address, ino, kind, mode, links, uid, gid, size, storedBytes: stored, device, ...times, revision }
+}

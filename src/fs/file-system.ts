@@ -1,0 +1,314 @@
+import type { Address } from '../address/address.js'
+import type { Khazana } from '../client/khazana.js'
+import { KhazanaError } from '../stdx/errors.js'
+import type { FileAttributes } from './attributes.js'
+import type { DirectoryEntry } from './directory/entries.js'
+import type { FsEnvironment } from './environment.js'
+import { FsError } from './errno.js'
+import { fsErrorFrom } from './errors.js'
+import { fileBytesMax, nameBytesMax, pieceBytesMax } from './file/limits.js'
+import { Inode } from './layout/inode.js'
+import type { Xattr } from './layout/xattrs.js'
+import { clearPages, clearResidue } from './operations/clear.js'
+import { create } from './operations/create.js'
+import type { NewFile } from './operations/create.js'
+import { allocate, read, readLink, write, zero } from './operations/data.js'
+import type { WriteHow } from './operations/data.js'
+import { attributes, list, lookup, parentOf } from './operations/lookup.js'
+import { link, removeDirectory, unlink } from './operations/remove.js'
+import type { Removed } from './operations/remove.js'
+import { rename } from './operations/rename.js'
+import type { Name, RenameHow } from './operations/rename.js'
+import { seek } from './operations/seek.js'
+import type { Whence } from './operations/seek.js'
+import { setAttributes } from './operations/set-attributes.js'
+import type { AttributeChanges } from './operations/set-attributes.js'
+import { getXattr, listXattrs, removeXattr, setXattr } from './operations/xattrs.js'
+import type { SetHow } from './operations/xattrs.js'
+import type { Operation } from './pages/page-runner.js'
+import { makeVolume } from './volume/make-volume.js'
+import type { MakeOptions } from './volume/make-volume.js'
+import { openVolume } from './volume/open-volume.js'
+import type { OpenVolume } from './volume/open-volume.js'
+
+export interface MountOptions {
+  /** For how long what is changed stays in memory alone at most, where nobody waits for it. Milliseconds; 10 unless told. */
+  readonly releaseAfterMs?: number
+  /** For how long an operation waits for others and for homes. Milliseconds; 30,000 unless told. */
+  readonly timeoutMs?: number
+}
+
+/** How much room there is. */
+export interface FsUsage {
+  /** Bytes of storage that the node may promise, and has promised. */
+  readonly bytesMax: number
+  readonly bytesUsed: number
+  readonly nameBytesMax: number
+}
+
+/** A result that is there at once where all that it takes is in memory, else later. Failures are `FsError`s, thrown or rejected alike. */
+export type Soon<T> = T | Promise<T>
+
+/**
+ * A file system in global memory (paper 4.1), as one program has it mounted: every file is a region. Files are named by their addresses; whoever calls checks
+ * who may do what. Nothing but Khazana's public interface is below.
+ *
+ * What an operation has changed is seen by all operations after it, at every mount; several files that one operation changes are seen changed together. It is durable
+ * when `sync` of a file that it changed resolves, and otherwise some milliseconds later; a crash keeps all of an operation or nothing, and of two operations on the same file
+ * the earlier one with the later. See docs/file-system.md.
+ */
+export class FileSystem {
+  readonly #volume: OpenVolume
+
+  private constructor(volume: OpenVolume) {
+    this.#volume = volume
+  }
+
+  /** Makes a file system, and answers the address to mount it by. Throws as `Khazana.reserve` does. */
+  static make(khazana: Khazana, environment: FsEnvironment, options: MakeOptions = {}): Promise<Address> {
+    return makeVolume(khazana, environment, options)
+  }
+
+  /** Mounts a file system. Throws `EINVAL` where there is none, `FsError` for what global memory says. */
+  static async mount(
+    khazana: Khazana,
+    environment: FsEnvironment,
+    address: Address,
+    options: MountOptions = {},
+  ): Promise<FileSystem> {
+    const { releaseAfterMs = 10, timeoutMs = 30_000 } = options
+    try {
+      return new FileSystem(await openVolume(khazana, environment, address, { releaseAfterMs, timeoutMs }))
+    } catch (reason) {
+      throw reason instanceof FsError ? reason : fsErrorFrom(KhazanaError.from(reason))
+    }
+  }
+
+  get root(): Address {
+    return this.#volume.root
+  }
+
+  /** 16 bytes by which the file system is told from others. */
+  get id(): Uint8Array {
+    return this.#volume.id
+  }
+
+  // ---- names -------------------------------------------------------------------------------------------------------
+
+  /** What a name in a directory means, `.` and `..` too. Throws `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`. */
+  lookup(parent: Address, name: Uint8Array): Soon<FileAttributes> {
+    return this.#run(lookup(this.#volume, parent, name))
+  }
+
+  /** Names behind a position, in their order, without `.` and `..`: some at least, unless there are no more. -1 is before all. Throws `ENOTDIR`. */
+  list(directory: Address, behind: number): Soon<readonly DirectoryEntry[]> {
+    return this.#run(list(this.#volume, directory, behind))
+  }
+
+  /** What `..` means in a directory. */
+  parentOf(directory: Address): Soon<FileAttributes> {
+    return this.#run(parentOf(this.#volume, directory))
+  }
+
+  /** Makes a file with a name. Throws `EEXIST`, `ENOTDIR`, `ENOENT` in a directory that was removed, `ENAMETOOLONG`, `EINVAL`, `EMLINK`, `ENOSPC`. */
+  create(parent: Address, name: Uint8Array, file: NewFile): Soon<FileAttributes> {
+    return this.#run(create(this.#volume, parent, name, file))
+  }
+
+  /** Another name for a file. Throws `EPERM` for a directory, `EMLINK`, and as `create`. */
+  link(file: Address, parent: Address, name: Uint8Array): Soon<FileAttributes> {
+    return this.#run(link(this.#volume, file, parent, name))
+  }
+
+  /** Takes a name away, and with the last one the file, once nobody has it open at any mount. Throws `ENOENT`, `EISDIR`. */
+  unlink(parent: Address, name: Uint8Array): Soon<Removed> {
+    return this.#run(unlink(this.#volume, parent, name))
+  }
+
+  /** Takes an empty directory away. Throws `ENOENT`, `ENOTDIR`, `ENOTEMPTY`, `EINVAL`. */
+  removeDirectory(parent: Address, name: Uint8Array): Soon<Removed> {
+    return this.#run(removeDirectory(this.#volume, parent, name))
+  }
+
+  /** Gives a file another name. Answers what lost its name by that. Throws as the system call does. */
+  rename(from: Name, to: Name, how: RenameHow = 'replace'): Soon<Removed | undefined> {
+    return this.#run(rename(this.#volume, from, to, how))
+  }
+
+  /** Throws `EINVAL` for what is no symbolic link. */
+  readLink(file: Address): Soon<Uint8Array> {
+    return this.#run(readLink(this.#volume, file))
+  }
+
+  // ---- attributes --------------------------------------------------------------------------------------------------
+
+  attributes(file: Address): Soon<FileAttributes> {
+    return this.#run(attributes(this.#volume, file))
+  }
+
+  /** Throws `EISDIR`, `EINVAL` and `EFBIG` for a size. */
+  setAttributes(file: Address, changes: AttributeChanges): Soon<FileAttributes> {
+    const result = this.#run(setAttributes(this.#volume, file, changes))
+    if (changes.size !== undefined) this.#clearLater(file)
+    return result
+  }
+
+  getXattr(file: Address, name: string): Soon<Uint8Array> {
+    return this.#run(getXattr(this.#volume, file, name))
+  }
+
+  listXattrs(file: Address): Soon<readonly string[]> {
+    return this.#run(listXattrs(this.#volume, file))
+  }
+
+  setXattr(file: Address, xattr: Xattr, how: SetHow = 'any'): Soon<void> {
+    return this.#run(setXattr(this.#volume, file, xattr, how))
+  }
+
+  removeXattr(file: Address, name: string): Soon<void> {
+    return this.#run(removeXattr(this.#volume, file, name))
+  }
+
+  // ---- contents ----------------------------------------------------------------------------------------------------
+
+  /** A copy of at most `length` bytes, fewer where the file ends. Throws `EISDIR`, `EINVAL`. */
+  read(file: Address, offset: number, length: number): Soon<Uint8Array> {
+    checkRange(offset, length)
+    if (length <= pieceBytesMax) return this.#run(read(this.#volume, file, offset, length))
+    return this.#readPieces(file, offset, length)
+  }
+
+  /**
+   * Writes all of it; up to 256 KiB are written as a whole. Answers where they begin, which is where the file ended where they are appended. Throws `EISDIR`, `EINVAL`,
+   * `EFBIG`, `ENOSPC`.
+   */
+  write(file: Address, offset: number, bytes: Uint8Array, how: Partial<WriteHow> = {}): Soon<number> {
+    const { isAppend = false, losesSetId = false } = how
+    checkRange(offset, bytes.length)
+    if (bytes.length <= pieceBytesMax)
+      return this.#run(write(this.#volume, file, offset, bytes, { isAppend, losesSetId }))
+    return this.#writePieces(file, offset, bytes, { isAppend, losesSetId })
+  }
+
+  /** Gives a range storage. `grows`: the file ends there at least from now on. */
+  allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Soon<void> {
+    checkRange(offset, length)
+    return this.#run(allocate(this.#volume, file, offset, offset + length, how))
+  }
+
+  /** Makes a range zeros, and gives the storage of its whole pages back. The file's size stays. */
+  async punchHole(file: Address, offset: number, length: number): Promise<void> {
+    checkRange(offset, length)
+    const { size } = await this.attributes(file)
+    const pageSize = this.#volume.runner.region(file).pageSize
+    const end = Math.min(offset + length, Math.ceil(size / pageSize) * pageSize)
+    const [from, to] = [Math.ceil(offset / pageSize) * pageSize, Math.floor(end / pageSize) * pageSize]
+    if (from >= to) {
+      await this.#run(zero(this.#volume, file, offset, end))
+      return
+    }
+    await this.#run(zero(this.#volume, file, offset, from))
+    await this.#run(zero(this.#volume, file, to, end))
+    await clearPages(this.#volume, file, from, to)
+  }
+
+  /** The next place from `offset` on where there is data, or where there is none. Throws `ENXIO` behind the end. */
+  seek(file: Address, offset: number, whence: Whence): Promise<number> {
+    return seek(this.#volume, file, offset, whence)
+  }
+
+  // ---- being open, being durable -----------------------------------------------------------------------------------
+
+  /** The file is open here: it stays, whoever takes its last name away, until `close` has been called as often. */
+  async open(file: Address): Promise<void> {
+    const { ino } = await this.attributes(file)
+    try {
+      await this.#volume.openings.open(ino)
+    } catch (reason) {
+      throw fsErrorFrom(KhazanaError.from(reason))
+    }
+  }
+
+  close(ino: number): void {
+    this.#volume.openings.close(ino)
+    this.#volume.reaper.closed(ino)
+  }
+
+  /** Resolves when all that was changed of the file is durable. Throws `EIO`, `ENOSPC` where something was lost since it was last asked. */
+  sync(file: Address): Promise<void> {
+    return this.#volume.runner.durable(this.#volume.runner.region(file))
+  }
+
+  /** The same of all that was changed here. */
+  syncAll(): Promise<void> {
+    return this.#volume.runner.allDurable()
+  }
+
+  /** Room at the node. */
+  async usage(): Promise<FsUsage> {
+    try {
+      const { storageBytes, storageBytesMax } = await this.#volume.khazana.resources()
+      return { bytesMax: storageBytesMax, bytesUsed: storageBytes, nameBytesMax }
+    } catch (reason) {
+      throw fsErrorFrom(KhazanaError.from(reason))
+    }
+  }
+
+  /** Ends the mount; what was changed is durable by then. The files that are to be taken away are, by the next mount at the latest. */
+  unmount(): Promise<void> {
+    return this.#volume.close()
+  }
+
+  #run<T>(operation: Operation<T>): Soon<T> {
+    return this.#volume.runner.run(operation)
+  }
+
+  async #readPieces(file: Address, offset: number, length: number): Promise<Uint8Array> {
+    const pieces: Uint8Array[] = []
+    for (let done = 0; done < length; done += pieceBytesMax) {
+      const piece = await this.read(file, offset + done, Math.min(pieceBytesMax, length - done))
+      pieces.push(piece)
+      if (piece.length < Math.min(pieceBytesMax, length - done)) break
+    }
+    const all = new Uint8Array(pieces.reduce((total, piece) => total + piece.length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      all.set(piece, at)
+      at += piece.length
+    }
+    return all
+  }
+
+  async #writePieces(file: Address, offset: number, bytes: Uint8Array, how: WriteHow): Promise<number> {
+    let start: number | undefined
+    for (let done = 0; done < bytes.length; done += pieceBytesMax) {
+      const piece = bytes.subarray(done, done + pieceBytesMax)
+      const at = await this.#run(write(this.#volume, file, offset + done, piece, how))
+      start ??= at
+    }
+    return start ?? offset
+  }
+
+  /** What is behind the end of a file that was cut off goes in the background. */
+  #clearLater(file: Address): void {
+    void this.#volume.whenIdle(async () => {
+      const region = this.#volume.runner.region(file)
+      await this.#volume.runner.settled(region)
+      const hasResidue = await this.#run((attempt) => {
+        const bytes = attempt.read(region, 0)
+        return bytes !== undefined && isCutOff(new Inode(bytes))
+      })
+      if (hasResidue) await clearResidue(this.#volume, file)
+    })
+  }
+}
+
+function isCutOff({ residueEnd, size }: Inode): boolean {
+  return residueEnd > size
+}
+
+function checkRange(offset: number, length: number): void {
+  if (!(offset >= 0 && length >= 0)) throw new FsError('EINVAL', 'offset and length are not below 0')
+  if (offset + length > fileBytesMax * 2)
+    throw new FsError('EFBIG', `a file has at most ${fileBytesMax} bytes`)
+}

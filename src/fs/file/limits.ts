@@ -1,0 +1,14 @@
+/** Bytes of a file at most: 16 TiB. A region is reserved for all of them, of which only what is written has storage. */
+export const fileBytesMax = 2 ** 44
+/** Bytes that one operation writes or reads at most: longer ones are several. */
+export const pieceBytesMax = 256 * 1024
+/** Bytes of a name. */
+export const nameBytesMax = 255
+/** Bytes of the target of a symbolic link. */
+export const targetBytesMax = 4095
+/** Names of one file. */
+export const linksMax = 65_000
+/** Pages that a new file's region has storage for from the beginning: its inode, and what most files need. */
+export const newRegionPages = 4
+/** Pages that a file which grows gets storage for ahead, at most. */
+export const growthPagesMax = 1024

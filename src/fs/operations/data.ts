@@ -1,0 +1,134 @@
+import type { Address } from '../../address/address.js'
+import type { Timestamp } from '../environment.js'
+import { FsError } from '../errno.js'
+import { Contents } from '../file/contents.js'
+import { fileBytesMax } from '../file/limits.js'
+import { Inode } from '../layout/inode.js'
+import type { Attempt } from '../pages/attempt.js'
+import { inodePage, readInode, writeInode } from '../volume/volume.js'
+import type { Volume } from '../volume/volume.js'
+import { needsClearing } from './clear.js'
+import { loseSetId } from './set-attributes.js'
+
+/** Seconds after which a file that is read is noted to have been, in any case. */
+const accessedAgainSeconds = 86_400
+
+/** At most `length` bytes from `offset` on: fewer where the file ends. Throws `EISDIR`, `EINVAL` for what has no bytes. */
+export function read(volume: Volume, file: Address, offset: number, length: number) {
+  return (attempt: Attempt): Uint8Array => {
+    const { runner, environment } = volume
+    const region = runner.region(file)
+    const inode = readInode(attempt, region)
+    checkHasBytes(inode)
+    const bytes = new Contents(attempt, region, inode).read(offset, length)
+    const now = environment.now()
+    // As Linux does unless told otherwise: once for each change of the file, and once a day.
+    if (bytes.length > 0 && isToBeNoted(inode, now)) {
+      const page = attempt.write(region, inodePage)
+      attempt.change()
+      noteAccess(page, now)
+    }
+    return bytes
+  }
+}
+
+/** The target of a symbolic link. Throws `EINVAL` for anything else. */
+export function readLink({ runner }: Volume, file: Address) {
+  return (attempt: Attempt): Uint8Array => {
+    const region = runner.region(file)
+    const inode = readInode(attempt, region)
+    if (inode.kind !== 'symlink') throw new FsError('EINVAL', 'not a symbolic link')
+    return new Contents(attempt, region, inode).read(0, inode.size)
+  }
+}
+
+export interface WriteHow {
+  /** Whether it goes to where the file ends at that moment. */
+  readonly isAppend: boolean
+  /** As in `AttributeChanges`. */
+  readonly losesSetId: boolean
+}
+
+/** Writes at most `pieceBytesMax` bytes. Answers where they begin. Throws `EISDIR`, `EINVAL`, `EFBIG`, `ENOSPC`. */
+export function write(volume: Volume, file: Address, offset: number, bytes: Uint8Array, how: WriteHow) {
+  return (attempt: Attempt): number => {
+    const { runner, environment } = volume
+    const region = runner.region(file)
+    const inode = writeInode(attempt, region)
+    checkHasBytes(inode)
+    const start = how.isAppend ? inode.size : offset
+    if (start + bytes.length > inode.size) needsClearing(volume, attempt, inode, file)
+    const put = new Contents(attempt, region, inode).toWrite(start, bytes)
+    attempt.change()
+    put()
+    if (how.losesSetId) loseSetId(inode)
+    inode.touchModified(environment.now())
+    return start
+  }
+}
+
+/** Gives a range storage, so that writing to it does not fail for want of room; the file's end moves if `grows`. Throws `EFBIG`, `ENOSPC`. */
+export function allocate(
+  volume: Volume,
+  file: Address,
+  from: number,
+  to: number,
+  grows: 'grows' | 'keeps-size',
+) {
+  return (attempt: Attempt): void => {
+    const { runner, environment } = volume
+    const region = runner.region(file)
+    const inode = writeInode(attempt, region)
+    checkHasBytes(inode)
+    if (to > fileBytesMax) throw new FsError('EFBIG', `a file has at most ${fileBytesMax} bytes`)
+    if (to > inode.size) needsClearing(volume, attempt, inode, file)
+    const put = new Contents(attempt, region, inode).toAllocate(from, to)
+    attempt.change()
+    put()
+    if (grows === 'grows' && to > inode.size) {
+      inode.size = to
+      inode.residueEnd = to
+    }
+    inode.touchModified(environment.now())
+  }
+}
+
+/** Zeros a range of at most `pieceBytesMax` bytes, within the file. */
+export function zero(volume: Volume, file: Address, from: number, to: number) {
+  return (attempt: Attempt): void => {
+    const { runner, environment } = volume
+    const region = runner.region(file)
+    const inode = writeInode(attempt, region)
+    checkHasBytes(inode)
+    const put = new Contents(attempt, region, inode).toZero(
+      Math.min(from, inode.size),
+      Math.min(to, inode.size),
+    )
+    attempt.change()
+    put()
+    inode.touchModified(environment.now())
+  }
+}
+
+function checkHasBytes({ kind }: Inode): void {
+  if (kind === 'directory') throw new FsError('EISDIR', 'a directory')
+  if (kind !== 'file') throw new FsError('EINVAL', 'not a file with bytes')
+}
+
+function isToBeNoted({ accessed, modified, changed }: Inode, { seconds }: Timestamp): boolean {
+  return (
+    !isBefore(modified, accessed) ||
+    !isBefore(changed, accessed) ||
+    seconds - accessed.seconds >= accessedAgainSeconds
+  )
+}
+
+function isBefore(a: Timestamp, b: Timestamp): boolean {
+  return a.seconds < b.seconds || (a.seconds === b.seconds && a.nanoseconds < b.nanoseconds)
+}
+
+function noteAccess(page: Uint8Array, now: Timestamp): void {
+  const inode = new Inode(page)
+  inode.accessed = now
+  inode.bump()
+}

@@ -1,0 +1,38 @@
+import type { Address } from '../../address/address.js'
+import type { Region } from '../../client/region.js'
+import type { KhazanaError } from '../../stdx/errors.js'
+import type { Lock } from './lock.js'
+
+/** Pages that are locked for writing until their batch is released. */
+export interface HeldPages {
+  readonly region: FsRegion
+  readonly lock: Lock
+  readonly first: number
+  readonly count: number
+  /** All their bytes, as they will be. */
+  readonly bytes: Uint8Array
+}
+
+/** A region of the file system, as far as this mount knows it. */
+export class FsRegion {
+  readonly address: Address
+  /** Undefined until it has been looked for. */
+  handle: Region | undefined
+  /** By their pages: what is locked for the batch that is open. */
+  readonly held = new Map<number, HeldPages>()
+  /** Why the last release with something of it failed, for who asks whether it is durable; told once. */
+  failure: KhazanaError | undefined
+  /** Of a directory: how deep its pages were where something was found last, which is where to look first. */
+  directoryDepth = 0
+  /** What keeps it from being forgotten. */
+  uses = 0
+
+  constructor(address: Address, handle: Region | undefined) {
+    this.address = address
+    this.handle = handle
+  }
+
+  get pageSize(): number {
+    return this.handle?.pageSize ?? 0
+  }
+}

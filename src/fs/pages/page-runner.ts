@@ -1,0 +1,329 @@
+import type { Address } from '../../address/address.js'
+import type { Khazana } from '../../client/khazana.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { FsEnvironment } from '../environment.js'
+import { FsError } from '../errno.js'
+import { fsErrorFrom } from '../errors.js'
+import { Attempt, nothingBeforehand } from './attempt.js'
+import type { Allocated, Beforehand, Hole } from './attempt.js'
+import { Batch } from './batch.js'
+import { FsRegion } from './fs-region.js'
+import type { HeldPages } from './fs-region.js'
+import type { Lock } from './lock.js'
+import { Miss } from './miss.js'
+import type { Need } from './miss.js'
+
+/** A plain function over pages: see `Attempt`. */
+export type Operation<T> = (attempt: Attempt) => T
+
+export interface PageRunnerOptions {
+  readonly khazana: Khazana
+  readonly environment: FsEnvironment
+  /** For how long what is changed stays in the open batch at most, where nobody waits for it. Milliseconds. */
+  readonly releaseAfterMs: number
+  /** For how long an operation waits for locks and homes. Milliseconds. */
+  readonly timeoutMs: number
+}
+
+/** Runs of an operation that lose a page again that they had waited for, before they hold all that they need while they wait for the rest. */
+const eagerRunsMax = 3
+/** Runs of an operation that needs something else each time, before it is given up. */
+const runsMax = 1000
+/** Regions whose handles are kept. */
+const regionsMax = 65_536
+
+/**
+ * Runs operations on pages of global memory. Where all that an operation needs is at hand it runs at once, and its result is a plain value; else its result is a
+ * promise. What operations change comes into one batch after the other, which becomes visible elsewhere and durable as a whole, when
+ *
+ * - somebody waits until it is durable,
+ * - somebody else, at any node, waits for one of its pages,
+ * - it is full, or its time is over.
+ *
+ * Rejected: a release for each operation. Its pages could not be used again before it is durable, so each operation in the same directory would wait for the disk.
+ */
+export class PageRunner {
+  readonly #options: PageRunnerOptions
+  readonly #regions = new Map<Address, FsRegion>()
+  #open = new Batch()
+  #cancelTimer: (() => void) | undefined
+  /** Releases that are on their way, by their batches. */
+  readonly #releasing = new Map<Batch, Promise<void>>()
+  #isClosed = false
+
+  constructor(options: PageRunnerOptions) {
+    this.#options = options
+  }
+
+  /** The one that stands for the region here. */
+  region(address: Address): FsRegion {
+    const known = this.#regions.get(address)
+    if (known !== undefined) return known
+    const made = new FsRegion(address, undefined)
+    this.#regions.set(address, made)
+    if (this.#regions.size > regionsMax) this.#forgetSome()
+    return made
+  }
+
+  /** The region is no more. */
+  forget(region: FsRegion): void {
+    if (this.#regions.get(region.address) === region) this.#regions.delete(region.address)
+  }
+
+  /** Throws `FsError`, at once or later. */
+  run<T>(operation: Operation<T>): T | Promise<T> {
+    if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
+    const outcome = this.#try(operation, nothingBeforehand)
+    if (outcome.kind === 'done') return outcome.result
+    return this.#runPatiently(operation, outcome.need)
+  }
+
+  /** Resolves when all that has been changed in the region before is durable. Throws `FsError` where something was lost since it was last asked. */
+  async durable(region: FsRegion): Promise<void> {
+    if (this.#open.regions.has(region)) void this.release()
+    const waits: Promise<void>[] = []
+    for (const [batch, ending] of this.#releasing) if (batch.regions.has(region)) waits.push(ending)
+    await Promise.all(waits)
+    const { failure } = region
+    region.failure = undefined
+    if (failure !== undefined) throw fsErrorFrom(failure)
+  }
+
+  /** The same of all that has been changed. */
+  async allDurable(): Promise<void> {
+    void this.release()
+    const batches = [...this.#releasing]
+    await Promise.all(batches.map(([, ending]) => ending))
+    for (const [{ failure }] of batches) if (failure !== undefined) throw fsErrorFrom(failure)
+  }
+
+  /** Resolves when nothing of what is changed in the region now is on its way any more, durable or lost, without hurrying it. */
+  async settled(region: FsRegion): Promise<void> {
+    const waits: Promise<void>[] = []
+    const open = this.#open
+    if (open.regions.has(region))
+      waits.push(
+        new Promise((resolve) => {
+          open.onEnded(resolve)
+        }),
+      )
+    for (const [batch, ending] of this.#releasing) if (batch.regions.has(region)) waits.push(ending)
+    await Promise.all(waits)
+  }
+
+  /** Whether something of the region is changed and not durable yet. */
+  isPending(region: FsRegion): boolean {
+    if (this.#open.regions.has(region)) return true
+    for (const { regions } of this.#releasing.keys()) if (regions.has(region)) return true
+    return false
+  }
+
+  /** Releases what is open. Never rejects. */
+  release(): Promise<void> {
+    const batch = this.#open
+    if (batch.isEmpty) return Promise.resolve()
+    this.#open = new Batch()
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    for (const { region, first, count } of batch.held)
+      for (let page = first; page < first + count; page++) region.held.delete(page)
+    const ending = this.#releaseBatch(batch)
+    this.#releasing.set(batch, ending)
+    void ending.then(() => this.#releasing.delete(batch))
+    return ending
+  }
+
+  /** All is durable, or lost with a warning; nothing is run any more. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    void this.release()
+    await Promise.all(this.#releasing.values())
+  }
+
+  /** Never rejects. */
+  async #releaseBatch(batch: Batch): Promise<void> {
+    const { khazana, environment } = this.#options
+    try {
+      await khazana.unlockAll(batch.held.map(({ lock }) => lock))
+      batch.ended(undefined)
+    } catch (reason) {
+      const error = KhazanaError.from(reason)
+      batch.ended(error)
+      for (const region of batch.regions) region.failure = error
+      for (const { lock } of batch.held) lock.discard()
+      environment.warn('changes of a file system were lost', error)
+    }
+  }
+
+  #forgetSome(): void {
+    for (const [address, region] of this.#regions) {
+      if (region.uses > 0 || region.held.size > 0 || region.failure !== undefined) continue
+      this.#regions.delete(address)
+      if (this.#regions.size <= regionsMax * 0.75) return
+    }
+  }
+
+  #try<T>(
+    operation: Operation<T>,
+    beforehand: Beforehand,
+  ): { readonly kind: 'done'; readonly result: T } | { readonly kind: 'missing'; readonly need: Need } {
+    const attempt = new Attempt(beforehand)
+    try {
+      const result = operation(attempt)
+      this.#keep(attempt.finish())
+      return { kind: 'done', result }
+    } catch (reason) {
+      if (attempt.isChanging) {
+        // A half of it: nobody may see that. What else is in the batch goes with it.
+        this.#keep(attempt.finish())
+        throw reason
+      }
+      attempt.abandon()
+      if (reason instanceof Miss) return { kind: 'missing', need: reason.need }
+      throw reason instanceof KhazanaError ? fsErrorFrom(reason) : reason
+    }
+  }
+
+  #keep(held: readonly HeldPages[]): void {
+    if (held.length === 0) return
+    const batch = this.#open
+    batch.add(held)
+    for (const { lock } of held) {
+      lock.onWanted(() => {
+        if (this.#open === batch) void this.release()
+      })
+    }
+    if (batch.isFull) void this.release()
+    else
+      this.#cancelTimer ??= this.#options.environment.after(this.#options.releaseAfterMs, () => {
+        this.#cancelTimer = undefined
+        void this.release()
+      })
+  }
+
+  async #runPatiently<T>(operation: Operation<T>, first: Need): Promise<T> {
+    const holes: Hole[] = []
+    const allocated: Allocated[] = []
+    const needs: Extract<Need, { kind: 'pages' }>[] = []
+    let need = first
+    for (let run = 1; run <= runsMax; run++) {
+      const locks = await this.#bring(need, run > eagerRunsMax ? needs : [], { holes, allocated })
+      if (need.kind === 'pages') addNeed(needs, need)
+      const outcome = this.#try(operation, { locks, holes, allocated })
+      if (outcome.kind === 'done') return outcome.result
+      need = outcome.need
+    }
+    throw new FsError('EIO', `an operation needed something else ${runsMax} times`)
+  }
+
+  /** Waits for what is needed. Answers what is locked by then: first all that was needed before, in one order for all. */
+  async #bring(
+    need: Need,
+    before: readonly Extract<Need, { kind: 'pages' }>[],
+    { holes, allocated }: { readonly holes: Hole[]; readonly allocated: Allocated[] },
+  ): Promise<{ readonly region: FsRegion; readonly lock: Lock }[]> {
+    const { khazana, timeoutMs } = this.#options
+    const locks: { readonly region: FsRegion; readonly lock: Lock }[] = []
+    try {
+      switch (need.kind) {
+        case 'call':
+          await need.call()
+          break
+        case 'region':
+          need.region.handle = await khazana.region(need.region.address, { timeoutMs })
+          break
+        case 'storage': {
+          const { region, first, count } = need
+          const { pageSize } = region
+          await region.handle?.allocate({ offset: first * pageSize, length: count * pageSize }, { timeoutMs })
+          for (let index = holes.length - 1; index >= 0; index--) {
+            const hole = holes[index]
+            if (hole?.region === region && hole.page >= first && hole.page < first + count)
+              holes.splice(index, 1)
+          }
+          allocated.push({ region, first, count })
+          break
+        }
+        case 'pages': {
+          const needs = [...before]
+          addNeed(needs, need)
+          for (const one of needs.sort(inOrder)) {
+            const lock = await this.#lock(one, holes)
+            if (lock !== undefined) locks.push({ region: one.region, lock })
+          }
+          break
+        }
+      }
+      return locks
+    } catch (reason) {
+      for (const { lock } of locks) lock.discard()
+      throw reason instanceof FsError ? reason : fsErrorFrom(KhazanaError.from(reason))
+    }
+  }
+
+  /** Undefined where it is of no use any more: the open batch has the pages, or they have no storage. */
+  async #lock(
+    { region, first, count, mode }: Extract<Need, { kind: 'pages' }>,
+    holes: Hole[],
+  ): Promise<Lock | undefined> {
+    const { timeoutMs } = this.#options
+    const { handle, pageSize, held } = region
+    if (handle === undefined) return undefined
+    for (let page = first; page < first + count; page++) if (held.has(page)) return undefined
+    try {
+      const lock = await handle.lock(
+        mode,
+        { offset: first * pageSize, length: count * pageSize },
+        { timeoutMs },
+      )
+      for (let page = first; page < first + count; page++) {
+        if (!held.has(page)) continue
+        // The batch has got it meanwhile.
+        lock.discard()
+        return undefined
+      }
+      return lock
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'not-allocated') throw reason
+      // Page by page it turns out which.
+      if (count === 1) holes.push({ region, page: first })
+      else await this.#findHoles(region, first, count, holes)
+      return undefined
+    }
+  }
+
+  /** Which pages of a range that has not storage everywhere have none. */
+  async #findHoles(region: FsRegion, first: number, count: number, holes: Hole[]): Promise<void> {
+    const { handle, pageSize } = region
+    if (handle === undefined) return
+    const { timeoutMs } = this.#options
+    const { allocated } = await handle.stat({ offset: first * pageSize, length: pageSize }, { timeoutMs })
+    const has = (page: number): boolean =>
+      allocated.some(
+        ({ offset, length }) => offset <= page * pageSize && offset + length >= (page + 1) * pageSize,
+      )
+    for (let page = first; page < first + count; page++) if (!has(page)) holes.push({ region, page })
+  }
+}
+
+function addNeed(needs: Extract<Need, { kind: 'pages' }>[], need: Extract<Need, { kind: 'pages' }>): void {
+  const { region, first, count, mode } = need
+  for (let index = needs.length - 1; index >= 0; index--) {
+    const one = needs[index]
+    if (one?.region !== region || one.first >= first + count || one.first + one.count <= first) continue
+    if (
+      one.first <= first &&
+      one.first + one.count >= first + count &&
+      (one.mode === 'write' || mode === 'read')
+    )
+      return
+    needs.splice(index, 1)
+  }
+  needs.push(need)
+}
+
+/** One order for all mounts, so that none waits for another one that waits for it. */
+function inOrder(a: Extract<Need, { kind: 'pages' }>, b: Extract<Need, { kind: 'pages' }>): number {
+  if (a.region.address !== b.region.address) return a.region.address < b.region.address ? -1 : 1
+  return a.first - b.first
+}

@@ -1,0 +1,103 @@
+import type { Region } from '../../client/region.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { Lock } from '../pages/lock.js'
+
+/** Pages of the region: files whose numbers have the same remainder share one. */
+export const openingsPages = 1024
+
+/**
+ * Which files are open, at whichever mount: a file that is open somewhere has a read lock on a page of a region of its own, by the file's number. Who wants to
+ * take a file without a name away waits for the write lock on that page; that the lock is had says that nobody has the file open, and those who are dead have
+ * lost their locks with their leases. It costs no message to open a file again whose page is still here.
+ */
+export class Openings {
+  readonly #region: Region
+  readonly #open = new Map<number, { count: number; readonly lock: Promise<Lock> }>()
+  readonly #timeoutMs: number
+
+  constructor(region: Region, timeoutMs: number) {
+    this.#region = region
+    this.#timeoutMs = timeoutMs
+  }
+
+  /** The file is open here, once more. Resolves when all mounts can know. */
+  async open(ino: number): Promise<void> {
+    const page = ino % openingsPages
+    const known = this.#open.get(page)
+    if (known !== undefined) {
+      known.count += 1
+      await known.lock
+      return
+    }
+    const range = this.#rangeOf(page)
+    const hit = this.#region.tryLock('read', range)
+    const lock =
+      hit === undefined
+        ? this.#region.lock('read', range, { timeoutMs: this.#timeoutMs })
+        : Promise.resolve(hit)
+    const entry = { count: 1, lock }
+    this.#open.set(page, entry)
+    try {
+      await lock
+    } catch (reason) {
+      if (this.#open.get(page) === entry) this.#open.delete(page)
+      throw reason
+    }
+  }
+
+  /** Once less. */
+  close(ino: number): void {
+    const page = ino % openingsPages
+    const known = this.#open.get(page)
+    if (known === undefined) return
+    known.count -= 1
+    if (known.count > 0) return
+    this.#open.delete(page)
+    known.lock.then(
+      (lock) => {
+        lock.discard()
+      },
+      () => undefined,
+    )
+  }
+
+  /** Whether a file on the same page is open here. */
+  isOpenHere(ino: number): boolean {
+    return this.#open.has(ino % openingsPages)
+  }
+
+  /** Runs while nobody has the file open, and answers true; false where that is not possible now. */
+  async whileClosed(ino: number, waitMs: number, run: () => Promise<void>): Promise<boolean> {
+    if (this.isOpenHere(ino)) return false
+    let lock: Lock
+    try {
+      lock = await this.#region.lock('write', this.#rangeOf(ino % openingsPages), { timeoutMs: waitMs })
+    } catch (reason) {
+      if (KhazanaError.from(reason).code === 'timeout') return false
+      throw reason
+    }
+    try {
+      await run()
+      return true
+    } finally {
+      lock.discard()
+    }
+  }
+
+  closeAll(): void {
+    for (const { lock } of this.#open.values()) {
+      lock.then(
+        (one) => {
+          one.discard()
+        },
+        () => undefined,
+      )
+    }
+    this.#open.clear()
+  }
+
+  #rangeOf(page: number): { readonly offset: number; readonly length: number } {
+    const { pageSize } = this.#region
+    return { offset: page * pageSize, length: pageSize }
+  }
+}

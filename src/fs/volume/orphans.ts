@@ -1,0 +1,58 @@
+import type { Address } from '../../address/address.js'
+import { FsError } from '../errno.js'
+import { Slots } from '../layout/slots.js'
+import type { Attempt } from '../pages/attempt.js'
+import type { FsRegion } from '../pages/fs-region.js'
+import { orphansFirstPage, orphansPages } from './mount-record.js'
+
+/** Files that have no name any more and are to be taken away: a list in the mount's record, so that none is forgotten when the mount dies. */
+export class Orphans {
+  readonly #record: FsRegion
+  /** In use, by number of the whole list. */
+  readonly #used = new Set<number>()
+  #hint = 0
+
+  constructor(record: FsRegion) {
+    this.#record = record
+  }
+
+  /** Asks for a place in the list; what it answers puts the file there, and tells where. Throws `Miss`, `ENOSPC`. */
+  toAdd(attempt: Attempt, address: Address): () => number {
+    const perPage = Math.floor(this.#record.pageSize / 16)
+    const count = perPage * orphansPages
+    let place = this.#hint
+    for (let tried = 0; this.#used.has(place); tried++) {
+      if (tried === count) throw new FsError('ENOSPC', `${count} files without a name are open`)
+      place = (place + 1) % count
+    }
+    const slots = new Slots(attempt.write(this.#record, orphansFirstPage + Math.floor(place / perPage)))
+    if (slots.get(place % perPage) !== undefined) {
+      // Of a mount that had the record before.
+      this.#used.add(place)
+      return this.toAdd(attempt, address)
+    }
+    return () => {
+      slots.set(place % perPage, address)
+      this.#used.add(place)
+      this.#hint = (place + 1) % count
+      // Page by page, from the front: the list is short mostly.
+      if (this.#used.size === 1 || this.#hint > this.#used.size * 4) this.#hint = 0
+      return place
+    }
+  }
+
+  /** A place is in use, by a mount that had the record before. */
+  adopt(place: number): void {
+    this.#used.add(place)
+  }
+
+  /** The same to take it off the list. */
+  toRemove(attempt: Attempt, place: number): () => void {
+    const perPage = Math.floor(this.#record.pageSize / 16)
+    const slots = new Slots(attempt.write(this.#record, orphansFirstPage + Math.floor(place / perPage)))
+    return () => {
+      slots.set(place % perPage, undefined)
+      this.#used.delete(place)
+    }
+  }
+}
