@@ -84,7 +84,7 @@ describe('a file system', () => {
       assert.equal(textOf(await fs.read(file, far, 100)), 'far away')
       assert.deepEqual(await fs.read(file, far - 10, 10), new Uint8Array(10))
       assert.equal((await fs.seek(file, 0, 'hole')) % 4096, 0)
-      assert.equal(await fs.seek(file, 2 ** 23, "data"), far)
+      assert.equal(await fs.seek(file, 2 ** 23, 'data'), far)
       await fs.setAttributes(file, { size: 1000 })
       assert.deepEqual(await fs.read(file, 0, 5000), bytes.subarray(0, 1000))
       await fs.setAttributes(file, { size: 10_000 })

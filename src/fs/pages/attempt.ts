@@ -1,5 +1,6 @@
 import { assert } from '../../stdx/assert.js'
-import type { FsRegion, HeldPages } from './fs-region.js'
+import { HeldPages } from './fs-region.js'
+import type { FsRegion } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
 
@@ -40,7 +41,8 @@ export class Attempt {
   #isChanging = false
 
   constructor({ locks, holes, allocated }: Beforehand) {
-    this.#reading = [...locks]
+    this.#reading = locks.filter(({ lock }) => lock.mode === 'read')
+    for (const { region, lock } of locks) if (lock.mode !== 'read') this.#hold(region, lock)
     this.#holes = holes
     this.#allocated = allocated
   }
@@ -124,15 +126,18 @@ export class Attempt {
   /** The run has come to its end. Answers what it has changed, which is locked still. */
   finish(): readonly HeldPages[] {
     this.#endReading()
-    if (this.#isChanging) return this.#taken
-    this.#giveBack()
-    return []
+    if (!this.#isChanging) {
+      this.#giveBack(this.#taken)
+      return []
+    }
+    this.#giveBack(this.#taken.filter(({ isUsed }) => !isUsed))
+    return this.#taken.filter(({ isUsed }) => isUsed)
   }
 
   /** The run has failed, before it has changed anything. */
   abandon(): void {
     this.#endReading()
-    this.#giveBack()
+    this.#giveBack(this.#taken)
   }
 
   /** Whether it must not be run again. */
@@ -180,28 +185,23 @@ export class Attempt {
     if (this.#isHole(region, first)) throw this.#missing({ kind: 'storage', region, first, count })
     this.#endReadingOf(region, first, count)
     const range = { offset: first * pageSize, length: count * pageSize }
-    const lock = this.#writeLock(region, first, count) ?? handle.tryLock('write', range)
+    const lock = handle.tryLock('write', range)
     if (lock === undefined) throw this.#missing({ kind: 'pages', region, first, count, mode: 'write' })
-    const held = { region, lock, first, count, bytes: lock.map(range.offset, range.length) }
-    this.#taken.push(held)
-    for (let page = first; page < first + count; page++) region.held.set(page, held)
-    return held
+    return this.#hold(region, lock)
   }
 
-  /** One of those that it began with. */
-  #writeLock(region: FsRegion, first: number, count: number): Lock | undefined {
-    const index = this.#reading.findIndex(
-      ({ region: other, lock }) =>
-        other === region && lock.mode !== 'read' && Number(lock.first) === first && lock.count === count,
-    )
-    return index < 0 ? undefined : this.#reading.splice(index, 1)[0]?.lock
+  #hold(region: FsRegion, lock: Lock): HeldPages {
+    const held = new HeldPages(region, lock)
+    this.#taken.push(held)
+    for (let page = held.first; page < held.first + held.count; page++) region.held.set(page, held)
+    return held
   }
 
   /** What this run reads of these pages it may also write: nobody else comes between. */
   #endReadingOf(region: FsRegion, first: number, count: number): void {
     for (let index = this.#reading.length - 1; index >= 0; index--) {
       const one = this.#reading[index]
-      if (one?.region !== region || one.lock.mode !== 'read') continue
+      if (one?.region !== region) continue
       if (one.lock.first >= first + count || one.lock.first + one.lock.count <= first) continue
       one.lock.discard()
       this.#reading.splice(index, 1)
@@ -224,12 +224,11 @@ export class Attempt {
     this.#reading.length = 0
   }
 
-  #giveBack(): void {
-    for (const { region, lock, first, count } of this.#taken) {
+  #giveBack(taken: readonly HeldPages[]): void {
+    for (const { region, lock, first, count } of taken) {
       for (let page = first; page < first + count; page++) region.held.delete(page)
       lock.discard()
     }
-    this.#taken.length = 0
   }
 }
 

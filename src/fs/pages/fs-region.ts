@@ -3,14 +3,30 @@ import type { Region } from '../../client/region.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { Lock } from './lock.js'
 
-/** Pages that are locked for writing until their batch is released. */
-export interface HeldPages {
+/** Pages that are locked for writing, for an operation and then until its batch is released. */
+export class HeldPages {
   readonly region: FsRegion
   readonly lock: Lock
   readonly first: number
   readonly count: number
-  /** All their bytes, as they will be. */
-  readonly bytes: Uint8Array
+  #bytes: Uint8Array | undefined
+
+  constructor(region: FsRegion, lock: Lock) {
+    this.region = region
+    this.lock = lock
+    this.first = lock.first
+    this.count = lock.count
+  }
+
+  /** All their bytes, as they will be: whoever asks for them counts as having written to them. */
+  get bytes(): Uint8Array {
+    const { pageSize } = this.region
+    return (this.#bytes ??= this.lock.map(this.first * pageSize, this.count * pageSize))
+  }
+
+  get isUsed(): boolean {
+    return this.#bytes !== undefined
+  }
 }
 
 /** A region of the file system, as far as this mount knows it. */

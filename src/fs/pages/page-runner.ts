@@ -25,8 +25,8 @@ export interface PageRunnerOptions {
   readonly timeoutMs: number
 }
 
-/** Runs of an operation that lose a page again that they had waited for, before they hold all that they need while they wait for the rest. */
-const eagerRunsMax = 3
+/** How often an operation may lose a page again that it had waited for, before it holds all that it needs while it waits for the rest. */
+const lossesMax = 2
 /** Runs of an operation that needs something else each time, before it is given up. */
 const runsMax = 1000
 /** Regions whose handles are kept. */
@@ -204,10 +204,12 @@ export class PageRunner {
   async #runPatiently<T>(operation: Operation<T>, first: Need): Promise<T> {
     const holes: Hole[] = []
     const allocated: Allocated[] = []
-    const needs: Extract<Need, { kind: 'pages' }>[] = []
+    const needs: PagesNeed[] = []
+    let losses = 0
     let need = first
     for (let run = 1; run <= runsMax; run++) {
-      const locks = await this.#bring(need, run > eagerRunsMax ? needs : [], { holes, allocated })
+      if (need.kind === 'pages' && isLost(needs, need)) losses += 1
+      const locks = await this.#bring(need, losses > lossesMax ? needs : [], { holes, allocated })
       if (need.kind === 'pages') addNeed(needs, need)
       const outcome = this.#try(operation, { locks, holes, allocated })
       if (outcome.kind === 'done') return outcome.result
@@ -219,7 +221,7 @@ export class PageRunner {
   /** Waits for what is needed. Answers what is locked by then: first all that was needed before, in one order for all. */
   async #bring(
     need: Need,
-    before: readonly Extract<Need, { kind: 'pages' }>[],
+    before: PagesNeed[],
     { holes, allocated }: { readonly holes: Hole[]; readonly allocated: Allocated[] },
   ): Promise<{ readonly region: FsRegion; readonly lock: Lock }[]> {
     const { khazana, timeoutMs } = this.#options
@@ -249,7 +251,8 @@ export class PageRunner {
           addNeed(needs, need)
           for (const one of needs.sort(inOrder)) {
             const lock = await this.#lock(one, holes)
-            if (lock !== undefined) locks.push({ region: one.region, lock })
+            if (lock === 'hole' && before.includes(one)) before.splice(before.indexOf(one), 1)
+            else if (lock !== undefined && lock !== 'hole') locks.push({ region: one.region, lock })
           }
           break
         }
@@ -261,11 +264,8 @@ export class PageRunner {
     }
   }
 
-  /** Undefined where it is of no use any more: the open batch has the pages, or they have no storage. */
-  async #lock(
-    { region, first, count, mode }: Extract<Need, { kind: 'pages' }>,
-    holes: Hole[],
-  ): Promise<Lock | undefined> {
+  /** Undefined where it is of no use any more, as the open batch has the pages; `hole` where some of them have no storage: these are known then. */
+  async #lock({ region, first, count, mode }: PagesNeed, holes: Hole[]): Promise<Lock | 'hole' | undefined> {
     const { timeoutMs } = this.#options
     const { handle, pageSize, held } = region
     if (handle === undefined) return undefined
@@ -288,7 +288,7 @@ export class PageRunner {
       // Page by page it turns out which.
       if (count === 1) holes.push({ region, page: first })
       else await this.#findHoles(region, first, count, holes)
-      return undefined
+      return 'hole'
     }
   }
 
@@ -306,7 +306,16 @@ export class PageRunner {
   }
 }
 
-function addNeed(needs: Extract<Need, { kind: 'pages' }>[], need: Extract<Need, { kind: 'pages' }>): void {
+type PagesNeed = Extract<Need, { kind: 'pages' }>
+
+/** Whether one of the pages was needed, and had, before. */
+function isLost(needs: readonly PagesNeed[], { region, first, count }: PagesNeed): boolean {
+  return needs.some(
+    (one) => one.region === region && one.first < first + count && first < one.first + one.count,
+  )
+}
+
+function addNeed(needs: PagesNeed[], need: PagesNeed): void {
   const { region, first, count, mode } = need
   for (let index = needs.length - 1; index >= 0; index--) {
     const one = needs[index]
@@ -323,7 +332,7 @@ function addNeed(needs: Extract<Need, { kind: 'pages' }>[], need: Extract<Need, 
 }
 
 /** One order for all mounts, so that none waits for another one that waits for it. */
-function inOrder(a: Extract<Need, { kind: 'pages' }>, b: Extract<Need, { kind: 'pages' }>): number {
+function inOrder(a: PagesNeed, b: PagesNeed): number {
   if (a.region.address !== b.region.address) return a.region.address < b.region.address ? -1 : 1
   return a.first - b.first
 }
