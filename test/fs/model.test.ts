@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Prng } from '../../src/stdx/prng.js'
 import { fsCluster, makeAndMount, mountAt } from './mounts.js'
+import { different } from './different.js'
 import { Model } from './model.js'
 import { Player, pictureOf } from './player.js'
 import { RandomSteps } from './random-steps.js'
@@ -9,17 +10,6 @@ import { RandomSteps } from './random-steps.js'
 const seeds = Number(process.env['KHAZANA_FS_SEEDS'] ?? 6)
 const firstSeed = Number(process.env['KHAZANA_FS_SEED'] ?? 1)
 const steps = 400
-
-/** What is not the same in two pictures, path by path. */
-function different(actual: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {
-  const paths = new Set([...actual.keys(), ...expected.keys()])
-  return [...paths]
-    .filter((path) => actual.get(path) !== expected.get(path))
-    .map(
-      (path) =>
-        `${path}: ${actual.get(path) ?? 'not there'}, and should be: ${expected.get(path) ?? 'not there'}`,
-    )
-}
 
 describe('random operations', () => {
   for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {

@@ -1,4 +1,5 @@
 import { assert } from '../../stdx/assert.js'
+import { FsError } from '../errno.js'
 import { HeldPages } from './fs-region.js'
 import type { FsRegion } from './fs-region.js'
 import type { Lock } from './lock.js'
@@ -57,11 +58,10 @@ export class Attempt {
     return lock.map(page * pageSize, pageSize)
   }
 
-  /** The same for pages that certainly have storage. */
+  /** The same for pages that have storage. Throws also `EIO`. */
   pageOf(region: FsRegion, page: number): Uint8Array {
     const bytes = this.read(region, page)
-    if (bytes === undefined)
-      throw this.#missing({ kind: 'pages', region, first: page, count: 1, mode: 'read' })
+    if (bytes === undefined) throw new FsError('EIO', 'a page of the file system has no storage')
     return bytes
   }
 

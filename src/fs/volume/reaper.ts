@@ -125,7 +125,11 @@ export class Reaper {
   /** What took its name away may have been lost; or it is gone already. */
   async #isOrphan(region: FsRegion): Promise<boolean> {
     try {
-      return await this.#runner.run((attempt) => new Inode(attempt.pageOf(region, 0)).links === 0)
+      return await this.#runner.run((attempt) => {
+        const bytes = attempt.read(region, 0)
+        // Without storage it has been begun already.
+        return bytes === undefined || new Inode(bytes).links === 0
+      })
     } catch (reason) {
       if (reason instanceof Error && 'code' in reason && reason.code === 'ESTALE') return false
       throw reason
