@@ -224,6 +224,7 @@ export class Node implements SiteAccess {
         (this.#part.groups.backed(region)?.descriptor.generation === generation ||
           this.#part.groups.coming(region)?.generation === generation ||
           this.home.space.isLentFor(region, generation)),
+      hasSpace: (region) => this.pools.find(region) !== undefined,
       unserved: (node) => {
         this.#part.relocator.missed(node)
       },

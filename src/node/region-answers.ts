@@ -17,6 +17,8 @@ export interface RegionAnswersOptions {
   readonly post: SessionPost
   readonly relay: Relay
   readonly isBacked?: (region: Address, generation: number) => boolean
+  /** Whether the address is this node's to give: else the region may have gone from here to where nobody here knows of. */
+  readonly hasSpace?: (region: Address) => boolean
 }
 
 /** What a site says back about regions where the message itself cannot be served. */
@@ -41,7 +43,9 @@ export class RegionAnswers {
   /** Nothing is known here of the region under that reservation: so it is no more, or is served elsewhere. */
   refuseUnknown(to: Session, envelope: CmEnvelope | PlainCmEnvelope): void {
     const { region, generation, era } = envelope
-    if (this.#options.isBacked?.(region, generation) !== true) {
+    const { isBacked, hasSpace } = this.#options
+    const mayBeElsewhere = isNode(to.peer.site) && hasSpace?.(region) === false
+    if (isBacked?.(region, generation) !== true && !mayBeElsewhere) {
       this.refuse(to, envelope, unreserved())
       return
     }

@@ -33,6 +33,8 @@ export interface RegionKnowledge {
   readonly mayArrive: (region: Address) => boolean
   /** Whether this node keeps a copy of the region for a home group, under that reservation, and is not its home at the moment. */
   readonly isBacked?: (region: Address, generation: number) => boolean
+  /** Whether the address is this node's to give. Where it is not, a region may have gone from here to where nobody here knows of. */
+  readonly hasSpace?: (region: Address) => boolean
   /** Whoever was taken for the region's home says that it is not: it is to be looked for. */
   readonly unserved?: (home: NodeId) => void
   /** A message of the site's manager has come to the region's home, which this site is. */

@@ -537,3 +537,39 @@ describe('a change of minReplicas', () => {
     assert.ok(count > 0)
   })
 })
+
+describe('a node that was cut off while a region got replicas and another home', () => {
+  it('finds it, though the home that it knows knows nothing of the region any more', async () => {
+    const scene = new Scene(4)
+    const { cluster } = scene
+    await cluster.run(async () => {
+      const reserved = await cluster.reserve(1, pages)
+      await reserved.migrate('node-3', { timeoutMs: 30_000 })
+      const there = await cluster.at(2, reserved)
+      await (await there.lock('read', { offset: 0, length: pageSize })).unlock()
+      const mends = [1, 3, 4].map((other) => cluster.cut(2, other))
+      await cluster.pause(leaseMs * 2)
+      const region = await cluster.at(3, reserved)
+      await region.setAttributes({ minReplicas: 2 }, { timeoutMs: 30_000 })
+      const lock = await region.lock('write', { offset: 0, length: pageSize }, { timeoutMs: 30_000 })
+      lock.write(0, Uint8Array.of(7))
+      await lock.unlock()
+      cluster.losePower(3)
+      await cluster.until('two others keep it', () => {
+        const keepers = scene.keepersOf(reserved)
+        return keepers.length === 2 && !keepers.includes(3)
+      })
+      await cluster.start(3)
+      await cluster.until('nothing of it is left at its former home', () =>
+        cluster
+          .node(3)
+          .groups.all()
+          .every(({ copies }) => copies.get(reserved.address) === undefined),
+      )
+      for (const mend of mends) mend()
+      const read = await there.lock('read', { offset: 0, length: pageSize }, { timeoutMs: 30_000 })
+      assert.deepEqual(read.read(0, 1), Uint8Array.of(7))
+      await read.unlock()
+    })
+  })
+})
