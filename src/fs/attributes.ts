@@ -2,6 +2,9 @@ import type { Address } from '../address/address.js'
 import type { Timestamp } from './environment.js'
 import type { FileKind, Inode } from './layout/inode.js'
 
+/** By what a file is named: where its region begins. */
+export type FileAddress = Address
+
 /** What is known of a file. */
 export interface FileAttributes {
   readonly address: Address

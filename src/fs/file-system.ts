@@ -234,6 +234,12 @@ export class FileSystem {
     this.#volume.reaper.closed(ino)
   }
 
+  /** Whether nothing of the file is on its way to the disk, and nothing was lost. */
+  isDurable(file: Address): boolean {
+    const region = this.#volume.runner.region(file)
+    return region.failure === undefined && !this.#volume.runner.isPending(region)
+  }
+
   /** Resolves when all that was changed of the file is durable. Throws `EIO`, `ENOSPC` where something was lost since it was last asked. */
   sync(file: Address): Promise<void> {
     return this.#volume.runner.durable(this.#volume.runner.region(file))
