@@ -31,7 +31,10 @@ export async function startAgent(): Promise<PosixAgent> {
   const agent = new AgentProcess(child)
   const answering: ProxyHandler<AgentProcess> = {
     get: (target, name) => {
-      if (name in target || typeof name !== 'string' || name === 'then') return Reflect.get(target, name, target)
+      if (name in target || typeof name !== 'string' || name === 'then') {
+        const own: unknown = Reflect.get(target, name, target)
+        return typeof own === 'function' ? (own.bind(target) as unknown) : own
+      }
       return (...args: readonly unknown[]) => target.request({ call: name, args })
     },
   }

@@ -2,6 +2,7 @@ import { dataCalls } from './data-calls.js'
 import { directoryCalls } from './directory-calls.js'
 import { Handles } from './handles.js'
 import { lockCalls } from './lock-calls.js'
+import { loopCalls } from './loop-calls.js'
 import { memoryCalls } from './memory-calls.js'
 import { nameCalls } from './name-calls.js'
 import { processCalls } from './process-calls.js'
@@ -21,6 +22,7 @@ export function makeCalls() {
     ...dataCalls(handles),
     ...directories,
     ...lockCalls(handles),
+    ...loopCalls(handles),
     ...memoryCalls(handles),
     ...process,
     /** As it was when it began: holds nothing, stands at the root, masks nothing, and is who started it. */
