@@ -29,10 +29,14 @@ export const everyCapability = {
   'counts-blocks': true,
   /** Nodes of devices can be made and opened. */
   devices: true,
+  /** Device nodes can be opened: the mount is not `nodev`. */
+  'opens-devices': true,
   fifos: true,
   sockets: true,
   /** Shared writable mappings. */
   'shared-mappings': true,
+  /** Writing through a mapping changes mtime and ctime. */
+  'mappings-mark-times': true,
   flock: true,
   'record-locks': true,
   /** Locks of open file descriptions. */
@@ -45,6 +49,8 @@ export const everyCapability = {
   links: true,
   'unlink-open-files': true,
   execute: true,
+  /** Programs that run are not written, and the other way round. */
+  'text-busy': true,
   /** Files may be of 1 TiB and more, with holes. */
   'sparse-terabytes': true,
   /** Times are kept to the nanosecond. */

@@ -1,4 +1,4 @@
-import { O } from '../flags.js'
+import { O, SEEK } from '../flags.js'
 import type { Handles } from './handles.js'
 import { checked, cString, peekMemory, pointing, silent } from './libc.js'
 
@@ -9,6 +9,7 @@ const telldir = checked('int64_t telldir(void *stream)')
 const seekdir = silent('void seekdir(void *stream, int64_t position)')
 const rewinddir = silent('void rewinddir(void *stream)')
 const getdents = checked('int64_t getdents64(int fd, void *into, size_t size)')
+const lseek = checked('int64_t lseek(int fd, int64_t offset, int whence)')
 const open = checked('int open(const void *path, int flags, unsigned int mode)')
 const chdir = checked('int chdir(const void *path)')
 const fchdir = checked('int fchdir(int fd)')
@@ -88,6 +89,8 @@ export function directoryCalls(handles: Handles) {
       const into = Buffer.alloc(size)
       return parseEntries(into.subarray(0, getdents(fd, into, size)))
     },
+    /** lseek to where `DirectoryEntry.next` said. */
+    seekTo: (fd: number, place: string): void => void lseek(fd, BigInt(place), SEEK.SET),
     /** All entries, those for itself and its parent too. */
     list: (path: string): DirectoryEntry[] => {
       const fd = handles.opened(open(cString(path), O.RDONLY | O.DIRECTORY, 0))
