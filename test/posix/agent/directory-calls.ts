@@ -1,11 +1,11 @@
 import { O, SEEK } from '../flags.js'
 import type { Handles } from './handles.js'
-import { checked, cString, peekMemory, pointing, silent } from './libc.js'
+import { checked, checkedWide, cString, peekMemory, pointing, silent } from './libc.js'
 
 const opendir = pointing('void *opendir(const void *path)')
 const readdir = pointing('void *readdir(void *stream)')
 const closedir = checked('int closedir(void *stream)')
-const telldir = checked('int64_t telldir(void *stream)')
+const telldir = checkedWide('int64_t telldir(void *stream)')
 const seekdir = silent('void seekdir(void *stream, int64_t position)')
 const rewinddir = silent('void rewinddir(void *stream)')
 const getdents = checked('int64_t getdents64(int fd, void *into, size_t size)')

@@ -14,12 +14,18 @@ const library = koffi.load(null)
  * `errno` is read before anything else can run on this thread.
  */
 export function checked(definition: string): (...args: readonly Argument[]) => number {
+  const call = checkedWide(definition)
+  return (...args) => Number(call(...args))
+}
+
+/** As `checked`, for what may need all 64 bits. */
+export function checkedWide(definition: string): (...args: readonly Argument[]) => bigint {
   const call = library.func(definition) as unknown as Foreign
   const name = nameIn(definition)
   return (...args) => {
-    const result = Number(call(...args))
-    if (result === -1) throw new PosixError(errnoName(koffi.errno()), name)
-    return result
+    const result = call(...args)
+    if (result === -1 || result === -1n) throw new PosixError(errnoName(koffi.errno()), name)
+    return BigInt(result ?? 0)
   }
 }
 

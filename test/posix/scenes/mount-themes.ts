@@ -1,4 +1,6 @@
 import type { PosixTheme } from '../bed.js'
+import { mountRacesTheme } from './mount-races.js'
+import { mountVisibilityTheme } from './mount-visibility.js'
 
 /** What two mounts of one file system are judged by, besides. */
-export const mountThemes: readonly PosixTheme[] = []
+export const mountThemes: readonly PosixTheme[] = [mountVisibilityTheme, mountRacesTheme]
