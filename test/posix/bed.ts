@@ -55,7 +55,13 @@ export interface BedOptions {
   readonly otherPath: string | undefined
 }
 
-export async function makeBed({ checks, pool, capabilities, path, otherPath }: BedOptions): Promise<PosixBed> {
+export async function makeBed({
+  checks,
+  pool,
+  capabilities,
+  path,
+  otherPath,
+}: BedOptions): Promise<PosixBed> {
   const take = async (directory: string, identity: Identity | undefined): Promise<PosixAgent> => {
     const agent = await pool.take(directory)
     if (identity !== undefined) await agent.become(identity)

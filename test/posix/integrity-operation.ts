@@ -2,7 +2,11 @@ import type { Prng } from '../../src/stdx/prng.js'
 
 /** Which of the directories does it, and what. Offsets and lengths are in bytes. */
 export type Operation = { readonly view: number } & (
-  | { readonly kind: 'pread' | 'map-read' | 'punch' | 'zero'; readonly offset: number; readonly length: number }
+  | {
+      readonly kind: 'pread' | 'map-read' | 'punch' | 'zero'
+      readonly offset: number
+      readonly length: number
+    }
   | {
       readonly kind: 'pwrite' | 'map-write'
       readonly offset: number
@@ -131,6 +135,7 @@ export function drawOperation(random: Prng, options: DrawOptions): Operation {
 /** Bytes that tell which operation wrote them and where; never zero, which is what holes hold. */
 export function bytesOf(mark: number, offset: number, length: number): Buffer {
   const bytes = Buffer.alloc(length)
-  for (let i = 0; i < length; i++) bytes[i] = 1 + ((mark * 37 + (offset + i) * 11 + ((offset + i) >> 8)) % 255)
+  for (let i = 0; i < length; i++)
+    bytes[i] = 1 + ((mark * 37 + (offset + i) * 11 + ((offset + i) >> 8)) % 255)
   return bytes
 }

@@ -103,11 +103,14 @@ describe('the exerciser of data integrity', () => {
   for (const [name, fault] of Object.entries(faults)) {
     it(`catches ${name}, and tells the seed and the last operations`, async () => {
       const faulty = planted(agents[0], fault(agents[0]))
-      await assert.rejects(exerciseIntegrity({ ...base, seed: 7, agents: [faulty, agents[1]] }), (error: Error) => {
-        assert.match(error.message, /^seed 7, operation \d+: /)
-        assert.match(error.message, /the last operations:\n {2}\d+ \{"view"/)
-        return true
-      })
+      await assert.rejects(
+        exerciseIntegrity({ ...base, seed: 7, agents: [faulty, agents[1]] }),
+        (error: Error) => {
+          assert.match(error.message, /^seed 7, operation \d+: /)
+          assert.match(error.message, /the last operations:\n {2}\d+ \{"view"/)
+          return true
+        },
+      )
     })
   }
 })

@@ -100,8 +100,14 @@ class Exercise {
     const view = this.#view(operation.view)
     const { agent, fd } = view
     switch (operation.kind) {
-      case 'pread':
-        return this.#compare(operation.offset, operation.length, await agent.pread(fd, operation.length, operation.offset))
+      case 'pread': {
+        this.#compare(
+          operation.offset,
+          operation.length,
+          await agent.pread(fd, operation.length, operation.offset),
+        )
+        return
+      }
       case 'read': {
         const text = await agent.read(fd, operation.length)
         this.#compare(view.offset, operation.length, text)
@@ -124,14 +130,18 @@ class Exercise {
       case 'append': {
         const length = Math.min(operation.length, this.#options.sizeMax - this.#model.size)
         if (length <= 0) return
-        return this.#write(this.#model.size, { ...operation, length }, (text) => agent.write(view.appending, text))
+        return this.#write(this.#model.size, { ...operation, length }, (text) =>
+          agent.write(view.appending, text),
+        )
       }
-      case 'map-read':
-        return this.#compare(
+      case 'map-read': {
+        this.#compare(
           operation.offset,
           operation.length,
           await agent.peek(this.#mapping(view), operation.offset, operation.length),
         )
+        return
+      }
       case 'map-write':
         return this.#write(operation.offset, operation, async (text) => {
           await agent.poke(this.#mapping(view), operation.offset, text)
@@ -140,23 +150,36 @@ class Exercise {
         })
       case 'truncate':
         await agent.truncate(this.#options.path, operation.size)
-        return this.#model.resize(operation.size)
+        {
+          this.#model.resize(operation.size)
+          return
+        }
       case 'ftruncate':
         await agent.ftruncate(fd, operation.size)
-        return this.#model.resize(operation.size)
+        {
+          this.#model.resize(operation.size)
+          return
+        }
       case 'punch':
         await agent.fallocate(fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, operation.offset, operation.length)
-        return this.#model.zero(operation.offset, operation.length)
+        {
+          this.#model.zero(operation.offset, operation.length)
+          return
+        }
       case 'zero':
         await agent.fallocate(fd, FALLOC.ZERO_RANGE | FALLOC.KEEP_SIZE, operation.offset, operation.length)
-        return this.#model.zero(operation.offset, operation.length)
+        {
+          this.#model.zero(operation.offset, operation.length)
+          return
+        }
       case 'copy': {
         const { from, to, length } = operation
         const expected = this.#model.read(from, length)
         const copied = await agent.copyFileRange(fd, from, fd, to, length)
         // It may copy less than it is asked, as a write may.
         if (copied > expected.length) this.#fail(`${copied} bytes were copied of ${expected.length}`)
-        return this.#model.write(to, expected.subarray(0, copied))
+        this.#model.write(to, expected.subarray(0, copied))
+        return
       }
       case 'fsync':
         return agent.fsync(fd)
@@ -200,16 +223,23 @@ class Exercise {
     if (actual.equals(expected)) return
     let at = 0
     while (at < actual.length && at < expected.length && actual[at] === expected[at]) at += 1
-    const piece = (bytes: Buffer): string => bytes.subarray(at, at + 16).toString('hex') || 'nothing'
+    const piece = (bytes: Buffer): string =>
+      at < bytes.length ? bytes.subarray(at, at + 16).toString('hex') : 'nothing'
     const lengths = `${actual.length} bytes read, ${expected.length} expected`
     this.#fail(`at ${offset + at}: ${piece(actual)} instead of ${piece(expected)} (${lengths})`)
   }
 
   #fail(what: string): never {
     const first = Math.max(0, this.#done.length - toldMax)
-    const told = this.#done.slice(first).map((operation, index) => `  ${first + index} ${JSON.stringify(operation)}`)
+    const told = this.#done
+      .slice(first)
+      .map((operation, index) => `  ${first + index} ${JSON.stringify(operation)}`)
     throw new Error(
-      [`seed ${this.#options.seed}, operation ${this.#done.length - 1}: ${what}`, 'the last operations:', ...told].join('\n'),
+      [
+        `seed ${this.#options.seed}, operation ${this.#done.length - 1}: ${what}`,
+        'the last operations:',
+        ...told,
+      ].join('\n'),
     )
   }
 

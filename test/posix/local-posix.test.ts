@@ -66,7 +66,8 @@ describe('a file system in memory', { skip: isRoot ? false : `mounting: ${needsR
     capabilities: {
       ...capabilities,
       'zero-range': 'tmpfs knows of fallocate(2) no more than KEEP_SIZE and PUNCH_HOLE (Linux, mm/shmem.c)',
-      'collapse-range': 'tmpfs knows of fallocate(2) no more than KEEP_SIZE and PUNCH_HOLE (Linux, mm/shmem.c)',
+      'collapse-range':
+        'tmpfs knows of fallocate(2) no more than KEEP_SIZE and PUNCH_HOLE (Linux, mm/shmem.c)',
       'insert-range': 'tmpfs knows of fallocate(2) no more than KEEP_SIZE and PUNCH_HOLE (Linux, mm/shmem.c)',
     },
     onChecked,

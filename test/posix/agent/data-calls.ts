@@ -127,7 +127,7 @@ export function dataCalls(handles: Handles) {
 }
 
 function writeAll(fd: number, bytes: Buffer): void {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     done += write(fd, bytes.subarray(done), bytes.length - done)
   }
 }

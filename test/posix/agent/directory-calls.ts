@@ -29,7 +29,7 @@ const pageBytes = 32_768
 
 function parseEntries(bytes: Buffer): DirectoryEntry[] {
   const entries: DirectoryEntry[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = bytes.readUInt16LE(at + 16)
     const name = bytes.subarray(at + nameAt, at + length)
     entries.push({

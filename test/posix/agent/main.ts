@@ -35,7 +35,7 @@ function answer({ call, args }: AgentRequest): AgentAnswer {
 
 createInterface({ input: process.stdin }).on('line', (line) => {
   const bytes = Buffer.from(`${JSON.stringify(answer(JSON.parse(line) as AgentRequest))}\n`)
-  for (let done = 0; done < bytes.length; ) done += writeAnswer(bytes.subarray(done))
+  for (let done = 0; done < bytes.length;) done += writeAnswer(bytes.subarray(done))
 })
 
 /** Standard output is a socket that may be full for a moment. */

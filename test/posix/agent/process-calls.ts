@@ -13,7 +13,9 @@ const socket = checked('int socket(int domain, int type, int protocol)')
 const bind = checked('int bind(int fd, void *address, unsigned int length)')
 const listen = checked('int listen(int fd, int backlog)')
 const connect = checked('int connect(int fd, void *address, unsigned int length)')
-const mount = checked('int mount(const void *from, const void *to, const void *type, uint64_t flags, void *data)')
+const mount = checked(
+  'int mount(const void *from, const void *to, const void *type, uint64_t flags, void *data)',
+)
 const umount = checked('int umount(const void *path)')
 
 /** Who an agent is to the file system. */
@@ -89,7 +91,8 @@ export function processCalls(handles: Handles) {
     /** Runs a program to its end; answers its output. Throws the errno of execve. */
     execute: (path: string): string => {
       const { error, stdout } = spawnSync(path, [], { encoding: 'latin1' })
-      if (error !== undefined) throw new PosixError((error as NodeJS.ErrnoException).code ?? 'unknown', 'execve')
+      if (error !== undefined)
+        throw new PosixError((error as NodeJS.ErrnoException).code ?? 'unknown', 'execve')
       return stdout
     },
     /** Starts a program that runs until it is killed by the handle. */

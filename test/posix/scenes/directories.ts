@@ -7,7 +7,8 @@ import type { PosixAgent } from '../posix-agent.js'
 /** The entries that are left, in small pieces. */
 async function drain(a: PosixAgent, fd: number, size: number): Promise<DirectoryEntry[]> {
   const entries: DirectoryEntry[] = []
-  for (let more = await a.getdents(fd, size); more.length > 0; more = await a.getdents(fd, size)) entries.push(...more)
+  for (let more = await a.getdents(fd, size); more.length > 0; more = await a.getdents(fd, size))
+    entries.push(...more)
   return entries
 }
 
@@ -34,29 +35,39 @@ export const directoriesTheme: PosixTheme = {
       await a.mkdir('dir/sub')
       for (const { name, ino } of await a.list('dir')) same(ino, (await a.lstat(`dir/${name}`)).ino, name)
     }),
-    scene('tells the type of each file', async (bed) => {
-      const { a, same } = bed
-      await a.mkdir('dir')
-      await a.writeFile('dir/file', '')
-      await a.mkdir('dir/sub')
-      await a.symlink('file', 'dir/link')
-      const expected: Record<string, number> = { file: DT.REG, sub: DT.DIR, link: DT.LNK, '.': DT.DIR, '..': DT.DIR }
-      if (bed.has('fifos')) {
-        await a.mknod('dir/fifo', S.IFIFO | 0o600)
-        expected['fifo'] = DT.FIFO
-      }
-      if (bed.has('sockets')) {
-        await a.mknod('dir/sock', S.IFSOCK | 0o600)
-        expected['sock'] = DT.SOCK
-      }
-      if (bed.has('devices')) {
-        await a.mknod('dir/char', S.IFCHR | 0o600, 1, 3)
-        await a.mknod('dir/block', S.IFBLK | 0o600, 7, 0)
-        expected['char'] = DT.CHR
-        expected['block'] = DT.BLK
-      }
-      for (const { name, type } of await a.list('dir')) same(type, expected[name], name)
-    }, 'entry-types'),
+    scene(
+      'tells the type of each file',
+      async (bed) => {
+        const { a, same } = bed
+        await a.mkdir('dir')
+        await a.writeFile('dir/file', '')
+        await a.mkdir('dir/sub')
+        await a.symlink('file', 'dir/link')
+        const expected: Record<string, number> = {
+          file: DT.REG,
+          sub: DT.DIR,
+          link: DT.LNK,
+          '.': DT.DIR,
+          '..': DT.DIR,
+        }
+        if (bed.has('fifos')) {
+          await a.mknod('dir/fifo', S.IFIFO | 0o600)
+          expected['fifo'] = DT.FIFO
+        }
+        if (bed.has('sockets')) {
+          await a.mknod('dir/sock', S.IFSOCK | 0o600)
+          expected['sock'] = DT.SOCK
+        }
+        if (bed.has('devices')) {
+          await a.mknod('dir/char', S.IFCHR | 0o600, 1, 3)
+          await a.mknod('dir/block', S.IFBLK | 0o600, 7, 0)
+          expected['char'] = DT.CHR
+          expected['block'] = DT.BLK
+        }
+        for (const { name, type } of await a.list('dir')) same(type, expected[name], name)
+      },
+      'entry-types',
+    ),
     scene('starts again when rewound, and then sees what is new', async ({ a, same }) => {
       await a.mkdir('dir')
       await a.makeMany('dir/old-', 0, 5)

@@ -38,7 +38,19 @@ export const mkdirTheme: PosixTheme = {
       await a.symlink('dir', 'link')
       await a.symlink('nowhere', 'dangling')
       await a.symlink('self', 'self')
-      for (const name of ['dir', 'f', 'link', 'dangling', 'self', '.', '..', 'dir/.', 'dir/..', 'dir/', '/']) {
+      for (const name of [
+        'dir',
+        'f',
+        'link',
+        'dangling',
+        'self',
+        '.',
+        '..',
+        'dir/.',
+        'dir/..',
+        'dir/',
+        '/',
+      ]) {
         await fails(a.mkdir(name), 'EEXIST')
       }
       await fails(a.mkdir('link/'), 'EEXIST')
@@ -88,38 +100,46 @@ export const mkdirTheme: PosixTheme = {
       await fails(a.rmdir(''), 'ENOENT')
       await fails(a.rmdir('/'), 'EBUSY')
     }),
-    scene('need leave to write the parent; that of the directory itself does not count', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.mkdir('closed', 0o755)
-      await bed.a.mkdir('closed/dir', 0o777)
-      await bed.a.mkdir('open', 0o777)
-      await bed.a.mkdir('open/dir', 0)
-      await bed.fails(u.mkdir('closed/new'), 'EACCES')
-      await bed.fails(u.mkdir('closed/dir'), 'EEXIST')
-      await bed.fails(u.rmdir('closed/dir'), 'EACCES')
-      await bed.works(u.rmdir('open/dir'))
-      await u.mkdir('open/own', 0o700)
-      const { uid, gid } = await bed.a.stat('open/own')
-      bed.same([uid, gid], [alice.uid, alice.gid])
-    }, 'root'),
-    scene('leave alone what is mounted upon', async ({ a, fails, works, path }) => {
-      await a.mkdir('mounted')
-      await a.mkdir('other')
-      await a.writeFile('file', '')
-      await a.writeFile('other/file', '')
-      await a.mount('none', `${path}/mounted`, 'tmpfs', 0)
-      try {
-        await fails(a.rmdir('mounted'), 'EBUSY')
-        await fails(a.rename('mounted', 'moved'), 'EBUSY')
-        await fails(a.rename('other', 'mounted'), 'EBUSY')
-        await fails(a.rename('file', 'mounted/file'), 'EXDEV')
-        await fails(a.link('file', 'mounted/file'), 'EXDEV')
-        await fails(a.rename('mounted', 'other/mounted'), 'EBUSY')
-      } finally {
-        await a.umount(`${path}/mounted`)
-      }
-      await works(a.rmdir('mounted'))
-    }, 'root'),
+    scene(
+      'need leave to write the parent; that of the directory itself does not count',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.mkdir('closed', 0o755)
+        await bed.a.mkdir('closed/dir', 0o777)
+        await bed.a.mkdir('open', 0o777)
+        await bed.a.mkdir('open/dir', 0)
+        await bed.fails(u.mkdir('closed/new'), 'EACCES')
+        await bed.fails(u.mkdir('closed/dir'), 'EEXIST')
+        await bed.fails(u.rmdir('closed/dir'), 'EACCES')
+        await bed.works(u.rmdir('open/dir'))
+        await u.mkdir('open/own', 0o700)
+        const { uid, gid } = await bed.a.stat('open/own')
+        bed.same([uid, gid], [alice.uid, alice.gid])
+      },
+      'root',
+    ),
+    scene(
+      'leave alone what is mounted upon',
+      async ({ a, fails, works, path }) => {
+        await a.mkdir('mounted')
+        await a.mkdir('other')
+        await a.writeFile('file', '')
+        await a.writeFile('other/file', '')
+        await a.mount('none', `${path}/mounted`, 'tmpfs', 0)
+        try {
+          await fails(a.rmdir('mounted'), 'EBUSY')
+          await fails(a.rename('mounted', 'moved'), 'EBUSY')
+          await fails(a.rename('other', 'mounted'), 'EBUSY')
+          await fails(a.rename('file', 'mounted/file'), 'EXDEV')
+          await fails(a.link('file', 'mounted/file'), 'EXDEV')
+          await fails(a.rename('mounted', 'other/mounted'), 'EBUSY')
+        } finally {
+          await a.umount(`${path}/mounted`)
+        }
+        await works(a.rmdir('mounted'))
+      },
+      'root',
+    ),
     scene('go as deep as one likes', async ({ a, same, works }) => {
       const depth = 60
       for (let i = 0; i < depth; i++) await a.mkdir('deep/'.repeat(i) + 'deep')

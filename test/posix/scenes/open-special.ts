@@ -62,41 +62,54 @@ export const openSpecialTheme: PosixTheme = {
       same((await a.fstat(link)).mode & S.IFMT, S.IFLNK)
       same((await a.fstat(await a.open('link', O.PATH))).mode & S.IFMT, S.IFREG)
     }),
-    scene('O_PATH needs no leave to read the file, only to search the way to it', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.mkdir('open', 0o711)
-      await bed.a.mkdir('closed', 0o700)
-      await bed.a.writeFile('open/secret', '', 0)
-      await bed.a.writeFile('closed/secret', '', 0)
-      await bed.works(u.open('open/secret', O.PATH))
-      await bed.fails(u.open('open/secret', O.RDONLY), 'EACCES')
-      await bed.fails(u.open('closed/secret', O.PATH), 'EACCES')
-    }, 'root'),
-    scene('O_TMPFILE makes a file without a name, which may get one', async ({ a, same, fails, works }) => {
-      await a.mkdir('dir')
-      const fd = await works(a.open('dir', O.TMPFILE | O.RDWR, 0o640))
-      same(await a.names('dir'), [])
-      const found = await a.fstat(fd)
-      same([found.mode, found.nlink, found.size], [S.IFREG | 0o640, 0, 0])
-      await a.write(fd, 'unnamed')
-      same(await a.pread(fd, 9, 0), 'unnamed')
-      await a.linkat(AT.FDCWD, `/proc/self/fd/${fd}`, AT.FDCWD, 'dir/named', AT.SYMLINK_FOLLOW)
-      same(await a.readFile('dir/named'), 'unnamed')
-      same([(await a.fstat(fd)).nlink, (await a.fstat(fd)).ino], [1, (await a.stat('dir/named')).ino])
-      const alone = await a.open('dir', O.TMPFILE | O.RDWR | O.EXCL)
-      await fails(
-        a.linkat(AT.FDCWD, `/proc/self/fd/${alone}`, AT.FDCWD, 'dir/never', AT.SYMLINK_FOLLOW),
-        'ENOENT',
-      )
-      await fails(a.open('dir', O.TMPFILE | O.RDONLY), 'EINVAL')
-      await fails(a.open('dir/named', O.TMPFILE | O.RDWR), 'ENOTDIR')
-      await fails(a.open('missing', O.TMPFILE | O.RDWR), 'ENOENT')
-    }, 'unnamed-files'),
-    scene('O_TMPFILE needs leave to write the directory', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.mkdir('dir', 0o755)
-      await bed.fails(u.open('dir', O.TMPFILE | O.RDWR), 'EACCES')
-    }, 'unnamed-files', 'root'),
+    scene(
+      'O_PATH needs no leave to read the file, only to search the way to it',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.mkdir('open', 0o711)
+        await bed.a.mkdir('closed', 0o700)
+        await bed.a.writeFile('open/secret', '', 0)
+        await bed.a.writeFile('closed/secret', '', 0)
+        await bed.works(u.open('open/secret', O.PATH))
+        await bed.fails(u.open('open/secret', O.RDONLY), 'EACCES')
+        await bed.fails(u.open('closed/secret', O.PATH), 'EACCES')
+      },
+      'root',
+    ),
+    scene(
+      'O_TMPFILE makes a file without a name, which may get one',
+      async ({ a, same, fails, works }) => {
+        await a.mkdir('dir')
+        const fd = await works(a.open('dir', O.TMPFILE | O.RDWR, 0o640))
+        same(await a.names('dir'), [])
+        const found = await a.fstat(fd)
+        same([found.mode, found.nlink, found.size], [S.IFREG | 0o640, 0, 0])
+        await a.write(fd, 'unnamed')
+        same(await a.pread(fd, 9, 0), 'unnamed')
+        await a.linkat(AT.FDCWD, `/proc/self/fd/${fd}`, AT.FDCWD, 'dir/named', AT.SYMLINK_FOLLOW)
+        same(await a.readFile('dir/named'), 'unnamed')
+        same([(await a.fstat(fd)).nlink, (await a.fstat(fd)).ino], [1, (await a.stat('dir/named')).ino])
+        const alone = await a.open('dir', O.TMPFILE | O.RDWR | O.EXCL)
+        await fails(
+          a.linkat(AT.FDCWD, `/proc/self/fd/${alone}`, AT.FDCWD, 'dir/never', AT.SYMLINK_FOLLOW),
+          'ENOENT',
+        )
+        await fails(a.open('dir', O.TMPFILE | O.RDONLY), 'EINVAL')
+        await fails(a.open('dir/named', O.TMPFILE | O.RDWR), 'ENOTDIR')
+        await fails(a.open('missing', O.TMPFILE | O.RDWR), 'ENOENT')
+      },
+      'unnamed-files',
+    ),
+    scene(
+      'O_TMPFILE needs leave to write the directory',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.mkdir('dir', 0o755)
+        await bed.fails(u.open('dir', O.TMPFILE | O.RDWR), 'EACCES')
+      },
+      'unnamed-files',
+      'root',
+    ),
     scene('openat and its kin start at the directory, wherever that has moved to', async (bed) => {
       const { a, same, fails, works } = bed
       await a.mkdir('dir')

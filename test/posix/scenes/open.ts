@@ -31,14 +31,18 @@ export const openTheme: PosixTheme = {
       same((await a.stat('f')).mode, S.IFREG | 0o640)
       same(await a.readFile('f'), 'x')
     }),
-    scene('hands out a writable descriptor for a file that is made unwritable', async (bed) => {
-      const u = await bed.agent(alice)
-      const fd = await bed.works(u.open('f', O.RDWR | O.CREAT, 0o000))
-      bed.same(await u.write(fd, 'data'), 4)
-      bed.same(await u.pread(fd, 10, 0), 'data')
-      await bed.fails(u.open('f', O.RDONLY), 'EACCES')
-      await bed.fails(u.open('f', O.WRONLY), 'EACCES')
-    }, 'root'),
+    scene(
+      'hands out a writable descriptor for a file that is made unwritable',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        const fd = await bed.works(u.open('f', O.RDWR | O.CREAT, 0o000))
+        bed.same(await u.write(fd, 'data'), 4)
+        bed.same(await u.pread(fd, 10, 0), 'data')
+        await bed.fails(u.open('f', O.RDONLY), 'EACCES')
+        await bed.fails(u.open('f', O.WRONLY), 'EACCES')
+      },
+      'root',
+    ),
     scene('fails with ENOENT for a missing file and for an empty path', async ({ a, fails }) => {
       for (const flags of [O.RDONLY, O.WRONLY, O.RDWR, O.RDWR | O.TRUNC, O.WRONLY | O.APPEND, O.PATH]) {
         await fails(a.open('missing', flags), 'ENOENT')
@@ -102,19 +106,23 @@ export const openTheme: PosixTheme = {
       same(await a.write(both, '!'), 1)
       same(await a.readFile('f'), 'Text!')
     }),
-    scene('asks for permissions once: what is open stays so when the mode changes', async (bed) => {
-      const u = await bed.agent(alice)
-      await u.writeFile('f', 'text')
-      const fd = await u.open('f', O.RDWR)
-      await u.chmod('f', 0)
-      bed.same(await u.read(fd, 4), 'text')
-      bed.same(await u.write(fd, '+'), 1)
-      await bed.works(u.ftruncate(fd, 2))
-      await bed.fails(u.open('f', O.RDONLY), 'EACCES')
-      await bed.a.chown('f', 0, 0)
-      bed.same(await u.pread(fd, 9, 0), 'te')
-      bed.same(await u.pwrite(fd, 'xy', 0), 2)
-    }, 'root'),
+    scene(
+      'asks for permissions once: what is open stays so when the mode changes',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await u.writeFile('f', 'text')
+        const fd = await u.open('f', O.RDWR)
+        await u.chmod('f', 0)
+        bed.same(await u.read(fd, 4), 'text')
+        bed.same(await u.write(fd, '+'), 1)
+        await bed.works(u.ftruncate(fd, 2))
+        await bed.fails(u.open('f', O.RDONLY), 'EACCES')
+        await bed.a.chown('f', 0, 0)
+        bed.same(await u.pread(fd, 9, 0), 'te')
+        bed.same(await u.pwrite(fd, 'xy', 0), 2)
+      },
+      'root',
+    ),
     scene('with O_TRUNC empties a file, and needs to be allowed to write it', async (bed) => {
       const { a, same, fails } = bed
       await a.writeFile('f', 'text', 0o644)
@@ -167,26 +175,34 @@ export const openTheme: PosixTheme = {
         same(await a.pread(fd, 9, 0), 'synced')
       }
     }),
-    scene('with O_NOATIME is for the owner', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.writeFile('f', 'x', 0o666)
-      await bed.fails(u.open('f', O.RDONLY | O.NOATIME), 'EPERM')
-      await bed.a.chown('f', alice.uid, alice.gid)
-      await bed.works(u.open('f', O.RDONLY | O.NOATIME))
-      await bed.works(bed.a.open('f', O.RDONLY | O.NOATIME))
-    }, 'root'),
-    scene('needs leave to write the directory in order to make a file there', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.mkdir('dir', 0o755)
-      await bed.a.writeFile('dir/there', 'x', 0o666)
-      await bed.fails(u.open('dir/new', O.WRONLY | O.CREAT, 0o666), 'EACCES')
-      await bed.fails(u.open('dir/new', O.RDONLY | O.CREAT, 0o666), 'EACCES')
-      await bed.works(u.open('dir/there', O.WRONLY | O.CREAT, 0o666))
-      await bed.fails(u.open('dir/there', O.WRONLY | O.CREAT | O.EXCL, 0o666), 'EEXIST')
-      await bed.a.chmod('dir', 0o777)
-      await bed.works(u.open('dir/new', O.WRONLY | O.CREAT, 0o666))
-      const { uid, gid } = await u.stat('dir/new')
-      bed.same([uid, gid], [alice.uid, alice.gid])
-    }, 'root'),
+    scene(
+      'with O_NOATIME is for the owner',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.writeFile('f', 'x', 0o666)
+        await bed.fails(u.open('f', O.RDONLY | O.NOATIME), 'EPERM')
+        await bed.a.chown('f', alice.uid, alice.gid)
+        await bed.works(u.open('f', O.RDONLY | O.NOATIME))
+        await bed.works(bed.a.open('f', O.RDONLY | O.NOATIME))
+      },
+      'root',
+    ),
+    scene(
+      'needs leave to write the directory in order to make a file there',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.mkdir('dir', 0o755)
+        await bed.a.writeFile('dir/there', 'x', 0o666)
+        await bed.fails(u.open('dir/new', O.WRONLY | O.CREAT, 0o666), 'EACCES')
+        await bed.fails(u.open('dir/new', O.RDONLY | O.CREAT, 0o666), 'EACCES')
+        await bed.works(u.open('dir/there', O.WRONLY | O.CREAT, 0o666))
+        await bed.fails(u.open('dir/there', O.WRONLY | O.CREAT | O.EXCL, 0o666), 'EEXIST')
+        await bed.a.chmod('dir', 0o777)
+        await bed.works(u.open('dir/new', O.WRONLY | O.CREAT, 0o666))
+        const { uid, gid } = await u.stat('dir/new')
+        bed.same([uid, gid], [alice.uid, alice.gid])
+      },
+      'root',
+    ),
   ],
 }

@@ -80,32 +80,36 @@ export const pathResolutionTheme: PosixTheme = {
         if (name in finding && !needsAttributes) await fails(call(a, 'missing'), 'ENOENT')
       }),
     ),
-    scene('needs leave to search every directory on the way', async (bed) => {
-      const { a, fails } = bed
-      const u = await bed.agent(alice)
-      await furnish(a)
-      await a.mkdir('closed', 0o766)
-      await a.mkdir('closed/inner', 0o777)
-      await a.writeFile('closed/inner/x', '', 0o666)
-      await a.writeFile('closed/x', '', 0o666)
-      await a.symlink('closed/x', 'through')
-      await u.writeFile('own', '')
-      for (const [name, call] of Object.entries(every)) {
-        if (name === 'link to') continue
-        await fails(call(u, 'closed/x'), 'EACCES')
-        await fails(call(u, 'closed/missing'), 'EACCES')
-        await fails(call(u, 'closed/inner/x'), 'EACCES')
-        await fails(call(u, 'closed/../x'), 'EACCES')
-      }
-      await fails(u.link('own', 'closed/new'), 'EACCES')
-      await fails(u.stat('through'), 'EACCES')
-      await fails(u.open('through', O.RDONLY), 'EACCES')
-      bed.same((await u.lstat('through')).mode & S.IFMT, S.IFLNK)
-      await a.chmod('closed', 0o711)
-      await bed.works(u.stat('closed/x'))
-      await bed.works(u.stat('closed/inner/x'))
-      await fails(u.opendir('closed'), 'EACCES')
-    }, 'root'),
+    scene(
+      'needs leave to search every directory on the way',
+      async (bed) => {
+        const { a, fails } = bed
+        const u = await bed.agent(alice)
+        await furnish(a)
+        await a.mkdir('closed', 0o766)
+        await a.mkdir('closed/inner', 0o777)
+        await a.writeFile('closed/inner/x', '', 0o666)
+        await a.writeFile('closed/x', '', 0o666)
+        await a.symlink('closed/x', 'through')
+        await u.writeFile('own', '')
+        for (const [name, call] of Object.entries(every)) {
+          if (name === 'link to') continue
+          await fails(call(u, 'closed/x'), 'EACCES')
+          await fails(call(u, 'closed/missing'), 'EACCES')
+          await fails(call(u, 'closed/inner/x'), 'EACCES')
+          await fails(call(u, 'closed/../x'), 'EACCES')
+        }
+        await fails(u.link('own', 'closed/new'), 'EACCES')
+        await fails(u.stat('through'), 'EACCES')
+        await fails(u.open('through', O.RDONLY), 'EACCES')
+        bed.same((await u.lstat('through')).mode & S.IFMT, S.IFLNK)
+        await a.chmod('closed', 0o711)
+        await bed.works(u.stat('closed/x'))
+        await bed.works(u.stat('closed/inner/x'))
+        await fails(u.opendir('closed'), 'EACCES')
+      },
+      'root',
+    ),
     scene('passes over doubled slashes, . and ..', async ({ a, same, path }) => {
       await a.mkdir('dir')
       await a.mkdir('dir/sub')

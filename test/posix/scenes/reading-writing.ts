@@ -102,7 +102,8 @@ export const readingWritingTheme: PosixTheme = {
       }
       await a.lseek(fd, 0, SEEK.SET)
       let again = ''
-      for (let piece = await a.read(fd, 77_777); piece !== ''; piece = await a.read(fd, 77_777)) again += piece
+      for (let piece = await a.read(fd, 77_777); piece !== ''; piece = await a.read(fd, 77_777))
+        again += piece
       same(again === text, true)
     }),
     scene('puts small writes at borders of blocks together', async ({ a, same }) => {
@@ -150,12 +151,15 @@ export const readingWritingTheme: PosixTheme = {
       same(await a.write(other, 'five'), 4)
       same(await a.readFile('f'), 'one five')
     }),
-    scene('pwrite to a file opened with O_APPEND appends, as Linux says among its bugs', async ({ a, same }) => {
-      await a.writeFile('f', 'abc')
-      const fd = await a.open('f', O.RDWR | O.APPEND)
-      same(await a.pwrite(fd, 'XY', 0), 2)
-      same(await a.readFile('f'), 'abcXY')
-    }),
+    scene(
+      'pwrite to a file opened with O_APPEND appends, as Linux says among its bugs',
+      async ({ a, same }) => {
+        await a.writeFile('f', 'abc')
+        const fd = await a.open('f', O.RDWR | O.APPEND)
+        same(await a.pwrite(fd, 'XY', 0), 2)
+        same(await a.readFile('f'), 'abcXY')
+      },
+    ),
     scene('loses no line of several processes that append', async (bed) => {
       await bed.a.writeFile('log', '')
       const agents = [bed.a, await bed.agent(), await bed.agent()]

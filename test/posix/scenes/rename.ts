@@ -29,27 +29,35 @@ export const renameTheme: PosixTheme = {
       same((await a.fstat(fd)).nlink, 0)
       await fails(a.stat('new'), 'ENOENT')
     }),
-    scene('leaves the other names of what it replaces', async ({ a, same }) => {
-      await a.writeFile('f', 'f')
-      await a.link('f', 'second')
-      await a.writeFile('g', 'g')
-      await a.rename('g', 'f')
-      same(await a.readFile('second'), 'f')
-      same((await a.stat('second')).nlink, 1)
-    }, 'links'),
-    scene('does nothing for two names of one file, or one name twice', async ({ a, same }) => {
-      await a.writeFile('f', 'text')
-      await a.link('f', 'g')
-      await a.mkdir('dir')
-      await a.link('f', 'dir/h')
-      await a.rename('f', 'g')
-      await a.rename('f', 'dir/h')
-      await a.rename('f', 'f')
-      await a.rename('dir', 'dir')
-      same(await a.names('.'), ['dir', 'f', 'g'])
-      same(await a.names('dir'), ['h'])
-      same((await a.stat('f')).nlink, 3)
-    }, 'links'),
+    scene(
+      'leaves the other names of what it replaces',
+      async ({ a, same }) => {
+        await a.writeFile('f', 'f')
+        await a.link('f', 'second')
+        await a.writeFile('g', 'g')
+        await a.rename('g', 'f')
+        same(await a.readFile('second'), 'f')
+        same((await a.stat('second')).nlink, 1)
+      },
+      'links',
+    ),
+    scene(
+      'does nothing for two names of one file, or one name twice',
+      async ({ a, same }) => {
+        await a.writeFile('f', 'text')
+        await a.link('f', 'g')
+        await a.mkdir('dir')
+        await a.link('f', 'dir/h')
+        await a.rename('f', 'g')
+        await a.rename('f', 'dir/h')
+        await a.rename('f', 'f')
+        await a.rename('dir', 'dir')
+        same(await a.names('.'), ['dir', 'f', 'g'])
+        same(await a.names('dir'), ['h'])
+        same((await a.stat('f')).nlink, 3)
+      },
+      'links',
+    ),
     scene('moves an open file', async ({ a, same }) => {
       const fd = await a.open('f', O.RDWR | O.CREAT)
       await a.write(fd, 'one ')
@@ -192,31 +200,36 @@ export const renameTheme: PosixTheme = {
       await fails(a.rename('dir', 'f/x'), 'ENOTDIR')
       await fails(a.rename('f', '/dev/shm/posix-rename'), 'EXDEV')
     }),
-    scene('needs leave to write both directories, and the directory itself where that moves', async (bed) => {
-      const { a, fails, works } = bed
-      const u = await bed.agent(alice)
-      await a.mkdir('closed', 0o755)
-      await a.mkdir('open', 0o777)
-      await a.mkdir('other', 0o777)
-      await a.writeFile('closed/f', '', 0o666)
-      await u.writeFile('open/f', '')
-      await fails(u.rename('closed/f', 'open/g'), 'EACCES')
-      await fails(u.rename('open/f', 'closed/g'), 'EACCES')
-      await fails(u.rename('open/f', 'closed/f'), 'EACCES')
-      await fails(u.rename('closed/f', 'closed/g'), 'EACCES')
-      await works(u.rename('open/f', 'open/g'))
-      await a.mkdir('open/dir', 0o755)
-      // Its entry for .. would change, and alice may not write it.
-      await fails(u.rename('open/dir', 'other/dir'), 'EACCES')
-      await works(u.rename('open/dir', 'open/dir2'))
-      await works(a.rename('open/dir2', 'other/dir'))
-    }, 'root'),
+    scene(
+      'needs leave to write both directories, and the directory itself where that moves',
+      async (bed) => {
+        const { a, fails, works } = bed
+        const u = await bed.agent(alice)
+        await a.mkdir('closed', 0o755)
+        await a.mkdir('open', 0o777)
+        await a.mkdir('other', 0o777)
+        await a.writeFile('closed/f', '', 0o666)
+        await u.writeFile('open/f', '')
+        await fails(u.rename('closed/f', 'open/g'), 'EACCES')
+        await fails(u.rename('open/f', 'closed/g'), 'EACCES')
+        await fails(u.rename('open/f', 'closed/f'), 'EACCES')
+        await fails(u.rename('closed/f', 'closed/g'), 'EACCES')
+        await works(u.rename('open/f', 'open/g'))
+        await a.mkdir('open/dir', 0o755)
+        // Its entry for .. would change, and alice may not write it.
+        await fails(u.rename('open/dir', 'other/dir'), 'EACCES')
+        await works(u.rename('open/dir', 'open/dir2'))
+        await works(a.rename('open/dir2', 'other/dir'))
+      },
+      'root',
+    ),
     scene('replaces in one step: who looks finds the old file or the new one', async (bed) => {
       const { a, same, holds } = bed
       const [writer, reader] = [await bed.agent(), await bed.agent()]
       await a.writeFile('f', '0'.repeat(5_000))
       const [, seen] = await Promise.all([writer.replaceMany('f', 5_000, 200), reader.readMany('f', 300)])
-      for (const each of seen) holds(/^(\d)\1*$/.test(each) && each.length === 5_000, `saw ${each.slice(0, 60)}`)
+      for (const each of seen)
+        holds(/^(\d)\1*$/.test(each) && each.length === 5_000, `saw ${each.slice(0, 60)}`)
       same(await a.names('.'), ['f'])
     }),
   ],

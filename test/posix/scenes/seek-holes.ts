@@ -40,16 +40,21 @@ export const seekHolesTheme: PosixTheme = {
       same(await a.lseek(fd, 100, SEEK.HOLE), 100)
       await bed.fails(a.lseek(fd, 2 * start, SEEK.DATA), 'ENXIO')
     }),
-    scene('finds the hole that was punched', async ({ a, same, holds }) => {
-      const fd = await a.open('f', O.RDWR | O.CREAT)
-      await a.write(fd, 'x'.repeat(1_048_576))
-      await a.fsync(fd)
-      await a.fallocate(fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, 262_144, 262_144)
-      const hole = await a.lseek(fd, 0, SEEK.HOLE)
-      holds(hole >= 262_144 && hole < 524_288, `hole at ${hole}`)
-      const data = await a.lseek(fd, 300_000, SEEK.DATA)
-      holds(data <= 524_288 && data >= 300_000, `data at ${data}`)
-      same(await a.lseek(fd, 600_000, SEEK.HOLE), 1_048_576)
-    }, 'finds-holes', 'punch-hole'),
+    scene(
+      'finds the hole that was punched',
+      async ({ a, same, holds }) => {
+        const fd = await a.open('f', O.RDWR | O.CREAT)
+        await a.write(fd, 'x'.repeat(1_048_576))
+        await a.fsync(fd)
+        await a.fallocate(fd, FALLOC.PUNCH_HOLE | FALLOC.KEEP_SIZE, 262_144, 262_144)
+        const hole = await a.lseek(fd, 0, SEEK.HOLE)
+        holds(hole >= 262_144 && hole < 524_288, `hole at ${hole}`)
+        const data = await a.lseek(fd, 300_000, SEEK.DATA)
+        holds(data <= 524_288 && data >= 300_000, `data at ${data}`)
+        same(await a.lseek(fd, 600_000, SEEK.HOLE), 1_048_576)
+      },
+      'finds-holes',
+      'punch-hole',
+    ),
   ],
 }

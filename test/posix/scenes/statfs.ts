@@ -33,18 +33,22 @@ export const statfsTheme: PosixTheme = {
       await a.mkdir('dir')
       same((await a.stat('dir')).dev, dev)
     }),
-    scene('count blocks as they are used', async ({ a, same, holds }) => {
-      const fd = await a.open('f', O.RDWR | O.CREAT)
-      same((await a.fstat(fd)).blocks, 0)
-      await a.write(fd, 'x'.repeat(1_000_000))
-      await a.fsync(fd)
-      const { blocks, blksize } = await a.fstat(fd)
-      holds(blocks * 512 >= 1_000_000, `${blocks} blocks for 1000000 bytes`)
-      holds(blocks * 512 < 2_000_000, `${blocks} blocks for 1000000 bytes`)
-      holds(blksize >= 512, `blksize ${blksize}`)
-      await a.ftruncate(fd, 0)
-      same((await a.fstat(fd)).blocks, 0)
-    }, 'counts-blocks'),
+    scene(
+      'count blocks as they are used',
+      async ({ a, same, holds }) => {
+        const fd = await a.open('f', O.RDWR | O.CREAT)
+        same((await a.fstat(fd)).blocks, 0)
+        await a.write(fd, 'x'.repeat(1_000_000))
+        await a.fsync(fd)
+        const { blocks, blksize } = await a.fstat(fd)
+        holds(blocks * 512 >= 1_000_000, `${blocks} blocks for 1000000 bytes`)
+        holds(blocks * 512 < 2_000_000, `${blocks} blocks for 1000000 bytes`)
+        holds(blksize >= 512, `blksize ${blksize}`)
+        await a.ftruncate(fd, 0)
+        same((await a.fstat(fd)).blocks, 0)
+      },
+      'counts-blocks',
+    ),
     scene('keep the number of a file as long as it lives', async ({ a, same }) => {
       await a.writeFile('f', '')
       const { ino } = await a.stat('f')

@@ -6,7 +6,17 @@ export const symlinkTheme: PosixTheme = {
   name: 'symlink and readlink',
   scenes: [
     scene('keep the target byte for byte', async ({ a, same }) => {
-      const targets = ['f', '/', '..', '../x//y/./', ' ', 'a\nb', '\xff\xfe\x80', 'x'.repeat(59), 'x'.repeat(60)]
+      const targets = [
+        'f',
+        '/',
+        '..',
+        '../x//y/./',
+        ' ',
+        'a\nb',
+        '\xff\xfe\x80',
+        'x'.repeat(59),
+        'x'.repeat(60),
+      ]
       for (const [index, target] of [...targets, 'y'.repeat(255), 'z/'.repeat(500)].entries()) {
         await a.symlink(target, `link-${index}`)
         same(await a.readlink(`link-${index}`), target)
@@ -113,13 +123,17 @@ export const symlinkTheme: PosixTheme = {
       await fails(a.open('to-file/', O.RDONLY), 'ENOTDIR')
       await fails(a.readlink('to-file/'), 'ENOTDIR')
     }),
-    scene('need leave to write the directory, and belong to who made them', async (bed) => {
-      const u = await bed.agent(alice)
-      await bed.a.mkdir('closed', 0o755)
-      await bed.fails(u.symlink('t', 'closed/link'), 'EACCES')
-      await u.symlink('t', 'link')
-      const { uid, gid } = await u.lstat('link')
-      bed.same([uid, gid], [alice.uid, alice.gid])
-    }, 'root'),
+    scene(
+      'need leave to write the directory, and belong to who made them',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await bed.a.mkdir('closed', 0o755)
+        await bed.fails(u.symlink('t', 'closed/link'), 'EACCES')
+        await u.symlink('t', 'link')
+        const { uid, gid } = await u.lstat('link')
+        bed.same([uid, gid], [alice.uid, alice.gid])
+      },
+      'root',
+    ),
   ],
 }

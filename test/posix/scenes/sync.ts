@@ -19,19 +19,27 @@ export const syncTheme: PosixTheme = {
       await works(a.fdatasync(dir))
       same(await a.readFile('f'), 'text')
     }),
-    scene('take a file that has lost its name', async ({ a, works, same }) => {
-      const fd = await a.open('f', O.RDWR | O.CREAT)
-      await a.write(fd, 'text')
-      await a.unlink('f')
-      await works(a.fsync(fd))
-      await works(a.fdatasync(fd))
-      same(await a.pread(fd, 9, 0), 'text')
-    }, 'unlink-open-files'),
-    scene('refuse what cannot be synced', async ({ a, fails }) => {
-      await a.mknod('fifo', S.IFIFO | 0o666)
-      const fd = await a.open('fifo', O.RDWR)
-      await fails(a.fsync(fd), 'EINVAL')
-      await fails(a.fdatasync(fd), 'EINVAL')
-    }, 'fifos'),
+    scene(
+      'take a file that has lost its name',
+      async ({ a, works, same }) => {
+        const fd = await a.open('f', O.RDWR | O.CREAT)
+        await a.write(fd, 'text')
+        await a.unlink('f')
+        await works(a.fsync(fd))
+        await works(a.fdatasync(fd))
+        same(await a.pread(fd, 9, 0), 'text')
+      },
+      'unlink-open-files',
+    ),
+    scene(
+      'refuse what cannot be synced',
+      async ({ a, fails }) => {
+        await a.mknod('fifo', S.IFIFO | 0o666)
+        const fd = await a.open('fifo', O.RDWR)
+        await fails(a.fsync(fd), 'EINVAL')
+        await fails(a.fdatasync(fd), 'EINVAL')
+      },
+      'fifos',
+    ),
   ],
 }

@@ -153,15 +153,20 @@ export const timestampsTheme: PosixTheme = {
         await fails(a.truncate('dir/f', -1), 'EINVAL')
       })
     }),
-    scene('of a file that is written through memory change by msync at the latest', async (bed) => {
-      const { a } = bed
-      await a.writeFile('f', 'x'.repeat(4096))
-      const map = await a.mmap(await a.open('f', O.RDWR), 4096, PROT.READ | PROT.WRITE, MAP.SHARED)
-      await changes(bed, { f: 'mca?' }, async () => {
-        await a.poke(map, 0, 'y')
-        await a.msync(map, MS.SYNC)
-      })
-    }, 'shared-mappings', 'mappings-mark-times'),
+    scene(
+      'of a file that is written through memory change by msync at the latest',
+      async (bed) => {
+        const { a } = bed
+        await a.writeFile('f', 'x'.repeat(4096))
+        const map = await a.mmap(await a.open('f', O.RDWR), 4096, PROT.READ | PROT.WRITE, MAP.SHARED)
+        await changes(bed, { f: 'mca?' }, async () => {
+          await a.poke(map, 0, 'y')
+          await a.msync(map, MS.SYNC)
+        })
+      },
+      'shared-mappings',
+      'mappings-mark-times',
+    ),
     scene('never go back as a file changes', async ({ a, holds }) => {
       await a.writeFile('f', '')
       const fd = await a.open('f', O.RDWR)

@@ -58,17 +58,21 @@ export const truncateTheme: PosixTheme = {
       await fails(a.truncate('dangling', 0), 'ENOENT')
       await fails(a.lstat('nowhere'), 'ENOENT')
     }),
-    scene('need leave to write: by the mode for a path, by the opening for a descriptor', async (bed) => {
-      const u = await bed.agent(alice)
-      await u.writeFile('f', 'text')
-      const fd = await u.open('f', O.RDWR)
-      await u.chmod('f', 0o444)
-      await bed.fails(u.truncate('f', 0), 'EACCES')
-      await bed.works(u.ftruncate(fd, 2))
-      bed.same(await u.readFile('f'), 'te')
-      await bed.a.writeFile('g', 'text', 0o644)
-      await bed.fails(u.truncate('g', 0), 'EACCES')
-      await bed.works(bed.a.truncate('f', 0))
-    }, 'root'),
+    scene(
+      'need leave to write: by the mode for a path, by the opening for a descriptor',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await u.writeFile('f', 'text')
+        const fd = await u.open('f', O.RDWR)
+        await u.chmod('f', 0o444)
+        await bed.fails(u.truncate('f', 0), 'EACCES')
+        await bed.works(u.ftruncate(fd, 2))
+        bed.same(await u.readFile('f'), 'te')
+        await bed.a.writeFile('g', 'text', 0o644)
+        await bed.fails(u.truncate('g', 0), 'EACCES')
+        await bed.works(bed.a.truncate('f', 0))
+      },
+      'root',
+    ),
   ],
 }

@@ -11,26 +11,40 @@ const [one, two]: readonly [Time, Time] = [
 export const utimensatTheme: PosixTheme = {
   name: 'utimensat',
   scenes: [
-    scene('sets both times to the nanosecond', async ({ a, same }) => {
-      await a.writeFile('f', '')
-      await a.mkdir('dir')
-      for (const path of ['f', 'dir']) {
-        await a.utimensat(path, one, two)
-        const { atime, mtime } = await a.stat(path)
-        same([atime, mtime], [one, two])
-      }
-      await a.futimens(await a.open('f', O.RDONLY), two, one)
-      const { atime, mtime } = await a.stat('f')
-      same([atime, mtime], [two, one])
-    }, 'nanoseconds'),
-    scene('knows times before 1970 and after 2038', async ({ a, same }) => {
-      await a.writeFile('f', '')
-      for (const s of [0, -1, -86_400, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 10_000_000_000]) {
-        await a.utimensat('f', { s, ns: 5 }, { s, ns: 6 })
+    scene(
+      'sets both times to the nanosecond',
+      async ({ a, same }) => {
+        await a.writeFile('f', '')
+        await a.mkdir('dir')
+        for (const path of ['f', 'dir']) {
+          await a.utimensat(path, one, two)
+          const { atime, mtime } = await a.stat(path)
+          same([atime, mtime], [one, two])
+        }
+        await a.futimens(await a.open('f', O.RDONLY), two, one)
         const { atime, mtime } = await a.stat('f')
-        same([atime, mtime], [{ s, ns: 5 }, { s, ns: 6 }])
-      }
-    }, 'nanoseconds'),
+        same([atime, mtime], [two, one])
+      },
+      'nanoseconds',
+    ),
+    scene(
+      'knows times before 1970 and after 2038',
+      async ({ a, same }) => {
+        await a.writeFile('f', '')
+        for (const s of [0, -1, -86_400, 2 ** 31 - 1, 2 ** 31, 2 ** 32 + 5, 10_000_000_000]) {
+          await a.utimensat('f', { s, ns: 5 }, { s, ns: 6 })
+          const { atime, mtime } = await a.stat('f')
+          same(
+            [atime, mtime],
+            [
+              { s, ns: 5 },
+              { s, ns: 6 },
+            ],
+          )
+        }
+      },
+      'nanoseconds',
+    ),
     scene('leaves a time with UTIME_OMIT, and takes the clock with UTIME_NOW', async ({ a, same, holds }) => {
       await a.writeFile('f', '')
       await a.utimensat('f', one, one)
@@ -76,45 +90,57 @@ export const utimensatTheme: PosixTheme = {
       }
       await fails(a.utimensat('f', one, one, 0x8000), 'EINVAL')
     }),
-    scene('lets the owner set what it likes, even where it may not write', async (bed) => {
-      const u = await bed.agent(alice)
-      await u.writeFile('f', '', 0o400)
-      await bed.works(u.utimensat('f', one, two))
-      await bed.works(u.utimensat('f', 'now', 'omit'))
-      await bed.works(u.utimensat('f', null, null))
-      await bed.works(u.utimensat('f', 'now', 'now'))
-      await bed.works(u.utimensat('f', 'omit', one))
-      await u.chmod('f', 0)
-      await bed.works(u.utimensat('f', one, two))
-      bed.same((await u.stat('f')).mtime.s, two.s)
-    }, 'root'),
-    scene('lets who may write the file say "now" for both, and no more: EPERM', async (bed) => {
-      const { fails, works } = bed
-      const other = await bed.agent(bob)
-      await bed.a.writeFile('f', '', 0o666)
-      const fd = await other.open('f', O.RDWR)
-      await works(other.utimensat('f', null, null))
-      await works(other.utimensat('f', 'now', 'now'))
-      await works(other.futimens(fd, null, null))
-      await works(other.utimensat('f', 'omit', 'omit'))
-      await fails(other.utimensat('f', one, two), 'EPERM')
-      await fails(other.utimensat('f', 'now', 'omit'), 'EPERM')
-      await fails(other.utimensat('f', 'omit', 'now'), 'EPERM')
-      await fails(other.utimensat('f', 'omit', one), 'EPERM')
-      await fails(other.utimensat('f', 'now', one), 'EPERM')
-      await fails(other.futimens(fd, one, one), 'EPERM')
-    }, 'root'),
-    scene('refuses who may not write: EACCES for "now", EPERM for a time', async (bed) => {
-      const { fails, works } = bed
-      const other = await bed.agent(bob)
-      await bed.a.writeFile('f', '', 0o644)
-      await fails(other.utimensat('f', null, null), 'EACCES')
-      await fails(other.utimensat('f', 'now', 'now'), 'EACCES')
-      await fails(other.utimensat('f', one, two), 'EPERM')
-      await fails(other.utimensat('f', 'now', one), 'EPERM')
-      await fails(other.utimensat('f', 'now', 'omit'), 'EPERM')
-      await works(other.utimensat('f', 'omit', 'omit'))
-      await works(bed.a.utimensat('f', one, two))
-    }, 'root'),
+    scene(
+      'lets the owner set what it likes, even where it may not write',
+      async (bed) => {
+        const u = await bed.agent(alice)
+        await u.writeFile('f', '', 0o400)
+        await bed.works(u.utimensat('f', one, two))
+        await bed.works(u.utimensat('f', 'now', 'omit'))
+        await bed.works(u.utimensat('f', null, null))
+        await bed.works(u.utimensat('f', 'now', 'now'))
+        await bed.works(u.utimensat('f', 'omit', one))
+        await u.chmod('f', 0)
+        await bed.works(u.utimensat('f', one, two))
+        bed.same((await u.stat('f')).mtime.s, two.s)
+      },
+      'root',
+    ),
+    scene(
+      'lets who may write the file say "now" for both, and no more: EPERM',
+      async (bed) => {
+        const { fails, works } = bed
+        const other = await bed.agent(bob)
+        await bed.a.writeFile('f', '', 0o666)
+        const fd = await other.open('f', O.RDWR)
+        await works(other.utimensat('f', null, null))
+        await works(other.utimensat('f', 'now', 'now'))
+        await works(other.futimens(fd, null, null))
+        await works(other.utimensat('f', 'omit', 'omit'))
+        await fails(other.utimensat('f', one, two), 'EPERM')
+        await fails(other.utimensat('f', 'now', 'omit'), 'EPERM')
+        await fails(other.utimensat('f', 'omit', 'now'), 'EPERM')
+        await fails(other.utimensat('f', 'omit', one), 'EPERM')
+        await fails(other.utimensat('f', 'now', one), 'EPERM')
+        await fails(other.futimens(fd, one, one), 'EPERM')
+      },
+      'root',
+    ),
+    scene(
+      'refuses who may not write: EACCES for "now", EPERM for a time',
+      async (bed) => {
+        const { fails, works } = bed
+        const other = await bed.agent(bob)
+        await bed.a.writeFile('f', '', 0o644)
+        await fails(other.utimensat('f', null, null), 'EACCES')
+        await fails(other.utimensat('f', 'now', 'now'), 'EACCES')
+        await fails(other.utimensat('f', one, two), 'EPERM')
+        await fails(other.utimensat('f', 'now', one), 'EPERM')
+        await fails(other.utimensat('f', 'now', 'omit'), 'EPERM')
+        await works(other.utimensat('f', 'omit', 'omit'))
+        await works(bed.a.utimensat('f', one, two))
+      },
+      'root',
+    ),
   ],
 }
