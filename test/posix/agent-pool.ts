@@ -3,12 +3,17 @@ import type { PosixAgent } from './posix-agent.js'
 
 /** Agents that are used again from scene to scene, since a process takes long to start. */
 export class AgentPool implements AsyncDisposable {
+  readonly #start: () => Promise<PosixAgent>
   readonly #idle: PosixAgent[] = []
   readonly #used: PosixAgent[] = []
 
+  constructor(start: () => Promise<PosixAgent> = startAgent) {
+    this.#start = start
+  }
+
   /** One that holds nothing and stands in the directory. */
   async take(directory: string): Promise<PosixAgent> {
-    const agent = this.#idle.pop() ?? (await startAgent())
+    const agent = this.#idle.pop() ?? (await this.#start())
     this.#used.push(agent)
     await agent.chdir(directory)
     return agent

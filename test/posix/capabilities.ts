@@ -45,6 +45,8 @@ export const everyCapability = {
   'deadlock-detection': true,
   /** The type of each entry is in the directory. */
   'entry-types': true,
+  /** Symbolic links of up to 4095 bytes, as paths may have: ext4 with smaller blocks has shorter ones. */
+  'long-symlinks': true,
   /** Hard links. */
   links: true,
   'unlink-open-files': true,

@@ -4,17 +4,11 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { exerciseIntegrity } from './integrity.js'
 import { operationKinds } from './integrity-operation.js'
+import { planted } from './planted.js'
 import { startAgent } from './posix-agent.js'
 import type { PosixAgent } from './posix-agent.js'
 
 const isRoot = process.getuid?.() === 0
-
-/** Stands in for an agent: some of its calls are others. */
-function planted(agent: PosixAgent, calls: Partial<PosixAgent>): PosixAgent {
-  return new Proxy(agent, {
-    get: (target, name) => Reflect.get(name in calls ? calls : target, name) as unknown,
-  })
-}
 
 describe('the exerciser of data integrity', () => {
   let folder = ''

@@ -42,6 +42,9 @@ describe('a directory of this machine', () => {
     capabilities,
     onChecked,
   })
+  it('has a second mount', { skip: isRoot ? false : `two mounts: ${needsRoot}` }, () => {
+    assert.notEqual(folder, '')
+  })
 })
 
 describe('a file system in memory', { skip: isRoot ? false : `mounting: ${needsRoot}` }, () => {
