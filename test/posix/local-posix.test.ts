@@ -32,7 +32,7 @@ describe('a directory of this machine', () => {
     if (isRoot) run('mount', '--bind', `${folder}/one`, `${folder}/two`)
   })
   after(() => {
-    if (isRoot) run('umount', `${folder}/two`)
+    if (isRoot) run('umount', '--recursive', `${folder}/two`)
     rmSync(folder, { recursive: true })
   })
   runPosixTests({
@@ -57,8 +57,8 @@ describe('a file system in memory', { skip: isRoot ? false : `mounting: ${needsR
     run('mount', '--bind', `${folder}/one`, `${folder}/two`)
   })
   after(() => {
-    run('umount', `${folder}/two`)
-    run('umount', `${folder}/one`)
+    run('umount', '--recursive', `${folder}/two`)
+    run('umount', '--recursive', `${folder}/one`)
     for (const name of ['one', 'two']) rmdirSync(`${folder}/${name}`)
     rmdirSync(folder)
   })

@@ -174,7 +174,8 @@ const faults: readonly Fault[] = [
     name: 'record locks are of whole files',
     themes: [recordLocksTheme],
     calls: (agent) => ({
-      setLock: (fd, lock, owner = 'process') => agent.setLock(fd, { type: lock.type, start: 0, length: 0 }, owner),
+      setLock: (fd, lock, owner = 'process') =>
+        agent.setLock(fd, { type: lock.type, start: 0, length: 0 }, owner),
     }),
   },
   {

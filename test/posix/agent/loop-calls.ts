@@ -5,6 +5,7 @@ import { checked, cString } from './libc.js'
 const open = checked('int open(const void *path, int flags, unsigned int mode)')
 const read = checked('int64_t read(int fd, void *into, size_t length)')
 const write = checked('int64_t write(int fd, void *from, size_t length)')
+const pwrite = checked('int64_t pwrite(int fd, void *from, size_t length, int64_t offset)')
 const rename = checked('int rename(const void *from, const void *to)')
 const unlink = checked('int unlink(const void *path)')
 
@@ -38,6 +39,23 @@ export function loopCalls(handles: Handles) {
         seen.add(text)
       }
       return [...seen]
+    },
+    /** Writes one letter to every `step`th byte from `first` on, `count` times, each by a write of its own. */
+    stripe: (path: string, letter: string, first: number, step: number, count: number): void => {
+      const fd = handles.opened(open(cString(path), O.WRONLY, 0))
+      const byte = Buffer.from(letter, 'latin1')
+      for (let i = 0; i < count; i++) pwrite(fd, byte, 1, first + i * step)
+      handles.close(fd)
+    },
+    /** Waits until the file is there; fails with what open fails with after `tries` tries. */
+    await: (path: string, tries: number): void => {
+      for (let i = 1; ; i++) {
+        try {
+          return handles.close(handles.opened(open(cString(path), O.RDONLY, 0)))
+        } catch (error) {
+          if (i >= tries) throw error
+        }
+      }
     },
     /** Makes `prefix0`, `prefix1` and so on, from `first`. */
     makeMany: (prefix: string, first: number, count: number): void => {

@@ -16,7 +16,10 @@ const connect = checked('int connect(int fd, void *address, unsigned int length)
 const mount = checked(
   'int mount(const void *from, const void *to, const void *type, uint64_t flags, void *data)',
 )
-const umount = checked('int umount(const void *path)')
+const umount = checked('int umount2(const void *path, int flags)')
+
+/** Gone from the tree at once, and for good when nobody uses it any more. */
+const detach = 2
 
 /** Who an agent is to the file system. */
 export interface Identity {
@@ -87,7 +90,7 @@ export function processCalls(handles: Handles) {
     },
     mount: (from: string, to: string, type: string, flags: number): void =>
       void mount(cString(from), cString(to), cString(type), BigInt(flags), null),
-    umount: (path: string): void => void umount(cString(path)),
+    umount: (path: string): void => void umount(cString(path), detach),
     /** Runs a program to its end; answers its output. Throws the errno of execve. */
     execute: (path: string): string => {
       const { error, stdout } = spawnSync(path, [], { encoding: 'latin1' })

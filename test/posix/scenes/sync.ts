@@ -17,6 +17,7 @@ export const syncTheme: PosixTheme = {
       await a.writeFile('dir/g', '')
       await works(a.fsync(dir))
       await works(a.fdatasync(dir))
+      await works(a.syncfs(dir))
       same(await a.readFile('f'), 'text')
     }),
     scene(

@@ -17,6 +17,7 @@ import { openTheme } from './open.js'
 import { openSpecialTheme } from './open-special.js'
 import { pathResolutionTheme } from './path-resolution.js'
 import { permissionsTheme } from './permissions.js'
+import { readOnlyTheme } from './read-only.js'
 import { readingWritingTheme } from './reading-writing.js'
 import { recordLocksTheme } from './record-locks.js'
 import { renameTheme } from './rename.js'
@@ -70,4 +71,5 @@ export const themes: readonly PosixTheme[] = [
   descriptionLocksTheme,
   specialFilesTheme,
   executeTheme,
+  readOnlyTheme,
 ]
