@@ -16,7 +16,9 @@ export class FileModel {
     return Buffer.from(this.#bytes.subarray(offset, Math.max(offset, Math.min(offset + length, this.#size))))
   }
 
+  /** Writing nothing lengthens nothing. */
   write(offset: number, bytes: Uint8Array): void {
+    if (bytes.length === 0) return
     this.#bytes.set(bytes, offset)
     this.#size = Math.max(this.#size, offset + bytes.length)
   }

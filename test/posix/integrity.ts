@@ -177,6 +177,7 @@ class Exercise {
         const expected = this.#model.read(from, length)
         const copied = await agent.copyFileRange(fd, from, fd, to, length)
         // It may copy less than it is asked, as a write may.
+        if (copied === 0 && expected.length > 0) this.#fail(`nothing was copied of ${expected.length} bytes`)
         if (copied > expected.length) this.#fail(`${copied} bytes were copied of ${expected.length}`)
         this.#model.write(to, expected.subarray(0, copied))
         return

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Calls } from './agent/calls.js'
 import type { AgentAnswer, AgentRequest } from './agent/main.js'
@@ -21,8 +22,11 @@ const callMsMax = 15_000
 
 const program = fileURLToPath(new URL('agent/main.js', import.meta.url))
 
+/** After which an agent that was killed counts as stuck. */
+const stuckMs = 5_000
+
 /** How an agent ended: its exit status, or the signal that killed it. */
-export type AgentEnd = number | NodeJS.Signals
+export type AgentEnd = number | NodeJS.Signals | 'stuck'
 
 export async function startAgent(): Promise<PosixAgent> {
   const child = spawn(process.execPath, ['--enable-source-maps', program], {
@@ -98,10 +102,25 @@ export class AgentProcess {
     throw new Error(`${what}: ${answer.message}`)
   }
 
-  /** As kill -9 does. Resolves when it is gone. */
+  /**
+   * As kill -9 does. Resolves when it is gone; or with `stuck` when it stays, in a call that the kernel does not break
+   * off, and is then left to itself: the suite goes on.
+   */
   async kill(): Promise<AgentEnd> {
     this.#child.kill('SIGKILL')
-    return this.ended
+    const patience = new AbortController()
+    const stuck = delay(stuckMs, 'stuck' as const, { signal: patience.signal }).catch(() => 'stuck' as const)
+    const end = await Promise.race([this.ended, stuck])
+    patience.abort()
+    if (end === 'stuck') this.#abandon()
+    return end
+  }
+
+  #abandon(): void {
+    this.#failAll('the agent is stuck')
+    this.#child.stdin?.destroy()
+    this.#child.stdout?.destroy()
+    this.#child.unref()
   }
 
   #failAll(reason: string): void {

@@ -2,9 +2,8 @@ import { alice, scene } from '../bed.js'
 import type { PosixTheme } from '../bed.js'
 import { AT, O, SEEK } from '../flags.js'
 
-type Outcome = 'won' | string
-
-function outcome(call: Promise<unknown>): Promise<Outcome> {
+/** `won`, or the errno. */
+function outcome(call: Promise<unknown>): Promise<string> {
   return call.then(
     () => 'won',
     (error: unknown) => (error as { readonly errno?: string }).errno ?? 'failed',
