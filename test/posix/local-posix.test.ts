@@ -80,6 +80,6 @@ describe('a file system in memory', { skip: isRoot ? false : `mounting: ${needsR
 describe('the suite', () => {
   it('has checked what it is there for', (context) => {
     context.diagnostic(`${checked} checks`)
-    assert.ok(checked > (isRoot ? 2_000 : 500), `only ${checked} checks`)
+    assert.ok(checked > (isRoot ? 7_000 : 1_500), `only ${checked} checks`)
   })
 })
