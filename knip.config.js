@@ -9,7 +9,7 @@ export default {
     'bin/khazana',
     'bench/{main,process/child}.ts',
     'scripts/*.mjs',
-    'test/{**/*.test,coordinator/embedded-child}.ts',
+    'test/{**/*.test,coordinator/embedded-child,posix/agent/main}.ts',
     'examples/*/*.ts',
   ],
   project: [
