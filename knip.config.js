@@ -2,8 +2,9 @@
 export default {
   entry: [
     'src/index.ts',
-    'src/testing/index.ts',
+    'src/{fs,testing}/index.ts',
     'src/cli/{main,demo,demo/count}.ts',
+    'src/fuse/server/poll-worker.ts',
     'sim/{,scale/}main.ts',
     'torture/{,client/,failover/}main.ts',
     'bin/khazana',

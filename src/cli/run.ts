@@ -10,6 +10,8 @@ import { addGet } from './commands/get.js'
 import { addLeave } from './commands/leave.js'
 import { addLocate } from './commands/locate.js'
 import { addMigrate } from './commands/migrate.js'
+import { addMkfs } from './commands/mkfs.js'
+import { addMount } from './commands/mount.js'
 import { addNode } from './commands/node.js'
 import { addNodes } from './commands/nodes.js'
 import { addPut } from './commands/put.js'
@@ -68,6 +70,7 @@ function makeProgram(): Command {
     ...[addNode, addCluster],
     ...[addReserve, addAllocate, addWrite, addRead, addWatch, addFree, addUnreserve],
     ...[addPut, addGet],
+    ...[addMkfs, addMount],
     ...[addStat, addLocate, addAttributes, addMigrate, addNodes, addResources, addLeave, addBench],
   ]) {
     add(program)

@@ -1,6 +1,5 @@
 import { FsError } from '../errno.js'
 import type { Inode } from '../layout/inode.js'
-import { inodeHeadBytes } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import { fileBytesMax, growthPagesMax } from './limits.js'
@@ -222,9 +221,4 @@ function place(pieces: readonly Uint8Array[], start: number, bytes: Uint8Array):
     at = 0
     if (done === bytes.length) return
   }
-}
-
-/** Bytes that a tail has room for, where nothing else is in the page. */
-export function tailRoom(pageSize: number): number {
-  return pageSize - inodeHeadBytes
 }

@@ -69,7 +69,6 @@ const isSparse = 2
 export const modeBits = 0o7777
 export const setUserId = 0o4000
 export const setGroupId = 0o2000
-export const stickyBit = 0o1000
 
 /**
  * A file's first page: what is known of it, and, behind that, the *tail*: the bytes of a small file, the entries of a small directory or

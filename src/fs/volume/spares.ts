@@ -88,8 +88,13 @@ export class Spares {
     try {
       await this.#fill(settings)
     } catch (reason) {
-      if (!this.#isClosed) this.#options.warn('no regions could be reserved for new files', reason)
+      if (!this.#isOver()) this.#options.warn('no regions could be reserved for new files', reason)
     }
+  }
+
+  /** The mount may have ended while something was waited for. */
+  #isOver(): boolean {
+    return this.#isClosed
   }
 
   async #fill(settings: RegionSettings): Promise<void> {

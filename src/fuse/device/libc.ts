@@ -12,10 +12,10 @@ interface Libc {
 const library = koffi.load(null)
 
 export const libc: Libc = {
-  mount: library.func('int mount(str, str, str, ulong, str)') as unknown as Libc['mount'],
-  umount2: library.func('int umount2(str, int)') as unknown as Libc['umount2'],
-  read: library.func('long read(int, _Out_ void *, size_t)') as unknown as Libc['read'],
-  poll: library.func('int poll(_Inout_ void *, ulong, int)') as unknown as Libc['poll'],
+  mount: library.func('int mount(str, str, str, ulong, str)'),
+  umount2: library.func('int umount2(str, int)'),
+  read: library.func('long read(int, _Out_ void *, size_t)'),
+  poll: library.func('int poll(_Inout_ void *, ulong, int)'),
 }
 
 export function lastErrno(): number {

@@ -12,7 +12,7 @@ import {
 } from '../protocol/replies.js'
 import type { EntryReply } from '../protocol/replies.js'
 import type { Request, SetAttributes } from '../protocol/request.js'
-import type { Answer, FuseHandler, RequestContext } from '../server/fuse-server.js'
+import type { Answer, FuseHandler } from '../server/fuse-server.js'
 import { Listing } from './listing.js'
 import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
@@ -31,9 +31,10 @@ const seekHole = 4
 const setCreates = 1
 const setReplaces = 2
 
-/** What the kernel is told of an open file: its cached bytes stay. */
-const keepsCache = 2
-const cachesDirectory = 8
+/** What the kernel is told of an open file: every read and write comes here, as other mounts may have changed it. */
+const uncached = 1
+/** Nor does it keep what it is told of names and files. Seconds. */
+const validSeconds = 0
 
 const decoder = new TextDecoder('utf-8', { fatal: false })
 const encoder = new TextEncoder()
@@ -45,8 +46,6 @@ export interface FuseFrontOptions {
   readonly fs: FileSystem
   /** Bytes that programs are told to read and write at a time. */
   readonly blockSize: number
-  /** For how long the kernel may take what it is told of names and files for true. Seconds. */
-  readonly validSeconds: number
 }
 
 /** A file system for the kernel: each of its requests as an operation of the library, which is done at once where that can. */
@@ -63,8 +62,7 @@ export class FuseFront implements FuseHandler {
     this.#nodes = new NodeTable(options.fs.root)
   }
 
-  answer(request: Request, context: RequestContext): Answer | Promise<Answer> {
-    void context
+  answer(request: Request): Answer | Promise<Answer> {
     switch (request.op) {
       case 'lookup':
         return then(this.#fs.lookup(this.#at(request.node), request.name), (file) => [
@@ -162,7 +160,7 @@ export class FuseFront implements FuseHandler {
   }
 
   #tell(file: FileAttributes): EntryReply {
-    const { validSeconds, blockSize } = this.#options
+    const { blockSize } = this.#options
     const { node } = this.#nodes.tell(file.address, file.ino)
     return {
       ...{ node, generation: 0, attributes: toFuse(file, blockSize) },
@@ -171,7 +169,7 @@ export class FuseFront implements FuseHandler {
   }
 
   #attributes(file: FileAttributes): Answer {
-    const { validSeconds, blockSize } = this.#options
+    const { blockSize } = this.#options
     return [encodeAttributes(toFuse(file, blockSize), validSeconds)]
   }
 
@@ -214,7 +212,7 @@ export class FuseFront implements FuseHandler {
         throw reason
       }
     }
-    return [encodeOpen(++this.#lastHandle, this.#options.validSeconds > 0 ? keepsCache : 0)]
+    return [encodeOpen(++this.#lastHandle, uncached)]
   }
 
   async #createAndOpen(request: Of<'create'>): Promise<Answer> {
@@ -232,8 +230,7 @@ export class FuseFront implements FuseHandler {
       if ((flags & openTruncates) !== 0) file = await this.#fs.setAttributes(file.address, { size: 0 })
     }
     await this.#fs.open(file.address)
-    const openFlags = this.#options.validSeconds > 0 ? keepsCache : 0
-    return [encodeCreated(this.#tell(file), ++this.#lastHandle, openFlags)]
+    return [encodeCreated(this.#tell(file), ++this.#lastHandle, uncached)]
   }
 
   #write({ node, offset, bytes, flags, killsSetId }: Of<'write'>): Soon<Answer> {
@@ -257,7 +254,7 @@ export class FuseFront implements FuseHandler {
         forget: (one) => this.#nodes.forget(one, 1),
       }),
     )
-    return [encodeOpen(handle, this.#options.validSeconds > 0 ? keepsCache | cachesDirectory : 0)]
+    return [encodeOpen(handle, 0)]
   }
 
   #listing(handle: number): Listing {

@@ -1,5 +1,3 @@
-import type { LockRange } from './request.js'
-
 /** What the kernel wants to know of a file. */
 export interface FuseAttributes {
   readonly ino: number
@@ -95,22 +93,6 @@ export function encodeStatfs(usage: StatfsReply): Uint8Array {
   view.setUint32(44, usage.nameBytesMax, true)
   view.setUint32(48, usage.blockSize, true)
   return bytes
-}
-
-export function encodeLock({ start, end, kind, pid }: LockRange): Uint8Array {
-  const bytes = new Uint8Array(24)
-  const view = viewOf(bytes)
-  putU53(view, 0, start)
-  putLockEnd(view, end)
-  view.setUint32(16, kind === 'read' ? 0 : kind === 'write' ? 1 : 2, true)
-  view.setUint32(20, pid, true)
-  return bytes
-}
-
-/** Without end is 2^63 - 1 to the kernel. */
-function putLockEnd(view: DataView, end: number): void {
-  if (end < Number.MAX_SAFE_INTEGER) putU53(view, 8, end)
-  else view.setBigUint64(8, 0x7fff_ffff_ffff_ffffn, true)
 }
 
 export interface InitReply {

@@ -1,6 +1,4 @@
 export interface FuseSettings {
-  /** Whether the kernel gathers what is written, and brings it later: only where nobody else can write to the file meanwhile. */
-  readonly writeback: boolean
   /** Whether locks on files and ranges come here, so that they hold for other machines too. */
   readonly locks: boolean
 }
@@ -19,32 +17,26 @@ const flags = {
   /** Looking up `.` and `..`: for files that are exported. */
   exportSupport: 1n << 4n,
   bigWrites: 1n << 5n,
-  /** The mode comes as the program said it, with its mask beside it. */
-  dontMask: 1n << 6n,
   flockLocks: 1n << 10n,
   /** What names mean comes along when a directory is listed, where that pays. */
   readdirplus: 1n << 13n,
   readdirplusAuto: 1n << 14n,
   asyncDirect: 1n << 15n,
-  writeback: 1n << 16n,
   /** Look-ups in one directory at the same time. */
   parallelDirops: 1n << 18n,
   maxPages: 1n << 22n,
-  cacheSymlinks: 1n << 23n,
-  /** Cached bytes go when they are told to, not when a file's time has changed. */
-  explicitInvalidation: 1n << 25n,
   /** Set-id bits go here, as part of what makes them go. */
   handleKillPriv: 1n << 28n,
   setxattrExt: 1n << 29n,
   initExt: 1n << 30n,
+  /** Files whose bytes are not cached can be mapped all the same. */
+  directMmap: 1n << 36n,
 } as const
 
-export function capabilities({ writeback, locks }: FuseSettings): bigint {
-  const { posixLocks, flockLocks, writeback: writebackFlag, dontMask, ...always } = flags
+export function capabilities({ locks }: FuseSettings): bigint {
+  const { posixLocks, flockLocks, ...always } = flags
   let all = 0n
   for (const flag of Object.values(always)) all |= flag
-  if (writeback) all |= writebackFlag
   if (locks) all |= posixLocks | flockLocks
-  // The kernel takes the program's mask off, as it does elsewhere.
-  return all & ~dontMask
+  return all
 }

@@ -8,7 +8,6 @@ import { readBody, readHeader } from '../protocol/request.js'
 import type { Request, RequestBody } from '../protocol/request.js'
 import { capabilities, maxPages, maxWrite } from './capabilities.js'
 import type { FuseSettings } from './capabilities.js'
-import { Notifier } from './notifier.js'
 import { RequestSource } from './request-source.js'
 
 /** Pieces of an answer, without its header; none at all for what has no answer. */
@@ -46,7 +45,6 @@ const nothing: readonly Uint8Array[] = []
 export class FuseServer {
   readonly #options: FuseServerOptions
   readonly #source: RequestSource
-  readonly notifier: Notifier
   readonly #open = new Map<bigint, AbortController>()
   #onClosed: () => void = () => undefined
   /** Resolves when the mount has ended: it was unmounted, or `close` was called. */
@@ -56,7 +54,6 @@ export class FuseServer {
   constructor(options: FuseServerOptions) {
     this.#options = options
     const { fd } = options.device
-    this.notifier = new Notifier(fd)
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve
     })
@@ -79,7 +76,6 @@ export class FuseServer {
     if (this.#isClosed) return
     this.#isClosed = true
     for (const controller of this.#open.values()) controller.abort()
-    this.notifier.close()
     await this.#source.close()
     closeSync(this.#options.device.fd)
     this.#onClosed()

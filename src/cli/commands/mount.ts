@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import { resolve } from 'node:path'
+import { formatAddress } from '../../address/address.js'
+import type { Address } from '../../address/address.js'
+import { FileSystem } from '../../fs/file-system.js'
+import { mountDevice, unmountDirectory } from '../../fuse/device/mount.js'
+import { FuseFront } from '../../fuse/front/fuse-front.js'
+import { FuseServer } from '../../fuse/server/fuse-server.js'
+import { addressArgument } from '../arguments.js'
+import { clientCommand, withClient } from '../client-command.js'
+import { fsEnvironment } from '../fs-environment.js'
+import { writeLine } from '../standard-output.js'
+
+const description = `Mount a file system of "khazana mkfs" on a directory, until interrupted or unmounted. Linux, and root, only.
+
+Runs in the foreground and prints "ready {json}" when programs can use it. The same file system may be mounted at many
+nodes: what a system call has done at one is seen by the next one at any other. Locks of flock and fcntl hold among the
+programs of one mount. A dead mount on the directory is cleared away.`
+
+const examples = `  khazana mount ::1:400:0 /mnt/shared &
+  umount /mnt/shared                          # ends it`
+
+const blockSize = 4096
+
+export function addMount(program: Command): void {
+  const command = clientCommand(program, 'mount', description, examples)
+    .argument('<address>', 'of the file system', addressArgument)
+    .argument('<directory>', 'to mount it on')
+    .action((address: Address, directory: string) =>
+      withClient(command, async ({ khazana, wait }) => {
+        const fs = await FileSystem.mount(khazana, fsEnvironment(), address)
+        try {
+          await serve(fs, address, resolve(directory), wait.signal)
+        } finally {
+          await fs.unmount()
+        }
+      }),
+    )
+}
+
+async function serve(
+  fs: FileSystem,
+  address: Address,
+  directory: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const device = mountDevice(directory, { source: 'khazana', checksPermissions: true })
+  const server = new FuseServer({
+    device,
+    handler: new FuseFront({ fs, blockSize }),
+    logger: {
+      log: (level, message, fields) => {
+        process.stderr.write(`khazana: ${level}: ${message} ${JSON.stringify(fields ?? {})}\n`)
+      },
+    },
+    settings: { locks: false },
+  })
+  const end = (): void => {
+    if (!unmountDirectory(directory)) void server.close()
+  }
+  server.start()
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  await writeLine(`ready ${JSON.stringify({ address: formatAddress(address), directory, pid: process.pid })}`)
+  await server.closed
+  signal.removeEventListener('abort', end)
+}

@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { execFile, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { unmountDirectory } from '../../src/fuse/device/mount.js'
+import { bin, output } from '../cli/command.js'
+import { Daemon, TemporaryFolder } from '../cli/daemon.js'
+
+const missing = !existsSync('/dev/fuse')
+  ? 'this machine has no /dev/fuse: NOTHING of the mounts is tested'
+  : process.getuid?.() !== 0
+    ? 'only root may mount: NOTHING of the mounts is tested'
+    : undefined
+const options = missing === undefined ? {} : { skip: missing }
+
+/** A program on the mounts: in another process, as a mount is never to be waited for by whoever serves it. Answers what it prints. */
+async function shell(script: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('bash', ['-ec', script], {
+    timeout: 60_000,
+    maxBuffer: 16 * 1024 * 1024,
+  })
+  return stdout.trim()
+}
+
+/** A process that runs `khazana mount`. */
+class Mount implements AsyncDisposable {
+  readonly directory: string
+  readonly #child: ChildProcess
+  readonly ended: Promise<unknown>
+
+  private constructor(directory: string, child: ChildProcess) {
+    this.directory = directory
+    this.#child = child
+    this.ended = once(child, 'close')
+  }
+
+  static async start(address: string, directory: string, at: string): Promise<Mount> {
+    const child = spawn(process.execPath, [bin, 'mount', address, directory, '--at', at], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const mount = new Mount(directory, child)
+    const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
+    assert.match(String(first.value), /^ready \{/)
+    return mount
+  }
+
+  kill(): Promise<unknown> {
+    this.#child.kill('SIGKILL')
+    return this.ended
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGTERM')
+    await this.ended
+    unmountDirectory(this.directory)
+  }
+}
+
+test(
+  'a file system on two mounts does what programs do with files, and each sees at once what the other did',
+  options,
+  async () => {
+    await using folder = await TemporaryFolder.make()
+    await using one = await Daemon.start(folder.in('a'))
+    await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
+    const address = await output(['mkfs'], { at: one.at })
+    for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
+    await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
+    await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
+    const [a, b] = [here.directory, there.directory]
+
+    await shell(
+      `mkdir ${a}/d; echo hello > ${a}/d/file; ln ${a}/d/file ${a}/d/other; ln -s other ${a}/d/link`,
+    )
+    assert.equal(await shell(`cat ${b}/d/link; stat -c %h ${b}/d/file`), 'hello\n2')
+    await shell(
+      `exec 3<> ${a}/kept; echo one >&3; for n in 1 2 3 4 5; do echo $n >> ${b}/kept; done; tail -1 ${a}/kept | grep -qx 5`,
+    )
+    await shell(
+      `mv ${b}/d/file ${b}/moved; ! test -e ${a}/d/file; test -e ${a}/moved; rm ${a}/moved; ! test -e ${b}/moved`,
+    )
+    await shell(`chmod 640 ${a}/kept; truncate -s 100000 ${b}/kept`)
+    assert.equal(await shell(`stat -c '%a %s' ${a}/kept ${b}/kept`), '640 100000\n640 100000')
+
+    // Real trees and programs, at one and then the other.
+    await shell(
+      `mkdir ${a}/tree; tar -C ${process.cwd()} -cf - src/fs docs | tar -C ${a}/tree -xf -; diff -r ${process.cwd()}/src/fs ${b}/tree/src/fs`,
+    )
+    await shell(
+      `cd ${b}/tree; git init -q .; git add -A; git -c user.name=n -c user.email=e@e commit -qm first`,
+    )
+    await shell(
+      `cd ${a}/tree; git -c safe.directory='*' status --porcelain | (! grep .); echo more > new; git -c safe.directory='*' add new; git -c safe.directory='*' -c user.name=n -c user.email=e@e commit -qm second`,
+    )
+    await shell(
+      `cd ${b}/tree; git -c safe.directory='*' gc -q; git -c safe.directory='*' fsck --strict 2>&1 | (! grep -i error); test "$(git -c safe.directory='*' log --oneline | wc -l)" = 2`,
+    )
+    await shell(`rm -rf ${a}/tree; test "$(ls ${b})" = "$(ls ${a})"`)
+  },
+)
+
+test(
+  'lines that both mounts append are all there, and a file that is made exclusively is made once',
+  options,
+  async () => {
+    await using folder = await TemporaryFolder.make()
+    await using one = await Daemon.start(folder.in('a'))
+    await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
+    const address = await output(['mkfs'], { at: one.at })
+    for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
+    await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
+    await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
+    const [a, b] = [here.directory, there.directory]
+    const lines = 100
+    const append = (mount: string, word: string): Promise<string> =>
+      shell(`for n in $(seq ${lines}); do echo "${word} $n" >> ${mount}/log; done`)
+    await Promise.all([append(a, 'one'), append(b, 'two')])
+    const log = (await shell(`cat ${a}/log`)).split('\n')
+    const expected = ['one', 'two'].flatMap((word) =>
+      Array.from({ length: lines }, (_, index) => `${word} ${index + 1}`),
+    )
+    assert.deepEqual(log.toSorted(), expected.toSorted())
+
+    const claim = (mount: string): Promise<string> =>
+      shell(
+        `won=0; for n in $(seq ${lines}); do if (set -C; : > ${mount}/claim-$n) 2>/dev/null; then won=$((won + 1)); fi; done; echo $won`,
+      )
+    const won = await Promise.all([claim(a), claim(b)])
+    assert.equal(Number(won[0]) + Number(won[1]), lines)
+  },
+)
+
+test(
+  'a mount whose process is killed answers with an error, is cleared away, and has all that was synced',
+  options,
+  async () => {
+    await using folder = await TemporaryFolder.make()
+    await using node = await Daemon.start(folder.in('a'))
+    const address = await output(['mkfs'], { at: node.at })
+    const directory = folder.in('mnt')
+    await mkdir(directory)
+    const first = await Mount.start(address, directory, node.at)
+    await shell(`echo kept > ${directory}/file; sync ${directory}/file`)
+    await first.kill()
+    await assert.rejects(shell(`ls ${directory}`), /Transport endpoint is not connected/)
+    await using again = await Mount.start(address, directory, node.at)
+    assert.equal(await shell(`cat ${directory}/file`), 'kept')
+    await shell(`umount ${directory}`)
+    await again.ended
+  },
+)
