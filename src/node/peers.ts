@@ -19,6 +19,11 @@ interface Peer {
   usedAt: number
 }
 
+export interface CallOptions extends WaitOptions {
+  /** How much of the time may go by until there is a session. Milliseconds; all of it unless told. */
+  readonly connectMs?: number
+}
+
 /** The live sessions of a site, and the requests that go through them in either direction. */
 export class Peers {
   readonly #clock: Clock
@@ -103,12 +108,15 @@ export class Peers {
   async call(
     site: SiteId,
     call: Call,
-    options: WaitOptions,
+    options: CallOptions,
     pages: readonly Uint8Array[] = [],
   ): Promise<Result> {
-    const wait = waitFrom(this.#clock, options)
+    const { connectMs = Infinity, ...limits } = options
+    const wait = waitFrom(this.#clock, limits)
     for (;;) {
-      const peer = this.#peers.get(site) ?? (await this.#whenUp(site, wait()))
+      const left = wait()
+      const connecting = { ...left, timeoutMs: Math.min(left.timeoutMs, connectMs) }
+      const peer = this.#peers.get(site) ?? (await this.#whenUp(site, connecting))
       peer.usedAt = this.#clock.now()
       try {
         return await peer.calls.call(call, wait(), pages)

@@ -109,6 +109,29 @@ describe('a region with replicas', () => {
     }
   })
 
+  it('can be asked about, and changed, as soon as a backup has taken over, by those who asked just after its home died', async () => {
+    for (const afterMs of [leaseMs, leaseMs + 100, leaseMs + 500]) {
+      const groups = new GroupCluster(5)
+      const { cluster } = groups
+      await cluster.run(async () => {
+        const region = await cluster.reserve(2, 1, { minReplicas: 3 })
+        await write(region, 1)
+        const there = [await cluster.at(4, region), await cluster.at(5, region)]
+        for (const one of there) await one.stat(first)
+        cluster.crash(2)
+        await cluster.pause(afterMs)
+        const start = cluster.now()
+        const calls = there.flatMap((one) => [
+          one.stat(first, { timeoutMs: 20_000 }),
+          one.setAttributes({ labels: { owner: 'mail' } }, { timeoutMs: 20_000 }),
+        ])
+        await Promise.all(calls)
+        const ms = cluster.now() - start
+        assert.ok(ms < leaseMs + 3000, `${afterMs} ms after the home had died it took ${ms} ms`)
+      })
+    }
+  })
+
   it('gets a member for each that is lost, which then can take over', async () => {
     const groups = new GroupCluster(4)
     const { cluster } = groups

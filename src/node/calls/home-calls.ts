@@ -19,6 +19,8 @@ import { unreserved } from '../unreserved.js'
 
 /** Homes that a request follows a region to. */
 const hopsMax = 8
+/** How long a home is waited for that others may take over from, before it is looked for who has. */
+const connectMs = 1000
 /** Between two attempts to find who has taken over a region. */
 const takeoverPauseMs = 100
 /** How long a node is kept waiting for whether this one becomes a region's home. */
@@ -166,11 +168,13 @@ export class HomeCalls {
     options: WaitOptions,
   ): Promise<Result | 'nobody' | undefined> {
     const { peers, location, members } = this.#options
+    const isReplaced = descriptor.attributes.minReplicas > 1
     try {
-      return await peers.call(descriptor.home, call, options)
+      // A home that is not there may have a successor soon, which is looked for.
+      return await peers.call(descriptor.home, call, isReplaced ? { ...options, connectMs } : options)
     } catch (reason) {
       const { code } = KhazanaError.from(reason)
-      if (code === 'unreachable' && descriptor.attributes.minReplicas > 1) {
+      if (code === 'unreachable' && isReplaced) {
         location.forget(descriptor.address)
         return 'nobody'
       }
