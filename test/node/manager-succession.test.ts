@@ -6,8 +6,8 @@ import { regionAt } from './census.js'
 import { NodeCluster, endpointOf, leaseMs, pageSize } from './node-cluster.js'
 import { read, write } from './small-cluster.js'
 
-/** More than what is left of a pool. Bytes. */
-const hugeBytes = 2 ** 30
+/** More than what is left of a pool, in bytes: the largest region, as a pool has room for many of those that are smaller. */
+const hugeBytes = 2 ** 52
 /** A lease until it is given up, two of patience, and a little. */
 const patienceMs = 3 * leaseMs + 500
 

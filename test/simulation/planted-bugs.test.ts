@@ -24,7 +24,7 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'strict:no-fence-beyond-the-lost': { firstSeed: 28 },
   'strict:acknowledge-before-durable': { faults: powerCuts, firstSeed: 8 },
   // Of regions with replicas. The home must live, and be out of reach for longer than a lease while commits are on their way.
-  'strict:numbers-given-again': { preset: 'backed', faults: oneWays, operations: 400, firstSeed: 14 },
+  'strict:numbers-given-again': { preset: 'backed', faults: oneWays, operations: 400, firstSeed: 170 },
   'strict:resend-without-comparing': { preset: 'backed', faults: partitions, operations: 300, firstSeed: 14 },
   // A disk takes a while to be filled.
   'strict:keep-failed-bytes': { faults: fullDisks, operations: 600, firstSeed: 11 },
