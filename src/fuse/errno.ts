@@ -1,3 +1,5 @@
+import type { ErrnoName } from '../fs/errno.js'
+
 /** The numbers by which Linux knows the errors that file systems answer with. */
 export const errnoNumbers = {
   EPERM: 1,
@@ -34,7 +36,7 @@ export const errnoNumbers = {
   ENOTCONN: 107,
   ETIMEDOUT: 110,
   ESTALE: 116,
-} as const
+} as const satisfies Readonly<Record<ErrnoName, number>> & Readonly<Record<string, number>>
 
 export type Errno = keyof typeof errnoNumbers
 

@@ -61,82 +61,79 @@ class Mount implements AsyncDisposable {
   }
 }
 
+/** One file system, mounted at two nodes. */
+async function withTwoMounts(run: (a: string, b: string) => Promise<void>): Promise<void> {
+  await using folder = await TemporaryFolder.make()
+  await using one = await Daemon.start(folder.in('a'))
+  await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
+  const address = await output(['mkfs'], { at: one.at })
+  for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
+  await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
+  await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
+  await run(here.directory, there.directory)
+}
+
 test(
   'a file system on two mounts does what programs do with files, and each sees at once what the other did',
   options,
-  async () => {
-    await using folder = await TemporaryFolder.make()
-    await using one = await Daemon.start(folder.in('a'))
-    await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
-    const address = await output(['mkfs'], { at: one.at })
-    for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
-    await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
-    await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
-    const [a, b] = [here.directory, there.directory]
+  () =>
+    withTwoMounts(async (a, b) => {
+      await shell(
+        `mkdir ${a}/d; echo hello > ${a}/d/file; ln ${a}/d/file ${a}/d/other; ln -s other ${a}/d/link`,
+      )
+      assert.equal(await shell(`cat ${b}/d/link; stat -c %h ${b}/d/file`), 'hello\n2')
+      await shell(
+        `exec 3<> ${a}/kept; echo one >&3; for n in 1 2 3 4 5; do echo $n >> ${b}/kept; done; tail -1 ${a}/kept | grep -qx 5`,
+      )
+      await shell(
+        `mv ${b}/d/file ${b}/moved; ! test -e ${a}/d/file; test -e ${a}/moved; rm ${a}/moved; ! test -e ${b}/moved`,
+      )
+      await shell(`chmod 640 ${a}/kept; truncate -s 100000 ${b}/kept`)
+      assert.equal(await shell(`stat -c '%a %s' ${a}/kept ${b}/kept`), '640 100000\n640 100000')
 
-    await shell(
-      `mkdir ${a}/d; echo hello > ${a}/d/file; ln ${a}/d/file ${a}/d/other; ln -s other ${a}/d/link`,
-    )
-    assert.equal(await shell(`cat ${b}/d/link; stat -c %h ${b}/d/file`), 'hello\n2')
-    await shell(
-      `exec 3<> ${a}/kept; echo one >&3; for n in 1 2 3 4 5; do echo $n >> ${b}/kept; done; tail -1 ${a}/kept | grep -qx 5`,
-    )
-    await shell(
-      `mv ${b}/d/file ${b}/moved; ! test -e ${a}/d/file; test -e ${a}/moved; rm ${a}/moved; ! test -e ${b}/moved`,
-    )
-    await shell(`chmod 640 ${a}/kept; truncate -s 100000 ${b}/kept`)
-    assert.equal(await shell(`stat -c '%a %s' ${a}/kept ${b}/kept`), '640 100000\n640 100000')
-
-    // Real trees and programs, at one and then the other.
-    await shell(
-      `mkdir ${a}/tree; tar -C ${process.cwd()} -cf - src/fs docs | tar -C ${a}/tree -xf -; diff -r ${process.cwd()}/src/fs ${b}/tree/src/fs`,
-    )
-    await shell(
-      `cd ${b}/tree; git init -q .; git add -A; git -c user.name=n -c user.email=e@e commit -qm first`,
-    )
-    await shell(
-      `cd ${a}/tree; git -c safe.directory='*' status --porcelain | (! grep .); echo more > new; git -c safe.directory='*' add new; git -c safe.directory='*' -c user.name=n -c user.email=e@e commit -qm second`,
-    )
-    await shell(
-      `cd ${b}/tree; git -c safe.directory='*' gc -q; git -c safe.directory='*' fsck --strict 2>&1 | (! grep -i error); test "$(git -c safe.directory='*' log --oneline | wc -l)" = 2`,
-    )
-    await shell(`rm -rf ${a}/tree; test "$(ls ${b})" = "$(ls ${a})"`)
-  },
+      // Real trees and programs, at one and then the other.
+      await shell(
+        `mkdir ${a}/tree; tar -C ${process.cwd()} -cf - src/fs docs | tar -C ${a}/tree -xf -; diff -r ${process.cwd()}/src/fs ${b}/tree/src/fs`,
+      )
+      await shell(
+        `cd ${b}/tree; git init -q .; git add -A; git -c user.name=n -c user.email=e@e commit -qm first`,
+      )
+      await shell(
+        `cd ${a}/tree; git -c safe.directory='*' status --porcelain | (! grep .); echo more > new; git -c safe.directory='*' add new; git -c safe.directory='*' -c user.name=n -c user.email=e@e commit -qm second`,
+      )
+      await shell(
+        `cd ${b}/tree; git -c safe.directory='*' gc -q; git -c safe.directory='*' fsck --strict 2>&1 | (! grep -i error); test "$(git -c safe.directory='*' log --oneline | wc -l)" = 2`,
+      )
+      await shell(`rm -rf ${a}/tree; test "$(ls ${b})" = "$(ls ${a})"`)
+    }),
 )
 
 test(
   'lines that both mounts append are all there, and a file that is made exclusively is made once',
   options,
-  async () => {
-    await using folder = await TemporaryFolder.make()
-    await using one = await Daemon.start(folder.in('a'))
-    await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
-    const address = await output(['mkfs'], { at: one.at })
-    for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
-    await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
-    await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
-    const [a, b] = [here.directory, there.directory]
-    const lines = 100
-    const append = (mount: string, word: string): Promise<string> =>
-      shell(`for n in $(seq ${lines}); do echo "${word} $n" >> ${mount}/log; done`)
-    await Promise.all([append(a, 'one'), append(b, 'two')])
-    const log = (await shell(`cat ${a}/log`)).split('\n')
-    const expected = ['one', 'two'].flatMap((word) =>
-      Array.from({ length: lines }, (_, index) => `${word} ${index + 1}`),
-    )
-    assert.deepEqual(log.toSorted(), expected.toSorted())
-
-    const claim = (mount: string): Promise<string> =>
-      shell(
-        `won=0; for n in $(seq ${lines}); do if (set -C; : > ${mount}/claim-$n) 2>/dev/null; then won=$((won + 1)); fi; done; echo $won`,
+  () =>
+    withTwoMounts(async (a, b) => {
+      const lines = 100
+      const append = (mount: string, word: string): Promise<string> =>
+        shell(`for n in $(seq ${lines}); do echo "${word} $n" >> ${mount}/log; done`)
+      await Promise.all([append(a, 'one'), append(b, 'two')])
+      const log = (await shell(`cat ${a}/log`)).split('\n')
+      const expected = ['one', 'two'].flatMap((word) =>
+        Array.from({ length: lines }, (_, index) => `${word} ${index + 1}`),
       )
-    const won = await Promise.all([claim(a), claim(b)])
-    assert.equal(Number(won[0]) + Number(won[1]), lines)
-  },
+      assert.deepEqual(log.toSorted(), expected.toSorted())
+
+      const claim = (mount: string): Promise<string> =>
+        shell(
+          `won=0; for n in $(seq ${lines}); do if (set -C; : > ${mount}/claim-$n) 2>/dev/null; then won=$((won + 1)); fi; done; echo $won`,
+        )
+      const won = await Promise.all([claim(a), claim(b)])
+      assert.equal(Number(won[0]) + Number(won[1]), lines)
+    }),
 )
 
 test(
-  'a mount whose process is killed answers with an error, is cleared away, and has all that was synced',
+  'a mount whose process is killed answers with an error, is cleared away, and has all that was closed',
   options,
   async () => {
     await using folder = await TemporaryFolder.make()
@@ -145,11 +142,11 @@ test(
     const directory = folder.in('mnt')
     await mkdir(directory)
     const first = await Mount.start(address, directory, node.at)
-    await shell(`echo kept > ${directory}/file; sync ${directory}/file`)
+    await shell(`echo kept > ${directory}/file; echo closed > ${directory}/other`)
     await first.kill()
     await assert.rejects(shell(`ls ${directory}`), /Transport endpoint is not connected/)
     await using again = await Mount.start(address, directory, node.at)
-    assert.equal(await shell(`cat ${directory}/file`), 'kept')
+    assert.equal(await shell(`cat ${directory}/file ${directory}/other`), 'kept\nclosed')
     await shell(`umount ${directory}`)
     await again.ended
   },

@@ -1,5 +1,6 @@
 import type { Address } from '../../address/address.js'
 import { Directory } from '../directory/directory.js'
+import type { DirectoryEntry } from '../directory/entries.js'
 import { FsError } from '../errno.js'
 import { linksMax } from '../file/limits.js'
 import { attributesOf } from '../attributes.js'
@@ -45,22 +46,11 @@ export interface Removed {
 export function unlink(volume: Volume, parent: Address, name: Uint8Array) {
   checkNewName(name, 'EBUSY')
   return (attempt: Attempt): Removed => {
-    const { runner, environment } = volume
-    const parentRegion = runner.region(parent)
-    const parentInode = writeDirectory(attempt, parentRegion)
-    const directory = new Directory(attempt, parentRegion, parentInode)
-    const entry = directory.find(name)
-    if (entry === undefined) throw new FsError('ENOENT', 'no such file')
-    if (entry.kind === 'directory') throw new FsError('EISDIR', 'a directory is taken away by rmdir')
-    const region = runner.region(entry.address)
-    const inode = writeInode(attempt, region)
-    const remove = directory.toRemove(name)
-    const lose = toLoseName(volume, attempt, region, inode)
+    const { parentInode, entry, inode, remove } = toTakeAway(volume, attempt, parent, name)
+    if (inode.kind === 'directory') throw new FsError('EISDIR', 'a directory is taken away by rmdir')
     attempt.change()
-    const now = environment.now()
     remove()
-    lose(now)
-    parentInode.touchModified(now)
+    parentInode.touchModified(volume.environment.now())
     return { address: entry.address, ino: entry.ino }
   }
 }
@@ -69,26 +59,44 @@ export function unlink(volume: Volume, parent: Address, name: Uint8Array) {
 export function removeDirectory(volume: Volume, parent: Address, name: Uint8Array) {
   checkNewName(name, isDot(name) ? 'EINVAL' : 'ENOTEMPTY')
   return (attempt: Attempt): Removed => {
-    const { runner, environment } = volume
-    const parentRegion = runner.region(parent)
-    const parentInode = writeDirectory(attempt, parentRegion)
-    const directory = new Directory(attempt, parentRegion, parentInode)
-    const entry = directory.find(name)
-    if (entry === undefined) throw new FsError('ENOENT', 'no such directory')
-    if (entry.kind !== 'directory') throw new FsError('ENOTDIR', 'not a directory')
-    const region = runner.region(entry.address)
-    const inode = writeInode(attempt, region)
+    const { parentInode, entry, inode, remove } = toTakeAway(volume, attempt, parent, name)
+    if (inode.kind !== 'directory') throw new FsError('ENOTDIR', 'not a directory')
     if (inode.entries > 0) throw new FsError('ENOTEMPTY', 'the directory is not empty')
-    const remove = directory.toRemove(name)
-    const lose = toLoseName(volume, attempt, region, inode)
     attempt.change()
-    const now = environment.now()
     remove()
-    lose(now)
     parentInode.links -= 1
-    parentInode.touchModified(now)
+    parentInode.touchModified(volume.environment.now())
     return { address: entry.address, ino: entry.ino }
   }
+}
+
+/** Asks for what it takes to take a name away, and what it stands for with it; `remove` does it. Throws `ENOENT`, `ENOTDIR`. */
+function toTakeAway(
+  volume: Volume,
+  attempt: Attempt,
+  parent: Address,
+  name: Uint8Array,
+): {
+  readonly parentInode: Inode
+  readonly entry: DirectoryEntry
+  readonly inode: Inode
+  readonly remove: () => void
+} {
+  const { runner, environment } = volume
+  const parentRegion = runner.region(parent)
+  const parentInode = writeDirectory(attempt, parentRegion)
+  const directory = new Directory(attempt, parentRegion, parentInode)
+  const entry = directory.find(name)
+  if (entry === undefined) throw new FsError('ENOENT', 'no such file or directory')
+  const region = runner.region(entry.address)
+  const inode = writeInode(attempt, region)
+  const removeName = directory.toRemove(name)
+  const lose = toLoseName(volume, attempt, region, inode)
+  const remove = (): void => {
+    removeName()
+    lose(environment.now())
+  }
+  return { parentInode, entry, inode, remove }
 }
 
 /** Asks for what it takes that the file loses a name; what it answers does it, and has the file taken away after the last one. */

@@ -116,6 +116,8 @@ function toSetOwn(inode: Inode, name: string, value: Uint8Array): () => void {
   const number = Number(new TextDecoder().decode(value))
   switch (name.slice(ownPrefix.length)) {
     case 'replicas':
+      if (inode.kind !== 'directory')
+        throw new FsError('EPERM', 'how often a file is kept is settled when it is made, by its directory')
       if (!Number.isInteger(number) || number < 1 || number > replicasMax)
         throw new FsError('EINVAL', `replicas are 1 to ${replicasMax}`)
       return () => {

@@ -122,11 +122,7 @@ export class PageRunner {
   release(): Promise<void> {
     const batch = this.#open
     if (batch.isEmpty) return Promise.resolve()
-    this.#open = new Batch()
-    this.#cancelTimer?.()
-    this.#cancelTimer = undefined
-    for (const { region, first, count } of batch.held)
-      for (let page = first; page < first + count; page++) region.held.delete(page)
+    this.#close(batch)
     const ending = this.#releaseBatch(batch)
     this.#releasing.set(batch, ending)
     void ending.then(() => this.#releasing.delete(batch))
@@ -174,14 +170,33 @@ export class PageRunner {
       return { kind: 'done', result }
     } catch (reason) {
       if (attempt.isChanging) {
-        // A half of it: nobody may see that. What else is in the batch goes with it.
-        this.#keep(attempt.finish())
+        this.#dropWith(attempt.finish(), KhazanaError.from(reason))
         throw reason
       }
       attempt.abandon()
       if (reason instanceof Miss) return { kind: 'missing', need: reason.need }
       throw reason instanceof KhazanaError ? fsErrorFrom(reason) : reason
     }
+  }
+
+  /** Half of an operation, by a fault of ours: nobody may see that, nor what else is in the batch, whose pages it may have changed. */
+  #dropWith(held: readonly HeldPages[], error: KhazanaError): void {
+    const batch = this.#open
+    batch.add(held)
+    this.#close(batch)
+    for (const region of batch.regions) region.failure = error
+    for (const { lock } of batch.held) lock.discard()
+    batch.ended(error)
+    this.#options.environment.warn('changes of a file system were lost', error)
+  }
+
+  /** What comes from now on is part of the next one. */
+  #close(batch: Batch): void {
+    this.#open = new Batch()
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    for (const { region, first, count } of batch.held)
+      for (let page = first; page < first + count; page++) region.held.delete(page)
   }
 
   #keep(held: readonly HeldPages[]): void {

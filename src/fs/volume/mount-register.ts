@@ -106,7 +106,8 @@ export class MountRegister {
       await runner.durable(superblock)
       return { region, alive, isNew: true }
     } catch (reason) {
-      await region.unreserve().catch(() => undefined)
+      // Where the lock is held still, it is done when that has ended with this process.
+      await region.unreserve({ timeoutMs: isAliveMs }).catch(() => undefined)
       throw reason
     }
   }

@@ -160,7 +160,7 @@ async function unreserveSpares({ runner, khazana }: Volume, address: Address): P
 
 async function giveBack(volume: Volume, record: Address): Promise<void> {
   const { spares, environment } = volume
-  spares.close()
+  await spares.close()
   try {
     await volume.runner.allDurable()
     await unreserveSpares(volume, record)

@@ -10,7 +10,6 @@ export class Orphans {
   readonly #record: FsRegion
   /** In use, by number of the whole list. */
   readonly #used = new Set<number>()
-  #hint = 0
 
   constructor(record: FsRegion) {
     this.#record = record
@@ -20,11 +19,10 @@ export class Orphans {
   toAdd(attempt: Attempt, address: Address): () => number {
     const perPage = Math.floor(this.#record.pageSize / 16)
     const count = perPage * orphansPages
-    let place = this.#hint
-    for (let tried = 0; this.#used.has(place); tried++) {
-      if (tried === count) throw new FsError('ENOSPC', `${count} files without a name are open`)
-      place = (place + 1) % count
-    }
+    // From the front, as the list is short mostly: so it stays on one page.
+    let place = 0
+    while (this.#used.has(place)) place += 1
+    if (place >= count) throw new FsError('ENOSPC', `${count} files without a name are open`)
     const slots = new Slots(attempt.write(this.#record, orphansFirstPage + Math.floor(place / perPage)))
     if (slots.get(place % perPage) !== undefined) {
       // Of a mount that had the record before.
@@ -34,9 +32,6 @@ export class Orphans {
     return () => {
       slots.set(place % perPage, address)
       this.#used.add(place)
-      this.#hint = (place + 1) % count
-      // Page by page, from the front: the list is short mostly.
-      if (this.#used.size === 1 || this.#hint > this.#used.size * 4) this.#hint = 0
       return place
     }
   }

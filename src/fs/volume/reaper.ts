@@ -64,11 +64,6 @@ export class Reaper {
     this.#work()
   }
 
-  /** How many are not taken away yet. */
-  get pending(): number {
-    return this.#queue.length + this.#later.size + this.#working.size
-  }
-
   /** Nothing more is begun. Resolves when what was has ended. */
   async close(): Promise<void> {
     this.#isClosed = true

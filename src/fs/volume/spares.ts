@@ -77,10 +77,11 @@ export class Spares {
     return this.#fillQuietly(settings)
   }
 
-  /** All that are left, which are nobody's from now on. */
-  close(): readonly FsRegion[] {
+  /** No more are reserved, and all that were are in the record, for whoever clears that away. Never rejects. */
+  async close(): Promise<void> {
     this.#isClosed = true
-    return this.#spares.splice(0).map(({ region }) => region)
+    await this.#filling?.done.catch(() => undefined)
+    this.#spares.length = 0
   }
 
   async #fillQuietly(settings: RegionSettings): Promise<void> {

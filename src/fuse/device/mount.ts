@@ -9,9 +9,6 @@ export interface FuseMountOptions {
   readonly checksPermissions: boolean
 }
 
-const readOnlyNever = 0
-const noSuid = 2
-const noDev = 4
 const detach = 2
 
 /** An open connection with the kernel, of a mount. */
@@ -38,9 +35,7 @@ export function mountDevice(directory: string, options: FuseMountOptions): FuseD
     'allow_other',
     ...(checksPermissions ? ['default_permissions'] : []),
   ]
-  const isRoot = process.getuid?.() === 0
-  const flags = isRoot ? readOnlyNever : noSuid | noDev
-  if (libc.mount(source, directory, 'fuse.khazana', flags, settings.join(',')) !== 0) {
+  if (libc.mount(source, directory, 'fuse.khazana', 0, settings.join(',')) !== 0) {
     const errno = errnoName(lastErrno())
     closeSync(fd)
     const hint = errno === 'EPERM' ? ': only root may mount' : ''

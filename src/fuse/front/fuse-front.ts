@@ -268,9 +268,7 @@ export class FuseFront implements FuseHandler {
     const { bytesMax, bytesUsed, nameBytesMax } = await this.#fs.usage()
     const blocks = Math.floor(bytesMax / blockSize)
     const freeBlocks = Math.max(0, Math.floor((bytesMax - bytesUsed) / blockSize))
-    return [
-      encodeStatfs({ blocks, freeBlocks, files: blocks, freeFiles: freeBlocks, blockSize, nameBytesMax }),
-    ]
+    return [encodeStatfs({ blocks, freeBlocks, blockSize, nameBytesMax })]
   }
 
   #getXattr({ node, name, size }: Of<'getxattr'>): Soon<Answer> {

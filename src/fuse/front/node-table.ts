@@ -28,10 +28,6 @@ export class NodeTable {
     return this.#byNode.get(node)
   }
 
-  of(address: FileAddress): KnownFile | undefined {
-    return this.#byAddress.get(address)
-  }
-
   /** The kernel is told of the file, once more. */
   tell(address: FileAddress, ino: number): KnownFile {
     const known = this.#byAddress.get(address)

@@ -12,16 +12,8 @@ export class FuseReader {
     this.#at = at
   }
 
-  u16(): number {
-    return this.#view.getUint16(this.#step(2), true)
-  }
-
   u32(): number {
     return this.#view.getUint32(this.#step(4), true)
-  }
-
-  i32(): number {
-    return this.#view.getInt32(this.#step(4), true)
   }
 
   /** A whole number below 2^53. Throws `protocol-error` for a larger one. */

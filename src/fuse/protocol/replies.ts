@@ -28,8 +28,6 @@ export interface EntryReply {
 export interface StatfsReply {
   readonly blocks: number
   readonly freeBlocks: number
-  readonly files: number
-  readonly freeFiles: number
   readonly blockSize: number
   readonly nameBytesMax: number
 }
@@ -87,8 +85,7 @@ export function encodeStatfs(usage: StatfsReply): Uint8Array {
   putU53(view, 0, usage.blocks)
   putU53(view, 8, usage.freeBlocks)
   putU53(view, 16, usage.freeBlocks)
-  putU53(view, 24, usage.files)
-  putU53(view, 32, usage.freeFiles)
+  // How many files there may be is not limited, and stays 0, as other file systems say it.
   view.setUint32(40, usage.blockSize, true)
   view.setUint32(44, usage.nameBytesMax, true)
   view.setUint32(48, usage.blockSize, true)

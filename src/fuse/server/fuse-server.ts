@@ -13,16 +13,10 @@ import { RequestSource } from './request-source.js'
 /** Pieces of an answer, without its header; none at all for what has no answer. */
 export type Answer = readonly Uint8Array[] | 'no-answer'
 
-/** A request that is answered later may be given up by who asked. */
-export interface RequestContext {
-  /** Fires when the process that asked has been interrupted. Made when it is first asked for. */
-  readonly signal: AbortSignal
-}
-
 /** What serves a mount. */
 export interface FuseHandler {
   /** Throws, or rejects with, what has an errno as its `code`, or `ErrnoError`; anything else is logged, and is `EIO`. `ENOSYS` says that this will never be served. */
-  answer(request: Request, context: RequestContext): Answer | Promise<Answer>
+  answer(request: Request): Answer | Promise<Answer>
 }
 
 export interface FuseServerOptions {
@@ -45,7 +39,8 @@ const nothing: readonly Uint8Array[] = []
 export class FuseServer {
   readonly #options: FuseServerOptions
   readonly #source: RequestSource
-  readonly #open = new Map<bigint, AbortController>()
+  /** Requests that are answered later. */
+  #open = 0
   #onClosed: () => void = () => undefined
   /** Resolves when the mount has ended: it was unmounted, or `close` was called. */
   readonly closed: Promise<void>
@@ -75,7 +70,6 @@ export class FuseServer {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    for (const controller of this.#open.values()) controller.abort()
     await this.#source.close()
     closeSync(this.#options.device.fd)
     this.#onClosed()
@@ -100,28 +94,20 @@ export class FuseServer {
       return
     }
     if (body.op === 'init') this.#onInit(unique, body)
-    else if (body.op === 'interrupt') this.#open.get(body.unique)?.abort()
-    else this.#serve({ ...header, ...body })
+    // Whoever was interrupted waits all the same: operations end by themselves, within their time.
+    else if (body.op !== 'interrupt') this.#serve({ ...header, ...body })
   }
 
   #serve(request: Request): void {
     const { unique } = request
-    if (this.#open.size >= openMax) {
+    if (this.#open >= openMax) {
       this.#refuse(unique, errnoNumbers.EAGAIN)
       return
     }
-    let controller: AbortController | undefined
-    const context = {
-      get signal(): AbortSignal {
-        controller ??= new AbortController()
-        return controller.signal
-      },
-    }
     try {
-      const answer = this.#options.handler.answer(request, context)
+      const answer = this.#options.handler.answer(request)
       if (answer instanceof Promise) {
-        controller ??= new AbortController()
-        this.#open.set(unique, controller)
+        this.#open += 1
         const giveBack = request.op === 'write' ? this.#source.detach() : undefined
         void this.#later(request, answer).then(giveBack)
       } else this.#answer(unique, answer)
@@ -133,12 +119,11 @@ export class FuseServer {
   /** Never rejects. */
   async #later(request: Request, answer: Promise<Answer>): Promise<void> {
     try {
-      const pieces = await answer
-      this.#open.delete(request.unique)
-      this.#answer(request.unique, pieces)
+      this.#answer(request.unique, await answer)
     } catch (reason) {
-      this.#open.delete(request.unique)
       this.#fail(request, reason)
+    } finally {
+      this.#open -= 1
     }
   }
 

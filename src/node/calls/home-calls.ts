@@ -168,13 +168,13 @@ export class HomeCalls {
     options: WaitOptions,
   ): Promise<Result | 'nobody' | undefined> {
     const { peers, location, members } = this.#options
-    const isReplaced = descriptor.attributes.minReplicas > 1
+    const mayHaveSuccessor = descriptor.attributes.minReplicas > 1
     try {
       // A home that is not there may have a successor soon, which is looked for.
-      return await peers.call(descriptor.home, call, isReplaced ? { ...options, connectMs } : options)
+      return await peers.call(descriptor.home, call, mayHaveSuccessor ? { ...options, connectMs } : options)
     } catch (reason) {
       const { code } = KhazanaError.from(reason)
-      if (code === 'unreachable' && isReplaced) {
+      if (code === 'unreachable' && mayHaveSuccessor) {
         location.forget(descriptor.address)
         return 'nobody'
       }
