@@ -123,7 +123,10 @@ export class Reaper {
       return await this.#runner.run((attempt) => {
         const bytes = attempt.read(region, 0)
         // Without storage it has been begun already.
-        return bytes === undefined || new Inode(bytes).links === 0
+        if (bytes === undefined) return true
+        // It was done, and the address is that of a new region, which is no file yet.
+        if (bytes.every((byte) => byte === 0)) return false
+        return new Inode(bytes).links === 0
       })
     } catch (reason) {
       if (reason instanceof Error && 'code' in reason && reason.code === 'ESTALE') return false
