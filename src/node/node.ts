@@ -706,7 +706,7 @@ export class Node implements SiteAccess {
     const caller = isNode(site)
       ? ({ kind: 'node', node: site, pages } as const)
       : ({ kind: 'client' } as const)
-    if (caller.kind === 'client' && (call.op === 'conclude' || (call.op === 'vote' && call.vote === 'ready')))
+    if (caller.kind === 'client' && (call.op === 'conclude' || (call.op === 'vote' && call.vote !== 'not')))
       throw new KhazanaError('unsupported', 'only nodes say what they have of a transaction')
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.

@@ -7,7 +7,7 @@ import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sharedAbortController } from '../../stdx/shared-abort.js'
 import type { StoredPage } from '../../store/store.js'
-import type { TransactionId } from '../../wire/transaction-message.js'
+import type { TransactionId, TransactionVote } from '../../wire/transaction-message.js'
 import type { TransferredPage } from '../../wire/transfer-message.js'
 import { expectResult } from '../calls/result.js'
 import type { HomedRegion } from '../home/homed-region.js'
@@ -152,13 +152,13 @@ export class Participating {
   }
 
   /** Never rejects. */
-  async #vote(vote: 'ready' | 'not'): Promise<void> {
+  async #vote(vote: TransactionVote): Promise<void> {
     const { call, clock } = this.#environment
     const { address, generation } = this.#decider
     const by: Address = this.region.descriptor.address
     const { signal } = this.#closing
     this.#alarm?.cancel()
-    if (vote === 'ready') {
+    if (vote !== 'not') {
       this.#alarm = clock.after(askAgainMs, () => {
         this.step({ kind: 'alarm' })
       })
