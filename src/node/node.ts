@@ -466,6 +466,14 @@ export class Node implements SiteAccess {
     return this.#part.desk
   }
 
+  /**
+   * Says in the log where the coordinator does not answer, or is not that of the cluster, and when it does. Never rejects; resolves when all is as it should be, or
+   * the node is closed.
+   */
+  checkCoordinator(): Promise<void> {
+    return this.#part.checkCoordinator()
+  }
+
   get name(): string {
     return this.identity.name
   }
