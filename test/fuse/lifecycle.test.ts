@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { mountByFusermount, runFusermount } from '../../src/fuse/device/fusermount.js'
 import { loadSystemCalls } from '../../src/fuse/device/system-calls.js'
 import { errnoNumbers } from '../../src/fuse/errno.js'
@@ -156,6 +157,55 @@ test(
     fs.rmdirSync(folder)
   },
 )
+
+/** `nobody`: fusermount3 wants a name. */
+const user = { uid: 65_534, gid: 65_534 }
+const cannotBeUser = ((): string | false => {
+  if (cannotFusermount !== false) return cannotFusermount
+  if ((fs.statSync('/dev/fuse').mode & 0o006) !== 0o006)
+    return 'SKIPPED: /dev/fuse is not for ordinary users here, so none of their mounts is tested'
+  const { status } = spawnSync(process.execPath, ['--check', daemon], user)
+  return status === 0
+    ? false
+    : 'SKIPPED: an ordinary user cannot read these files, so none of his mounts is tested'
+})()
+
+test('an ordinary user mounts for himself alone, and ends it', { skip: cannotBeUser }, async () => {
+  const folder = mountPoint()
+  fs.chownSync(folder, user.uid, user.gid)
+  const child = spawn(process.execPath, [daemon, folder], { stdio: ['ignore', 'pipe', 'inherit'], ...user })
+  const exit = once(child, 'exit')
+  assert.equal(await Promise.race([once(child.stdout, 'data').then(String), exit]), 'ready\n')
+  const options = fs.readFileSync('/proc/mounts', 'utf8').split('\n')
+  assert.match(
+    options.find((line) => line.includes(folder)) ?? '',
+    / fuse\.khazana .*nosuid,nodev.*user_id=65534/,
+  )
+  const asUser = (script: string) =>
+    promisify(execFile)('bash', ['-c', script, folder], { ...user, timeout: 10_000 })
+  // The root of the file system in memory is root's, mode 0755.
+  assert.equal((await asUser('stat -f -c %T "$0"; ls -A "$0" | wc -l')).stdout, 'fuseblk\n0\n')
+  await assert.rejects(fs.promises.stat(folder), { code: 'EACCES' })
+  await asUser('fusermount3 -u "$0"')
+  assert.deepEqual(await exit, [0, null])
+  assert.equal(mountsAt(folder), 0)
+  fs.rmdirSync(folder)
+})
+
+test('an ordinary user without fusermount3 is told what is missing', { skip: cannotBeUser }, async () => {
+  const folder = mountPoint()
+  fs.chownSync(folder, user.uid, user.gid)
+  const child = spawn(process.execPath, [daemon, folder], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { PATH: folder },
+    ...user,
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
+  assert.deepEqual(await once(child, 'close'), [1, null])
+  assert.match(said, /only root mounts without fusermount3, which cannot be run: install fuse3/)
+  fs.rmdirSync(folder)
+})
 
 test(
   'notifications that are queued at the end are not written, and beyond the bound are refused',

@@ -6,12 +6,10 @@ export interface SystemCalls {
   poll(pollfd: Uint8Array, count: number, timeoutMs: number): number
   read(fd: number, into: Uint8Array, length: number): number
   write(fd: number, from: Uint8Array, length: number): number
-  /** As poll; the timeout is a struct timespec of 16 bytes. */
-  ppoll(pollfd: Uint8Array, count: number, timeout: Uint8Array, signals: null): number
   mount(source: string, target: string, type: string, flags: number, data: string): number
   umount2(target: string, flags: number): number
   socketpair(domain: number, type: number, protocol: number, fds: Uint8Array): number
-  /** `header` is a struct msghdr as an object: see `receive-descriptor.ts`. */
+  /** `header` is a struct msghdr as an object: see `fusermount.ts`. */
   recvmsg(fd: number, header: unknown, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   lastErrno(): number
@@ -35,7 +33,6 @@ export function loadSystemCalls(): SystemCalls {
     poll: libc.func('int poll(void *, unsigned long, int)'),
     read: libc.func('int64_t read(int, void *, size_t)'),
     write: libc.func('int64_t write(int, void *, size_t)'),
-    ppoll: libc.func('int ppoll(void *, unsigned long, void *, void *)'),
     mount: libc.func('int mount(const char *, const char *, const char *, unsigned long, const char *)'),
     umount2: libc.func('int umount2(const char *, int)'),
     socketpair: libc.func('int socketpair(int, int, int, void *)'),

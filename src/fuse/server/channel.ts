@@ -1,6 +1,5 @@
 import fs from 'node:fs'
 import type { SystemCalls } from '../device/system-calls.js'
-import { pollIn } from '../device/system-calls.js'
 import { errnoNumbers } from '../errno.js'
 
 /** What a read of the device gave: bytes in the buffer, nothing now, or the end of the connection. */
@@ -10,17 +9,10 @@ export type Received = number | 'nothing' | 'ended'
 export class Channel {
   readonly #fd: number
   readonly #calls: SystemCalls
-  readonly #pollfd = new Uint8Array(8)
-  readonly #lingerTime = new Uint8Array(16)
 
-  /** After the last request the main thread waits up to `lingerUs` for the next, before it sleeps in its loop. */
-  constructor(fd: number, calls: SystemCalls, lingerUs: number) {
+  constructor(fd: number, calls: SystemCalls) {
     this.#fd = fd
     this.#calls = calls
-    const view = new DataView(this.#pollfd.buffer)
-    view.setInt32(0, fd, true)
-    view.setInt16(4, pollIn, true)
-    new DataView(this.#lingerTime.buffer).setUint32(8, lingerUs * 1000, true)
   }
 
   /** Receives one request. The length of the buffer must be the transfer bound and the headers at least. */
@@ -40,11 +32,6 @@ export class Channel {
           return 'ended'
       }
     }
-  }
-
-  /** Blocks, for microseconds, and says whether a request has come meanwhile. */
-  linger(): boolean {
-    return this.#calls.ppoll(this.#pollfd, 1, this.#lingerTime, null) > 0
   }
 
   /** Writes one reply. 'refused': the kernel found it wrong, and the request is still open. */
