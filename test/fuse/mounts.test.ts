@@ -7,7 +7,6 @@ import { mkdir } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { unmountDirectory } from '../../src/fuse/device/mount.js'
 import { bin, output } from '../cli/command.js'
 import { Daemon, TemporaryFolder } from '../cli/daemon.js'
 
@@ -57,7 +56,6 @@ class Mount implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill('SIGTERM')
     await this.ended
-    unmountDirectory(this.directory)
   }
 }
 

@@ -1,26 +1,24 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
-import { ErrnoError } from '../errno.js'
-import {
-  encodeAttributes,
-  encodeCount,
-  encodeCreated,
-  encodeEntry,
-  encodeOffset,
-  encodeOpen,
-  encodeStatfs,
-} from '../protocol/replies.js'
-import type { EntryReply } from '../protocol/replies.js'
-import type { Request, SetAttributes } from '../protocol/request.js'
-import type { Answer, FuseHandler } from '../server/fuse-server.js'
+import type { NewFile } from '../../fs/operations/create.js'
+import { Errno, errnoOf } from '../errno.js'
+import type { AttributesAnswer, Entry } from '../protocol/attributes.js'
+import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
+import type { Forgotten, RequestOf } from '../protocol/requests.js'
+import type { Answer, Call, FuseOperations } from '../server/operations.js'
+import { uncached } from './caching.js'
 import { Listing } from './listing.js'
 import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
+import { patiently } from './patience.js'
+import { checkXattrName } from './xattr-names.js'
 
 const openTruncates = 0o1000
 const openAppends = 0o2000
 const openExclusively = 0o200
+/** O_DSYNC, which O_SYNC has in it, too. */
+const openWritesThrough = 0o10000
 const renameNoReplace = 1
 const renameExchange = 2
 const keepSize = 1
@@ -31,127 +29,246 @@ const seekHole = 4
 const setCreates = 1
 const setReplaces = 2
 
-/** What the kernel is told of an open file: every read and write comes here, as other mounts may have changed it. */
-const uncached = 1
-/** Nor does it keep what it is told of names and files. Seconds. */
-const validSeconds = 0
-
-const decoder = new TextDecoder('utf-8', { fatal: false })
-const encoder = new TextEncoder()
-const done: Answer = []
-
-type Of<Op extends Request['op']> = Extract<Request, { readonly op: Op }>
-
 export interface FuseFrontOptions {
   readonly fs: FileSystem
   /** Bytes that programs are told to read and write at a time. */
   readonly blockSize: number
 }
 
-/** A file system for the kernel: each of its requests as an operation of the library, which is done at once where that can. */
-export class FuseFront implements FuseHandler {
+/**
+ * A file system for the kernel: each of its requests as an operation of the library, which is done at once where that can. Who may do what, the kernel checks
+ * (`default_permissions`).
+ */
+export class FuseFront implements FuseOperations {
   readonly #fs: FileSystem
-  readonly #options: FuseFrontOptions
+  readonly #blockSize: number
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
   #lastHandle = 0
 
-  constructor(options: FuseFrontOptions) {
-    this.#options = options
-    this.#fs = options.fs
-    this.#nodes = new NodeTable(options.fs.root)
+  constructor({ fs, blockSize }: FuseFrontOptions) {
+    this.#fs = fs
+    this.#blockSize = blockSize
+    this.#nodes = new NodeTable(fs.root)
   }
 
-  answer(request: Request): Answer | Promise<Answer> {
-    switch (request.op) {
-      case 'lookup':
-        return then(this.#fs.lookup(this.#at(request.node), request.name), (file) => [
-          encodeEntry(this.#tell(file)),
-        ])
-      case 'forget':
-        this.#nodes.forget(request.node, request.count)
-        return 'no-answer'
-      case 'batchForget':
-        for (const { node, count } of request.forgets) this.#nodes.forget(node, count)
-        return 'no-answer'
-      case 'getattr':
-        return then(this.#fs.attributes(this.#at(request.node)), (file) => this.#attributes(file))
-      case 'setattr':
-        return this.#setAttributes(this.#at(request.node), request.changes)
-      case 'readlink':
-        return then(this.#fs.readLink(this.#at(request.node)), (target) => [target])
-      case 'symlink':
-        return this.#create(request, { kind: 'symlink', mode: 0o777, target: request.target })
-      case 'mknod':
-        return this.#makeNode(request)
-      case 'mkdir':
-        return this.#create(request, { kind: 'directory', mode: request.mode & permissionBits })
-      case 'unlink':
-        return then(this.#fs.unlink(this.#at(request.node), request.name), () => done)
-      case 'rmdir':
-        return then(this.#fs.removeDirectory(this.#at(request.node), request.name), () => done)
-      case 'rename':
-      case 'rename2':
-        return this.#rename(request)
-      case 'link':
-        return then(this.#fs.link(this.#at(request.file), this.#at(request.node), request.name), (file) => [
-          encodeEntry(this.#tell(file)),
-        ])
-      case 'open':
-        return this.#open(request)
-      case 'create':
-        return this.#createAndOpen(request)
-      case 'read':
-        return then(this.#fs.read(this.#at(request.node), request.offset, request.size), (bytes) => [bytes])
-      case 'write':
-        return this.#write(request)
-      case 'flush':
-      case 'fsync':
-      case 'fsyncdir':
-        return this.#sync(this.#at(request.node))
-      case 'release':
-        this.#fs.close(this.#known(request.node).ino)
-        return done
-      case 'opendir':
-        return this.#openDirectory(request)
-      case 'readdir':
-        return this.#listing(request.handle).names(request.offset, request.size)
-      case 'readdirplus':
-        return this.#listing(request.handle).namesAndFiles(request.offset, request.size)
-      case 'releasedir':
-        this.#listings.delete(request.handle)
-        return done
-      case 'statfs':
-        return this.#usage()
-      case 'getxattr':
-        return this.#getXattr(request)
-      case 'listxattr':
-        return this.#listXattrs(request)
-      case 'setxattr':
-        return this.#setXattr(request)
-      case 'removexattr':
-        return then(this.#fs.removeXattr(this.#at(request.node), xattrName(request.name)), () => done)
-      case 'fallocate':
-        return this.#allocate(request)
-      case 'lseek':
-        return this.#seek(request)
-      case 'syncfs':
-        return this.#fs.syncAll().then(() => done)
-      case 'destroy':
-        return done
-      case 'access':
-      case 'getlk':
-      case 'setlk':
-      case 'setlkw':
-      case 'init':
-      case 'interrupt':
-        throw new ErrnoError('ENOSYS')
+  // ---- names -------------------------------------------------------------------------------------------------------
+
+  lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
+    return then(patiently(call, this.#fs.lookup(this.#at(header.node), name)), (file) => this.#tell(file))
+  }
+
+  forget(forgotten: readonly Forgotten[]): void {
+    for (const { node, lookups } of forgotten) this.#nodes.forget(node, lookups)
+  }
+
+  symlink(request: RequestOf<'symlink'>): Answer<Entry> {
+    return this.#create(request, { kind: 'symlink', mode: 0o777, target: request.target })
+  }
+
+  mknod(request: RequestOf<'mknod'>): Answer<Entry> {
+    const kind = kindOfMode(request.mode)
+    if (kind === undefined || kind === 'directory' || kind === 'symlink') return Errno.of('EINVAL')
+    return this.#create(request, { kind, mode: request.mode & permissionBits, device: request.rdev })
+  }
+
+  mkdir(request: RequestOf<'mkdir'>): Answer<Entry> {
+    return this.#create(request, { kind: 'directory', mode: request.mode & permissionBits })
+  }
+
+  link({ header, source, name }: RequestOf<'link'>): Answer<Entry> {
+    return then(this.#fs.link(this.#at(source), this.#at(header.node), name), (file) => this.#tell(file))
+  }
+
+  unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
+    return then(this.#fs.unlink(this.#at(header.node), name), nothing)
+  }
+
+  rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
+    return then(this.#fs.removeDirectory(this.#at(header.node), name), nothing)
+  }
+
+  rename({ header, name, newParent, newName, flags }: RequestOf<'rename'>): Answer<void> {
+    if ((flags & ~(renameNoReplace | renameExchange)) !== 0) return Errno.of('EINVAL')
+    const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
+    const from = { parent: this.#at(header.node), name }
+    return then(this.#fs.rename(from, { parent: this.#at(newParent), name: newName }, how), nothing)
+  }
+
+  readlink({ header }: RequestOf<'readlink'>, call: Call): Answer<Uint8Array> {
+    return patiently(call, this.#fs.readLink(this.#at(header.node)))
+  }
+
+  // ---- attributes --------------------------------------------------------------------------------------------------
+
+  getattr({ header }: RequestOf<'getattr'>, call: Call): Answer<AttributesAnswer> {
+    return then(patiently(call, this.#fs.attributes(this.#at(header.node))), (file) => this.#attributes(file))
+  }
+
+  setattr(request: RequestOf<'setattr'>): Answer<AttributesAnswer> {
+    const { header, mode, uid, gid, size, atime, mtime, killSuidGid } = request
+    const changes = { mode, uid, gid, size, accessed: atime, modified: mtime, losesSetId: killSuidGid }
+    return then(this.#fs.setAttributes(this.#at(header.node), changes), (file) => this.#attributes(file))
+  }
+
+  getxattr({ header, name }: RequestOf<'getxattr'>, call: Call): Answer<Uint8Array> {
+    checkXattrName(name)
+    return patiently(call, this.#fs.getXattr(this.#at(header.node), name))
+  }
+
+  listxattr({ header }: RequestOf<'listxattr'>, call: Call): Answer<readonly string[]> {
+    return patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+  }
+
+  setxattr({ header, name, value, flags }: RequestOf<'setxattr'>): Answer<void> {
+    checkXattrName(name)
+    const how = (flags & setCreates) !== 0 ? 'create' : (flags & setReplaces) !== 0 ? 'replace' : 'any'
+    return this.#fs.setXattr(this.#at(header.node), { name, value }, how)
+  }
+
+  removexattr({ header, name }: RequestOf<'removexattr'>): Answer<void> {
+    checkXattrName(name)
+    return this.#fs.removeXattr(this.#at(header.node), name)
+  }
+
+  statfs(_: RequestOf<'statfs'>, call: Call): Answer<StatfsAnswer> {
+    return then(patiently(call, this.#fs.usage()), ({ bytesMax, bytesUsed, nameBytesMax }) => {
+      const blocks = Math.floor(bytesMax / this.#blockSize)
+      const blocksFree = Math.max(0, Math.floor((bytesMax - bytesUsed) / this.#blockSize))
+      return {
+        ...{ blocks, blocksFree, blocksAvailable: blocksFree, nameBytesMax },
+        // Files are not counted: there may be as many as there are blocks.
+        ...{
+          files: blocks,
+          filesFree: blocksFree,
+          blockSize: this.#blockSize,
+          fragmentSize: this.#blockSize,
+        },
+      }
+    })
+  }
+
+  // ---- open files --------------------------------------------------------------------------------------------------
+
+  async open({ header, flags, killSuidGid }: RequestOf<'open'>): Promise<OpenAnswer> {
+    const file = this.#known(header.node)
+    await this.#fs.open(file.address)
+    if ((flags & openTruncates) !== 0) {
+      try {
+        await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
+      } catch (reason) {
+        this.#fs.close(file.ino)
+        throw reason
+      }
     }
+    return this.#opened()
+  }
+
+  async create(request: RequestOf<'create'>): Promise<CreateAnswer> {
+    const { header, name, flags, mode, killSuidGid } = request
+    const { uid, gid } = header
+    const parent = this.#at(header.node)
+    let file: FileAttributes
+    try {
+      file = await this.#fs.create(parent, name, { kind: 'file', mode: mode & permissionBits, uid, gid })
+    } catch (reason) {
+      if (errnoOf(reason) !== 'EEXIST' || (flags & openExclusively) !== 0) throw reason
+      // Somebody was faster.
+      file = await this.#fs.lookup(parent, name)
+      if (file.kind !== 'file') throw Errno.of(file.kind === 'directory' ? 'EISDIR' : 'ELOOP')
+      if ((flags & openTruncates) !== 0)
+        file = await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
+    }
+    await this.#fs.open(file.address)
+    return { entry: this.#tell(file), ...this.#opened() }
+  }
+
+  read({ header, offset, size }: RequestOf<'read'>, call: Call): Answer<Uint8Array> {
+    return patiently(call, this.#fs.read(this.#at(header.node), offset, size))
+  }
+
+  write({ header, offset, data, flags, fromCache, killSuidGid }: RequestOf<'write'>): Answer<number> {
+    const file = this.#at(header.node)
+    // Pages that come from the kernel belong where they were, however the file was opened.
+    const isAppend = (flags & openAppends) !== 0 && !fromCache
+    const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
+    const isDurable = (flags & openWritesThrough) !== 0
+    return then(written, () => (isDurable ? then(this.#sync(file), () => data.length) : data.length))
+  }
+
+  flush({ header }: RequestOf<'flush'>): Answer<void> {
+    return this.#sync(this.#at(header.node))
+  }
+
+  fsync({ header }: RequestOf<'fsync'>, call: Call): Answer<void> {
+    return patiently(call, this.#sync(this.#at(header.node)))
+  }
+
+  release({ header }: RequestOf<'release'>): void {
+    this.#fs.close(this.#known(header.node).ino)
+  }
+
+  async fallocate({ header, offset, length, mode }: RequestOf<'fallocate'>): Promise<void> {
+    const file = this.#at(header.node)
+    switch (mode) {
+      case 0:
+        return this.#fs.allocate(file, offset, length, 'grows')
+      case keepSize:
+        return this.#fs.allocate(file, offset, length, 'keeps-size')
+      case punchHole | keepSize:
+        return this.#fs.punchHole(file, offset, length)
+      case zeroRange:
+      case zeroRange | keepSize:
+        await this.#fs.punchHole(file, offset, length)
+        return this.#fs.allocate(file, offset, length, mode === zeroRange ? 'grows' : 'keeps-size')
+      default:
+        throw Errno.of('EOPNOTSUPP')
+    }
+  }
+
+  lseek({ header, offset, whence }: RequestOf<'lseek'>, call: Call): Answer<number> {
+    if (whence !== seekData && whence !== seekHole) return Errno.of('EINVAL')
+    const sought = whence === seekData ? 'data' : 'hole'
+    return patiently(call, this.#fs.seek(this.#at(header.node), offset, sought))
+  }
+
+  syncfs(): Promise<void> {
+    return this.#fs.syncAll()
+  }
+
+  // ---- open directories --------------------------------------------------------------------------------------------
+
+  opendir({ header }: RequestOf<'opendir'>): OpenAnswer {
+    const fh = ++this.#lastHandle
+    const listing = new Listing({
+      fs: this.#fs,
+      directory: this.#at(header.node),
+      tell: (file) => this.#tell(file),
+      forget: (node) => this.#nodes.forget(node, 1),
+    })
+    this.#listings.set(fh, listing)
+    return { fh, flags: 0 }
+  }
+
+  readdir({ fh, offset, size }: RequestOf<'readdir'>): Promise<Uint8Array> {
+    return this.#listing(fh).names(offset, size)
+  }
+
+  readdirplus({ fh, offset, size }: RequestOf<'readdirplus'>): Promise<Uint8Array> {
+    return this.#listing(fh).namesAndFiles(offset, size)
+  }
+
+  releasedir({ fh }: RequestOf<'releasedir'>): void {
+    this.#listings.delete(fh)
+  }
+
+  fsyncdir({ header }: RequestOf<'fsyncdir'>, call: Call): Answer<void> {
+    return patiently(call, this.#sync(this.#at(header.node)))
   }
 
   #known(node: number): KnownFile {
     const file = this.#nodes.get(node)
-    if (file === undefined) throw new ErrnoError('ESTALE')
+    if (file === undefined) throw Errno.of('ESTALE')
     return file
   }
 
@@ -159,175 +276,45 @@ export class FuseFront implements FuseHandler {
     return this.#known(node).address
   }
 
-  #tell(file: FileAttributes): EntryReply {
-    const { blockSize } = this.#options
+  #tell(file: FileAttributes): Entry {
     const { node } = this.#nodes.tell(file.address, file.ino)
+    return { node, generation: 0, entryValidMs: uncached.entryValidMs, ...this.#attributes(file) }
+  }
+
+  #attributes(file: FileAttributes): AttributesAnswer {
     return {
-      ...{ node, generation: 0, attributes: toFuse(file, blockSize) },
-      ...{ entryValid: validSeconds, attributesValid: validSeconds },
+      attributesValidMs: uncached.attributesValidMs,
+      attributes: toFuse(file, this.#blockSize),
     }
   }
 
-  #attributes(file: FileAttributes): Answer {
-    const { blockSize } = this.#options
-    return [encodeAttributes(toFuse(file, blockSize), validSeconds)]
-  }
-
-  #setAttributes(file: FileAddress, { killsSetId, ...changes }: SetAttributes): Soon<Answer> {
-    return then(this.#fs.setAttributes(file, { ...changes, losesSetId: killsSetId }), (after) =>
-      this.#attributes(after),
-    )
+  #opened(): OpenAnswer {
+    return { fh: ++this.#lastHandle, flags: uncached.openFlags }
   }
 
   #create(
-    { node, name, uid, gid }: Of<'symlink' | 'mkdir' | 'mknod' | 'create'>,
-    file: Omit<Parameters<FileSystem['create']>[2], 'uid' | 'gid'>,
-  ): Soon<Answer> {
-    return then(this.#fs.create(this.#at(node), name, { ...file, uid, gid }), (made) => [
-      encodeEntry(this.#tell(made)),
-    ])
+    { header, name }: RequestOf<'symlink'> | RequestOf<'mkdir'> | RequestOf<'mknod'>,
+    file: Omit<NewFile, 'uid' | 'gid'>,
+  ): Soon<Entry> {
+    const { node, uid, gid } = header
+    return then(this.#fs.create(this.#at(node), name, { ...file, uid, gid }), (made) => this.#tell(made))
   }
 
-  #makeNode(request: Of<'mknod'>): Soon<Answer> {
-    const kind = kindOfMode(request.mode)
-    if (kind === undefined || kind === 'directory' || kind === 'symlink') throw new ErrnoError('EINVAL')
-    return this.#create(request, { kind, mode: request.mode & permissionBits, device: request.device })
-  }
-
-  #rename({ node, name, newParent, newName, flags }: Of<'rename' | 'rename2'>): Soon<Answer> {
-    if ((flags & ~(renameNoReplace | renameExchange)) !== 0) throw new ErrnoError('EINVAL')
-    const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
-    const from = { parent: this.#at(node), name }
-    return then(this.#fs.rename(from, { parent: this.#at(newParent), name: newName }, how), () => done)
-  }
-
-  async #open({ node, flags, killsSetId }: Of<'open' | 'opendir'>): Promise<Answer> {
-    const file = this.#known(node)
-    await this.#fs.open(file.address)
-    if ((flags & openTruncates) !== 0) {
-      try {
-        await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killsSetId })
-      } catch (reason) {
-        this.#fs.close(file.ino)
-        throw reason
-      }
-    }
-    return [encodeOpen(++this.#lastHandle, uncached)]
-  }
-
-  async #createAndOpen(request: Of<'create'>): Promise<Answer> {
-    const { node, name, uid, gid, flags, mode } = request
-    const parent = this.#at(node)
-    let file: FileAttributes
-    try {
-      file = await this.#fs.create(parent, name, { kind: 'file', mode: mode & permissionBits, uid, gid })
-    } catch (reason) {
-      const isThere = reason instanceof Error && 'code' in reason && reason.code === 'EEXIST'
-      if (!isThere || (flags & openExclusively) !== 0) throw reason
-      // Somebody was faster.
-      file = await this.#fs.lookup(parent, name)
-      if (file.kind !== 'file') throw new ErrnoError(file.kind === 'directory' ? 'EISDIR' : 'ELOOP')
-      if ((flags & openTruncates) !== 0) file = await this.#fs.setAttributes(file.address, { size: 0 })
-    }
-    await this.#fs.open(file.address)
-    return [encodeCreated(this.#tell(file), ++this.#lastHandle, uncached)]
-  }
-
-  #write({ node, offset, bytes, flags, killsSetId }: Of<'write'>): Soon<Answer> {
-    const how = { isAppend: (flags & openAppends) !== 0, losesSetId: killsSetId }
-    return then(this.#fs.write(this.#at(node), offset, bytes, how), () => [encodeCount(bytes.length)])
-  }
-
-  #sync(file: FileAddress): Soon<Answer> {
-    return this.#fs.isDurable(file) ? done : this.#fs.sync(file).then(() => done)
-  }
-
-  #openDirectory({ node }: Of<'open' | 'opendir'>): Answer {
-    const handle = ++this.#lastHandle
-    const tell = (file: FileAttributes): EntryReply => this.#tell(file)
-    this.#listings.set(
-      handle,
-      new Listing({
-        fs: this.#fs,
-        directory: this.#at(node),
-        tell,
-        forget: (one) => this.#nodes.forget(one, 1),
-      }),
-    )
-    return [encodeOpen(handle, 0)]
+  #sync(file: FileAddress): Soon<void> {
+    return this.#fs.isDurable(file) ? undefined : this.#fs.sync(file)
   }
 
   #listing(handle: number): Listing {
     const listing = this.#listings.get(handle)
-    if (listing === undefined) throw new ErrnoError('EBADF')
+    if (listing === undefined) throw Errno.of('EBADF')
     return listing
   }
-
-  async #usage(): Promise<Answer> {
-    const { blockSize } = this.#options
-    const { bytesMax, bytesUsed, nameBytesMax } = await this.#fs.usage()
-    const blocks = Math.floor(bytesMax / blockSize)
-    const freeBlocks = Math.max(0, Math.floor((bytesMax - bytesUsed) / blockSize))
-    return [encodeStatfs({ blocks, freeBlocks, blockSize, nameBytesMax })]
-  }
-
-  #getXattr({ node, name, size }: Of<'getxattr'>): Soon<Answer> {
-    return then(this.#fs.getXattr(this.#at(node), xattrName(name)), (value) => sized(value, size))
-  }
-
-  #listXattrs({ node, size }: Of<'listxattr'>): Soon<Answer> {
-    return then(this.#fs.listXattrs(this.#at(node)), (names) =>
-      sized(encoder.encode(names.map((name) => `${name}\0`).join('')), size),
-    )
-  }
-
-  #setXattr({ node, name, value, flags }: Of<'setxattr'>): Soon<Answer> {
-    const how = (flags & setCreates) !== 0 ? 'create' : (flags & setReplaces) !== 0 ? 'replace' : 'any'
-    return then(this.#fs.setXattr(this.#at(node), { name: xattrName(name), value }, how), () => done)
-  }
-
-  async #allocate({ node, offset, length, mode }: Of<'fallocate'>): Promise<Answer> {
-    const file = this.#at(node)
-    switch (mode) {
-      case 0:
-        await this.#fs.allocate(file, offset, length, 'grows')
-        return done
-      case keepSize:
-        await this.#fs.allocate(file, offset, length, 'keeps-size')
-        return done
-      case punchHole | keepSize:
-        await this.#fs.punchHole(file, offset, length)
-        return done
-      case zeroRange:
-      case zeroRange | keepSize:
-        await this.#fs.punchHole(file, offset, length)
-        await this.#fs.allocate(file, offset, length, mode === zeroRange ? 'grows' : 'keeps-size')
-        return done
-      default:
-        throw new ErrnoError('EOPNOTSUPP')
-    }
-  }
-
-  async #seek({ node, offset, whence }: Of<'lseek'>): Promise<Answer> {
-    if (whence !== seekData && whence !== seekHole) throw new ErrnoError('EINVAL')
-    return [encodeOffset(await this.#fs.seek(this.#at(node), offset, whence === seekData ? 'data' : 'hole'))]
-  }
 }
 
-function then<T>(soon: Soon<T>, answer: (value: T) => Answer): Answer | Promise<Answer> {
-  return soon instanceof Promise ? soon.then(answer) : answer(soon)
+function then<T, Next>(soon: Soon<T>, next: (value: T) => Soon<Next>): Soon<Next> {
+  return soon instanceof Promise ? soon.then(next) : next(soon)
 }
 
-/** Of what Linux keeps there for itself, only what every file system can have. */
-function xattrName(name: Uint8Array): string {
-  const text = decoder.decode(name)
-  if (text.startsWith('system.')) throw new ErrnoError('EOPNOTSUPP')
-  return text
-}
-
-/** Nothing but the length is asked for by a size of 0. */
-function sized(value: Uint8Array, size: number): Answer {
-  if (size === 0) return [encodeCount(value.length)]
-  if (value.length > size) throw new ErrnoError('ERANGE')
-  return [value]
+function nothing(): void {
+  // What the library answers is not for the kernel.
 }

@@ -1,16 +1,16 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { DirectoryEntry } from '../../fs/directory/entries.js'
 import type { FileSystem } from '../../fs/file-system.js'
-import { DirentBuilder } from '../protocol/replies.js'
-import type { EntryReply } from '../protocol/replies.js'
-import type { Answer } from '../server/fuse-server.js'
+import type { Entry } from '../protocol/attributes.js'
+import { DirectoryBuilder, DirectoryPlusBuilder } from '../protocol/directory-builder.js'
+import type { DirectoryItem } from '../protocol/directory-builder.js'
 import { typeBits } from './modes.js'
 
 export interface ListingOptions {
   readonly fs: FileSystem
   readonly directory: FileAddress
   /** The kernel is told of a file. */
-  readonly tell: (file: FileAttributes) => EntryReply
+  readonly tell: (file: FileAttributes) => Entry
   /** What it was told does not reach it. */
   readonly forget: (node: number) => void
 }
@@ -30,54 +30,49 @@ export class Listing {
     this.#options = options
   }
 
-  async names(offset: number, size: number): Promise<Answer> {
-    const builder = new DirentBuilder(size)
-    await this.#fill(offset, (name, ino, type, next) => Promise.resolve(builder.add(name, ino, type, next)))
-    return [builder.bytes]
+  async names(offset: number, sizeBytes: number): Promise<Uint8Array> {
+    const builder = new DirectoryBuilder(sizeBytes)
+    await this.#fill(offset, (item) => Promise.resolve(builder.add(item)))
+    return builder.finish()
   }
 
-  async namesAndFiles(offset: number, size: number): Promise<Answer> {
+  async namesAndFiles(offset: number, sizeBytes: number): Promise<Uint8Array> {
     const { fs, tell, forget } = this.#options
-    const builder = new DirentBuilder(size)
-    await this.#fill(offset, async (name, ino, type, next, address) => {
-      if (!builder.fitsPlus(name)) return false
-      if (address === undefined) return builder.addPlus(name, ino, type, next, undefined)
+    const builder = new DirectoryPlusBuilder(sizeBytes)
+    await this.#fill(offset, async (item, address) => {
+      if (!builder.hasRoomFor(item.name)) return false
+      if (address === undefined) return builder.add(item)
       const file = await attributesOf(fs, address)
       const entry = file === undefined ? undefined : tell(file)
-      const isAdded = builder.addPlus(name, ino, type, next, entry)
+      const isAdded = builder.addEntry(item, entry)
       if (!isAdded && entry !== undefined) forget(entry.node)
       return isAdded
     })
-    return [builder.bytes]
+    return builder.finish()
   }
 
   async #fill(
     offset: number,
-    add: (
-      name: Uint8Array,
-      ino: number,
-      type: number,
-      next: number,
-      address?: FileAddress,
-    ) => Promise<boolean>,
+    add: (item: DirectoryItem, address?: FileAddress) => Promise<boolean>,
   ): Promise<void> {
     const { fs, directory } = this.#options
-    const directoryType = typeBits('directory')
+    const mode = typeBits('directory')
     if (offset === 0) {
       this.#ahead = []
       const { ino } = await fs.attributes(directory)
-      if (!(await add(dot, ino, directoryType, 1))) return
+      if (!(await add({ name: dot, node: ino, mode, nextOffset: 1 }))) return
     }
     if (offset <= 1) {
       const { ino } = await fs.parentOf(directory)
-      if (!(await add(dotDot, ino, directoryType, firstOffset))) return
+      if (!(await add({ name: dotDot, node: ino, mode, nextOffset: firstOffset }))) return
     }
     let behind = offset <= firstOffset ? -1 : offset - firstOffset - 1
     for (;;) {
       const entries = await this.#entriesBehind(behind)
       if (entries.length === 0) return
       for (const { name, ino, kind, position, address } of entries) {
-        if (!(await add(name, ino, typeBits(kind), position + firstOffset + 1, address))) return
+        const item = { name, node: ino, mode: typeBits(kind), nextOffset: position + firstOffset + 1 }
+        if (!(await add(item, address))) return
         behind = position
       }
     }
