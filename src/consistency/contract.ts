@@ -54,6 +54,13 @@ export interface ConsistencyManager<M = CrewMessage> {
   /** Whether the page's frame holds bytes that are still on their way to stable storage. */
   isUnsettled(page: PageIndex): boolean
   /**
+   * Keeps the right to read the page at this site, if it is here at this moment, and nobody waits for more; else changes nothing, and answers false. It stays, whatever
+   * locks begin and end here, until `letGo` has been called as often: where somebody elsewhere wants to write, `wanted` is told first, and where the right is lost
+   * `break`. Absent where the protocol has nothing of the kind.
+   */
+  hold?(page: PageIndex): boolean
+  letGo?(page: PageIndex): readonly CmEffect<M>[]
+  /**
    * The next number for a context that has an exclusive right: above those of all contexts that had the right to one of its pages before, in
    * this era. Absent where the protocol gives no such right.
    */

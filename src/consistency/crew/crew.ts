@@ -36,7 +36,7 @@ import {
   recallChildren,
   refuseWaiters,
 } from './downstream.js'
-import { enqueueLock, forgetIfIdle, refuseLock, unpin, withdrawLock } from './locks.js'
+import { enqueueLock, forgetIfIdle, refuseLock, tellWanted, unpin, withdrawLock } from './locks.js'
 import {
   exclusive,
   fromToken,
@@ -134,6 +134,30 @@ class CrewManager implements ConsistencyManager {
   release(first: PageIndex, count: number, mode: LockMode): readonly CmEffect[] {
     const crew = this.#crew
     unpin(crew, first, first + count, mode)
+    return crew.hasMarked ? this.#finish() : noEffects
+  }
+
+  hold(page: PageIndex): boolean {
+    const crew = this.#crew
+    const known = crew.pages.get(page)
+    if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 }))) return false
+    const state = known ?? crew.page(page)
+    const isFree = state.recalled === undefined && state.handing === undefined && state.queue.length === 0
+    if (state.right < shared || !isFree || state.held > 0 || state.doubted > 0 || !lentAllows(state, shared)) {
+      forgetIfIdle(crew, state)
+      return false
+    }
+    state.holds += 1
+    return true
+  }
+
+  letGo(page: PageIndex): readonly CmEffect[] {
+    const crew = this.#crew
+    const state = crew.pages.get(page)
+    if (state === undefined) return noEffects
+    state.holds -= 1
+    if (state.holds === 0 && state.readers === 0 && !state.writing) state.wanted = none
+    if (state.queue.length > 0 || state.recalled !== undefined) crew.mark(state)
     return crew.hasMarked ? this.#finish() : noEffects
   }
 
@@ -321,9 +345,10 @@ class CrewManager implements ConsistencyManager {
       return { kind: 'allowed', effects: noEffects }
     }
     if (!isIdle(state)) {
+      if (state.holds > 0) tellWanted(crew, state, exclusive)
       // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
       if (isOnlyShared(state)) recallForRoom(crew, state)
-      return { kind: 'refused', effects: crew.hasMarked ? this.#finish() : noEffects }
+      return { kind: 'refused', effects: crew.hasMarked || crew.effects.length > 0 ? this.#finish() : noEffects }
     }
     crew.pages.delete(page)
     if (state.right === exclusive) crew.noteSurrender()
