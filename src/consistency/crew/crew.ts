@@ -140,14 +140,23 @@ class CrewManager implements ConsistencyManager {
   hold(page: PageIndex): boolean {
     const crew = this.#crew
     const known = crew.pages.get(page)
-    if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 }))) return false
+    if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 })))
+      return false
     const state = known ?? crew.page(page)
     const isFree = state.recalled === undefined && state.handing === undefined && state.queue.length === 0
-    if (state.right < shared || !isFree || state.held > 0 || state.doubted > 0 || !lentAllows(state, shared)) {
+    if (
+      state.right < shared ||
+      !isFree ||
+      state.held > 0 ||
+      state.doubted > 0 ||
+      !lentAllows(state, shared)
+    ) {
       forgetIfIdle(crew, state)
       return false
     }
     state.holds += 1
+    // Nobody waits now: whoever does from here on is told of, also where lock holders have been told before.
+    state.wanted = none
     return true
   }
 
@@ -329,6 +338,7 @@ class CrewManager implements ConsistencyManager {
       const state = crew.pages.get(page)
       if (state === undefined) continue
       refuseWaiters(crew, state, code, message)
+      if (state.holds > 0) crew.effects.push({ kind: 'break', page })
       crew.overtakings.forget(page)
       state.version = crew.site.versionOf(page)
     }
@@ -348,7 +358,10 @@ class CrewManager implements ConsistencyManager {
       if (state.holds > 0) tellWanted(crew, state, exclusive)
       // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
       if (isOnlyShared(state)) recallForRoom(crew, state)
-      return { kind: 'refused', effects: crew.hasMarked || crew.effects.length > 0 ? this.#finish() : noEffects }
+      return {
+        kind: 'refused',
+        effects: crew.hasMarked || crew.effects.length > 0 ? this.#finish() : noEffects,
+      }
     }
     crew.pages.delete(page)
     if (state.right === exclusive) crew.noteSurrender()

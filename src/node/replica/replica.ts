@@ -234,14 +234,14 @@ export class Replica implements ContextOwner {
     const { first, count } = pagesOf(range, this.pageSize)
     const { manager } = this.#engine
     for (let page = first; page < first + count; page++) {
-      if (manager.hold?.(page as PageIndex) === true) continue
-      for (let taken = first; taken < page; taken++) this.#engine.letGo(taken as PageIndex)
+      if (manager.hold?.(page) === true) continue
+      for (let taken = first; taken < page; taken++) this.#engine.letGo(taken)
       return undefined
     }
     const hold = new RightHold({ first, count }, ended, () => {
       this.#holds.delete(hold)
       if (this.#closed !== undefined || manager !== this.#engine.manager) return
-      for (let page = first; page < first + count; page++) this.#engine.letGo(page as PageIndex)
+      for (let page = first; page < first + count; page++) this.#engine.letGo(page)
       this.#rest.stepped()
     })
     this.#holds.add(hold)
