@@ -160,8 +160,9 @@ export class CrewSite implements CmSite {
   /** Whether there is one now that there was not. */
   hold(page: PageIndex): boolean {
     if (!this.isValid || this.holds.has(page) || !this.frames.has(page)) return false
-    if (this.manager.hold?.(page) !== true) return false
-    this.holds.set(page, { value: this.#frame(page), state: 'held' })
+    const answer = this.manager.hold?.(page) ?? 'refused'
+    if (answer === 'refused') return false
+    this.holds.set(page, { value: this.#frame(page), state: answer === 'held' ? 'held' : 'ending' })
     return true
   }
 

@@ -15,6 +15,7 @@ import type {
   ConsistencyManager,
   EvictAnswer,
   FenceAnswer,
+  HoldAnswer,
   KeptPage,
   LockId,
   PageView,
@@ -40,7 +41,9 @@ import { enqueueLock, forgetIfIdle, refuseLock, tellWanted, unpin, withdrawLock 
 import {
   exclusive,
   fromToken,
+  isAwaitedElsewhere,
   isIdle,
+  isKeptFromOthers,
   isOnlyShared,
   lentAllows,
   noBytes,
@@ -120,10 +123,10 @@ class CrewManager implements ConsistencyManager {
     const right = rightOf(mode)
     return (
       state.right >= right &&
-      state.recalled === undefined &&
+      ((state.recalled === undefined && state.queue.length === 0) ||
+        (mode === 'read' && isKeptFromOthers(state))) &&
       state.held === 0 &&
       state.doubted === 0 &&
-      state.queue.length === 0 &&
       state.handing === undefined &&
       (mode === 'read' ? !state.writing : !state.writing && state.readers === 0) &&
       lentAllows(state, right) &&
@@ -137,27 +140,25 @@ class CrewManager implements ConsistencyManager {
     return crew.hasMarked ? this.#finish() : noEffects
   }
 
-  hold(page: PageIndex): boolean {
+  hold(page: PageIndex): HoldAnswer {
     const crew = this.#crew
     const known = crew.pages.get(page)
     if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 })))
-      return false
+      return 'refused'
     const state = known ?? crew.page(page)
-    const isFree = state.recalled === undefined && state.handing === undefined && state.queue.length === 0
-    if (
-      state.right < shared ||
-      !isFree ||
-      state.held > 0 ||
-      state.doubted > 0 ||
-      !lentAllows(state, shared)
-    ) {
+    // Under a lock all that must be is so.
+    const isLocked = state.readers > 0 || state.writing
+    const isFree = state.recalled === undefined && state.queue.length === 0
+    const isThere = isLocked || (isFree && state.held === 0 && state.doubted === 0)
+    if (state.right < shared || !isThere || state.handing !== undefined || !lentAllows(state, shared)) {
       forgetIfIdle(crew, state)
-      return false
+      return 'refused'
     }
     state.holds += 1
-    // Nobody waits now: whoever does from here on is told of, also where lock holders have been told before.
-    state.wanted = none
-    return true
+    const isWanted = isAwaitedElsewhere(state)
+    // Whoever waits from here on is told of, also where lock holders have been told before.
+    state.wanted = isWanted ? exclusive : none
+    return isWanted ? 'wanted' : 'held'
   }
 
   letGo(page: PageIndex): readonly CmEffect[] {

@@ -173,6 +173,21 @@ export function siteAllows(state: PageState, right: Right): boolean {
   return localsAllow(state, right) && (right !== exclusive || state.holds === 0)
 }
 
+/** Whether somebody elsewhere waits for this site to let go of the page. */
+export function isAwaitedElsewhere({ recalled, queue }: PageState): boolean {
+  return (
+    recalled?.keep === none || queue.some((waiter) => waiter.kind === 'child' && waiter.right === exclusive)
+  )
+}
+
+/**
+ * Whether all who wait for the page are elsewhere, and do so until those that keep the right to read let go: these may have to read before they can, and nobody
+ * waits any longer for that.
+ */
+export function isKeptFromOthers({ holds, queue }: PageState): boolean {
+  return holds > 0 && queue.every((waiter) => waiter.kind === 'child')
+}
+
 /** Whether what children hold allows a lock of this right here. */
 export function lentAllows(state: PageState, right: Right): boolean {
   return right === exclusive ? state.lent === none : state.lent !== exclusive

@@ -233,8 +233,11 @@ export class Replica implements ContextOwner {
     if (!this.isValid('read') || this.#desk.isParked) return undefined
     const { first, count } = pagesOf(range, this.pageSize)
     const { manager } = this.#engine
+    let isWanted = false
     for (let page = first; page < first + count; page++) {
-      if (manager.hold?.(page) === true) continue
+      const answer = manager.hold?.(page) ?? 'refused'
+      if (answer === 'wanted') isWanted = true
+      if (answer !== 'refused') continue
       for (let taken = first; taken < page; taken++) this.#engine.letGo(taken)
       return undefined
     }
@@ -245,6 +248,7 @@ export class Replica implements ContextOwner {
       this.#rest.stepped()
     })
     this.#holds.add(hold)
+    if (isWanted) hold.tell('wanted')
     return hold
   }
 
