@@ -86,9 +86,22 @@ describe('a right to read that is kept', () => {
       const lock = await there.lock('read', first, patient)
       const writing = write(other, 2)
       await cluster.pause(200)
-      assert.equal(there.tryHold(first, never), undefined)
+      assert.equal(there.tryLock('read', first), undefined)
+      // Under the lock all that it takes is here: it is had, and to end at once.
+      const told: string[] = []
+      const held = there.tryHold(first, (why) => told.push(why)) ?? assert.fail('the lock is open')
+      await cluster.pause(1)
+      assert.deepEqual([told, held.isHeld], [['wanted'], false])
       await lock.unlock()
+      await cluster.pause(200)
+      // Until then there is nothing to wait for.
+      const again = there.tryLock('read', first) ?? assert.fail('nobody has written yet')
+      assert.equal(again.read(0, 1)[0], 1)
+      await again.unlock()
+      assert.equal(there.tryLock('write', first), undefined)
+      held.release()
       await writing
+      assert.equal(await read(there), 2)
     })
   })
 
