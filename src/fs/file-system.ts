@@ -12,7 +12,7 @@ import type { Xattr } from './layout/xattrs.js'
 import { clearPages, clearResidue } from './operations/clear.js'
 import { create } from './operations/create.js'
 import type { NewFile } from './operations/create.js'
-import { allocate, read, readLink, write, zero } from './operations/data.js'
+import { allocate, holesIn, read, readLink, write, zero } from './operations/data.js'
 import type { WriteHow } from './operations/data.js'
 import { attributes, list, lookup, parentOf } from './operations/lookup.js'
 import { link, removeDirectory, unlink } from './operations/remove.js'
@@ -173,7 +173,10 @@ export class FileSystem {
 
   /** A copy of at most `length` bytes, fewer where the file ends. Throws `EISDIR`, `EINVAL`. */
   read(file: Address, offset: number, length: number): Soon<Uint8Array> {
-    checkRange(offset, length)
+    // Behind where any file may end there is nothing, but that is no error.
+    const within = Math.min(offset, fileBytesMax)
+    checkRange(within, length)
+    if (within < offset) return this.read(file, within, length)
     if (length <= pieceBytesMax) return this.#run(read(this.#volume, file, offset, length))
     return this.#readPieces(file, offset, length)
   }
@@ -191,9 +194,11 @@ export class FileSystem {
   }
 
   /** Gives a range storage. `grows`: the file ends there at least from now on. */
-  allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Soon<void> {
+  async allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Promise<void> {
     checkRange(offset, length)
-    return this.#run(allocate(this.#volume, file, offset, offset + length, how))
+    const range = { from: offset, to: offset + length }
+    const holes = await holesIn(this.#volume, file, range.from, range.to)
+    await this.#run(allocate(this.#volume, file, { ...range, holes }, how))
   }
 
   /** Makes a range zeros, and gives the storage of its whole pages back. The file's size stays. */

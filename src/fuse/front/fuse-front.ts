@@ -12,7 +12,7 @@ import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
-import { checkXattrName } from './xattr-names.js'
+import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
 const openAppends = 0o2000
@@ -55,7 +55,8 @@ export class FuseFront implements FuseOperations {
   // ---- names -------------------------------------------------------------------------------------------------------
 
   lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
-    return then(patiently(call, this.#fs.lookup(this.#at(header.node), name)), (file) => this.#tell(file))
+    const found = inDirectory(() => this.#fs.lookup(this.#at(header.node), name))
+    return then(patiently(call, found), (file) => this.#tell(file))
   }
 
   forget(forgotten: readonly Forgotten[]): void {
@@ -77,22 +78,33 @@ export class FuseFront implements FuseOperations {
   }
 
   link({ header, source, name }: RequestOf<'link'>): Answer<Entry> {
-    return then(this.#fs.link(this.#at(source), this.#at(header.node), name), (file) => this.#tell(file))
+    const linked = inDirectory(() => this.#fs.link(this.#at(source), this.#at(header.node), name))
+    return then(linked, (file) => this.#tell(file))
   }
 
   unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
-    return then(this.#fs.unlink(this.#at(header.node), name), nothing)
+    return then(
+      inDirectory(() => this.#fs.unlink(this.#at(header.node), name)),
+      nothing,
+    )
   }
 
   rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
-    return then(this.#fs.removeDirectory(this.#at(header.node), name), nothing)
+    return then(
+      inDirectory(() => this.#fs.removeDirectory(this.#at(header.node), name)),
+      nothing,
+    )
   }
 
   rename({ header, name, newParent, newName, flags }: RequestOf<'rename'>): Answer<void> {
     if ((flags & ~(renameNoReplace | renameExchange)) !== 0) return Errno.of('EINVAL')
     const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
     const from = { parent: this.#at(header.node), name }
-    return then(this.#fs.rename(from, { parent: this.#at(newParent), name: newName }, how), nothing)
+    const to = { parent: this.#at(newParent), name: newName }
+    return then(
+      inDirectory(() => this.#fs.rename(from, to, how)),
+      nothing,
+    )
   }
 
   readlink({ header }: RequestOf<'readlink'>, call: Call): Answer<Uint8Array> {
@@ -117,7 +129,8 @@ export class FuseFront implements FuseOperations {
   }
 
   listxattr({ header }: RequestOf<'listxattr'>, call: Call): Answer<readonly string[]> {
-    return patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+    const names = patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+    return then(names, (all) => all.filter((name) => isListed(name, header)))
   }
 
   setxattr({ header, name, value, flags }: RequestOf<'setxattr'>): Answer<void> {
@@ -170,7 +183,8 @@ export class FuseFront implements FuseOperations {
     const parent = this.#at(header.node)
     let file: FileAttributes
     try {
-      file = await this.#fs.create(parent, name, { kind: 'file', mode: mode & permissionBits, uid, gid })
+      const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+      file = await inDirectory(() => this.#fs.create(parent, name, made))
     } catch (reason) {
       if (errnoOf(reason) !== 'EEXIST' || (flags & openExclusively) !== 0) throw reason
       // Somebody was faster.
@@ -228,6 +242,7 @@ export class FuseFront implements FuseOperations {
 
   lseek({ header, offset, whence }: RequestOf<'lseek'>, call: Call): Answer<number> {
     if (whence !== seekData && whence !== seekHole) return Errno.of('EINVAL')
+    if (offset < 0) return Errno.of('ENXIO')
     const sought = whence === seekData ? 'data' : 'hole'
     return patiently(call, this.#fs.seek(this.#at(header.node), offset, sought))
   }
@@ -297,7 +312,8 @@ export class FuseFront implements FuseOperations {
     file: Omit<NewFile, 'uid' | 'gid'>,
   ): Soon<Entry> {
     const { node, uid, gid } = header
-    return then(this.#fs.create(this.#at(node), name, { ...file, uid, gid }), (made) => this.#tell(made))
+    const made = inDirectory(() => this.#fs.create(this.#at(node), name, { ...file, uid, gid }))
+    return then(made, (found) => this.#tell(found))
   }
 
   #sync(file: FileAddress): Soon<void> {
@@ -313,6 +329,20 @@ export class FuseFront implements FuseOperations {
 
 function then<T, Next>(soon: Soon<T>, next: (value: T) => Soon<Next>): Soon<Next> {
   return soon instanceof Promise ? soon.then(next) : next(soon)
+}
+
+/** What is done in a directory that another mount has taken away meanwhile, while a program stands in it, finds nothing. */
+function inDirectory<T>(run: () => Soon<T>): Soon<T> {
+  try {
+    const soon = run()
+    return soon instanceof Promise ? soon.catch(refuseStale) : soon
+  } catch (reason) {
+    return refuseStale(reason)
+  }
+}
+
+function refuseStale(reason: unknown): never {
+  throw errnoOf(reason) === 'ESTALE' ? Errno.of('ENOENT') : reason
 }
 
 function nothing(): void {
