@@ -48,7 +48,7 @@ describe('a file system at two nodes', { skip: cannotMount }, () => {
     capabilities,
   })
 
-  const base = { path: 'file', operations: 1_500, sizeMax: 262_144 }
+  const base = { path: 'file', operations: 700, sizeMax: 262_144 }
   /**
    * Mapped, a file is right at one mount alone: see above. And copy_file_range of Linux goes by the size that the kernel has heard last, without asking for it.
    */

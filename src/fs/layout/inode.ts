@@ -65,6 +65,7 @@ const inodeVersion = 1
 
 const isInTail = 1
 const isSparse = 2
+const mayBeNamed = 4
 
 /** Permissions with set-id and sticky bits. */
 export const modeBits = 0o7777
@@ -300,6 +301,15 @@ export class Inode {
       this.allocatedEnd = Math.min(this.allocatedEnd, inUse + 1)
     }
     this.#set(isSparse, true)
+  }
+
+  /** Whether a file without a name may get one, as it never had any. */
+  get mayBeNamed(): boolean {
+    return this.#has(mayBeNamed)
+  }
+
+  set mayBeNamed(yes: boolean) {
+    this.#set(mayBeNamed, yes)
   }
 
   /** How much of the tail is in use, from its front. */

@@ -1,6 +1,7 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
 import type { NewFile } from '../../fs/operations/create.js'
+import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
 import type { AttributesAnswer, Entry } from '../protocol/attributes.js'
 import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
@@ -19,8 +20,9 @@ const openAppends = 0o2000
 const openExclusively = 0o200
 /** O_DSYNC, which O_SYNC has in it, too. */
 const openWritesThrough = 0o10000
-const renameNoReplace = 1
-const renameExchange = 2
+/** By the flags of renameat2, but for the one that goes with them. */
+const renames: readonly (RenameHow | undefined)[] = ['replace', 'no-replace', 'exchange']
+const renameWhiteout = 4
 const keepSize = 1
 const punchHole = 2
 const zeroRange = 16
@@ -99,12 +101,16 @@ export class FuseFront implements FuseOperations {
   }
 
   rename({ header, name, newParent, newName, flags }: RequestOf<'rename'>): Answer<void> {
-    if ((flags & ~(renameNoReplace | renameExchange)) !== 0) return Errno.of('EINVAL')
-    const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
+    const isWhiteout = (flags & renameWhiteout) !== 0
+    const how = renames[flags & ~renameWhiteout]
+    if (how === undefined || (isWhiteout && how === 'exchange')) return Errno.of('EINVAL')
+    // What Linux shows that a name is not there by, where it lays file systems over each other.
+    const { uid, gid } = header
+    const left = isWhiteout ? ({ kind: 'character', mode: 0, uid, gid, device: 0 } as const) : undefined
     const from = { parent: this.#at(header.node), name }
     const to = { parent: this.#at(newParent), name: newName }
     return then(
-      inDirectory(() => this.#fs.rename(from, to, how)),
+      inDirectory(() => this.#fs.rename(from, to, how, left)),
       nothing,
     )
   }
@@ -196,6 +202,14 @@ export class FuseFront implements FuseOperations {
         file = await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
     }
     await this.#fs.open(file.address)
+    return { entry: this.#tell(file), ...this.#opened() }
+  }
+
+  async tmpfile({ header, flags, mode }: RequestOf<'tmpfile'>): Promise<CreateAnswer> {
+    const { node, uid, gid } = header
+    const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+    const naming = (flags & openExclusively) === 0 ? 'may-be-named' : 'never-named'
+    const file = await inDirectory(() => this.#fs.createUnnamed(this.#at(node), made, naming))
     return { entry: this.#tell(file), ...this.#opened() }
   }
 
