@@ -10,9 +10,9 @@ import { fileBytesMax, nameBytesMax, pieceBytesMax } from './file/limits.js'
 import { Inode } from './layout/inode.js'
 import type { Xattr } from './layout/xattrs.js'
 import { clearPages, clearResidue } from './operations/clear.js'
-import { create } from './operations/create.js'
-import type { NewFile } from './operations/create.js'
-import { allocate, read, readLink, write, zero } from './operations/data.js'
+import { create, createUnnamed } from './operations/create.js'
+import type { Naming, NewFile } from './operations/create.js'
+import { allocate, holesIn, read, readLink, write, zero } from './operations/data.js'
 import type { WriteHow } from './operations/data.js'
 import { attributes, list, lookup, parentOf } from './operations/lookup.js'
 import { link, removeDirectory, unlink } from './operations/remove.js'
@@ -115,6 +115,17 @@ export class FileSystem {
     return this.#run(create(this.#volume, parent, name, file))
   }
 
+  /** Makes a file without a name, open as by `open`; it goes when it is closed, unless `link` has named it. Throws `ENOTDIR`, `ENOENT` in a directory that was removed, `ENOSPC`. */
+  async createUnnamed(
+    parent: Address,
+    file: NewFile,
+    naming: Naming = 'may-be-named',
+  ): Promise<FileAttributes> {
+    const made = await this.#run(createUnnamed(this.#volume, parent, file, naming))
+    await this.#open(made.ino)
+    return made
+  }
+
   /** Another name for a file. Throws `EPERM` for a directory, `EMLINK`, and as `create`. */
   link(file: Address, parent: Address, name: Uint8Array): Soon<FileAttributes> {
     return this.#run(link(this.#volume, file, parent, name))
@@ -130,9 +141,9 @@ export class FileSystem {
     return this.#run(removeDirectory(this.#volume, parent, name))
   }
 
-  /** Gives a file another name. Answers what lost its name by that. Throws as the system call does. */
-  rename(from: Name, to: Name, how: RenameHow = 'replace'): Soon<Removed | undefined> {
-    return this.#run(rename(this.#volume, from, to, how))
+  /** Gives a file another name, and the one that it had to a new file that is `left` there, if told. Answers what lost its name by that. Throws as the system call does. */
+  rename(from: Name, to: Name, how: RenameHow = 'replace', left?: NewFile): Soon<Removed | undefined> {
+    return this.#run(rename(this.#volume, { from, to, left }, how))
   }
 
   /** Throws `EINVAL` for what is no symbolic link. */
@@ -173,7 +184,10 @@ export class FileSystem {
 
   /** A copy of at most `length` bytes, fewer where the file ends. Throws `EISDIR`, `EINVAL`. */
   read(file: Address, offset: number, length: number): Soon<Uint8Array> {
-    checkRange(offset, length)
+    // Behind where any file may end there is nothing, but that is no error.
+    const within = Math.min(offset, fileBytesMax)
+    checkRange(within, length)
+    if (within < offset) return this.read(file, within, length)
     if (length <= pieceBytesMax) return this.#run(read(this.#volume, file, offset, length))
     return this.#readPieces(file, offset, length)
   }
@@ -191,9 +205,11 @@ export class FileSystem {
   }
 
   /** Gives a range storage. `grows`: the file ends there at least from now on. */
-  allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Soon<void> {
+  async allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Promise<void> {
     checkRange(offset, length)
-    return this.#run(allocate(this.#volume, file, offset, offset + length, how))
+    const range = { from: offset, to: offset + length }
+    const holes = await holesIn(this.#volume, file, range.from, range.to)
+    await this.#run(allocate(this.#volume, file, { ...range, holes }, how))
   }
 
   /** Makes a range zeros, and gives the storage of its whole pages back. The file's size stays. */
@@ -222,11 +238,7 @@ export class FileSystem {
   /** The file is open here: it stays, whoever takes its last name away, until `close` has been called as often. */
   async open(file: Address): Promise<void> {
     const { ino } = await this.attributes(file)
-    try {
-      await this.#volume.openings.open(ino)
-    } catch (reason) {
-      throw fsErrorFrom(KhazanaError.from(reason))
-    }
+    await this.#open(ino)
   }
 
   close(ino: number): void {
@@ -263,6 +275,14 @@ export class FileSystem {
   /** Ends the mount; what was changed is durable by then. The files that are to be taken away are, by the next mount at the latest. */
   unmount(): Promise<void> {
     return this.#volume.close()
+  }
+
+  async #open(ino: number): Promise<void> {
+    try {
+      await this.#volume.openings.open(ino)
+    } catch (reason) {
+      throw fsErrorFrom(KhazanaError.from(reason))
+    }
   }
 
   #run<T>(operation: Operation<T>): Soon<T> {

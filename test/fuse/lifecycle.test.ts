@@ -14,7 +14,8 @@ import { transferBytesMax } from '../../src/fuse/protocol/negotiate.js'
 import { FuseServer } from '../../src/fuse/server/fuse-server.js'
 import { silentLogger } from '../../src/io/logger.js'
 import { MemoryFileSystem } from './memory-file-system.js'
-import { cannotMount, mountMemory, mountPoint, shell } from './mounted.js'
+import { cannotMount } from './khazana-mounts.js'
+import { mountMemory, mountPoint, shell } from './mounted.js'
 
 const daemon = fileURLToPath(new URL('./memory-daemon.js', import.meta.url))
 const skip = cannotMount

@@ -11,13 +11,6 @@ import { MemoryFileSystem } from './memory-file-system.js'
 
 const execute = promisify(execFile)
 
-/** Why nothing can be mounted here, or false. */
-export const cannotMount: string | false = !fs.existsSync('/dev/fuse')
-  ? 'SKIPPED: this machine has no /dev/fuse, so no mount is tested'
-  : process.getuid?.() !== 0
-    ? 'SKIPPED: only root mounts here, so no mount is tested'
-    : false
-
 export interface TestMount {
   readonly path: string
   readonly server: FuseServer

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { TestMount } from './mounted.js'
-import { cannotMount, mountMemory, shell } from './mounted.js'
+import { cannotMount } from './khazana-mounts.js'
+import { mountMemory, shell } from './mounted.js'
 
 const modes = [
   { answers: 'at-once', writes: 'through', reads: 'cached' },

@@ -1,6 +1,7 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
 import type { NewFile } from '../../fs/operations/create.js'
+import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
 import type { AttributesAnswer, Entry } from '../protocol/attributes.js'
 import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
@@ -12,20 +13,23 @@ import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
-import { checkXattrName } from './xattr-names.js'
+import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
 const openAppends = 0o2000
 const openExclusively = 0o200
 /** O_DSYNC, which O_SYNC has in it, too. */
 const openWritesThrough = 0o10000
-const renameNoReplace = 1
-const renameExchange = 2
+/** By the flags of renameat2, but for the one that goes with them. */
+const renames: readonly (RenameHow | undefined)[] = ['replace', 'no-replace', 'exchange']
+const renameWhiteout = 4
 const keepSize = 1
 const punchHole = 2
 const zeroRange = 16
 const seekData = 3
 const seekHole = 4
+/** In one request, so that others have their turn. */
+const copiedBytesMax = 1024 * 1024
 const setCreates = 1
 const setReplaces = 2
 
@@ -55,7 +59,8 @@ export class FuseFront implements FuseOperations {
   // ---- names -------------------------------------------------------------------------------------------------------
 
   lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
-    return then(patiently(call, this.#fs.lookup(this.#at(header.node), name)), (file) => this.#tell(file))
+    const found = inDirectory(() => this.#fs.lookup(this.#at(header.node), name))
+    return then(patiently(call, found), (file) => this.#tell(file))
   }
 
   forget(forgotten: readonly Forgotten[]): void {
@@ -77,22 +82,37 @@ export class FuseFront implements FuseOperations {
   }
 
   link({ header, source, name }: RequestOf<'link'>): Answer<Entry> {
-    return then(this.#fs.link(this.#at(source), this.#at(header.node), name), (file) => this.#tell(file))
+    const linked = inDirectory(() => this.#fs.link(this.#at(source), this.#at(header.node), name))
+    return then(linked, (file) => this.#tell(file))
   }
 
   unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
-    return then(this.#fs.unlink(this.#at(header.node), name), nothing)
+    return then(
+      inDirectory(() => this.#fs.unlink(this.#at(header.node), name)),
+      nothing,
+    )
   }
 
   rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
-    return then(this.#fs.removeDirectory(this.#at(header.node), name), nothing)
+    return then(
+      inDirectory(() => this.#fs.removeDirectory(this.#at(header.node), name)),
+      nothing,
+    )
   }
 
   rename({ header, name, newParent, newName, flags }: RequestOf<'rename'>): Answer<void> {
-    if ((flags & ~(renameNoReplace | renameExchange)) !== 0) return Errno.of('EINVAL')
-    const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
+    const isWhiteout = (flags & renameWhiteout) !== 0
+    const how = renames[flags & ~renameWhiteout]
+    if (how === undefined || (isWhiteout && how === 'exchange')) return Errno.of('EINVAL')
+    // What Linux shows that a name is not there by, where it lays file systems over each other.
+    const { uid, gid } = header
+    const left = isWhiteout ? ({ kind: 'character', mode: 0, uid, gid, device: 0 } as const) : undefined
     const from = { parent: this.#at(header.node), name }
-    return then(this.#fs.rename(from, { parent: this.#at(newParent), name: newName }, how), nothing)
+    const to = { parent: this.#at(newParent), name: newName }
+    return then(
+      inDirectory(() => this.#fs.rename(from, to, how, left)),
+      nothing,
+    )
   }
 
   readlink({ header }: RequestOf<'readlink'>, call: Call): Answer<Uint8Array> {
@@ -117,7 +137,8 @@ export class FuseFront implements FuseOperations {
   }
 
   listxattr({ header }: RequestOf<'listxattr'>, call: Call): Answer<readonly string[]> {
-    return patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+    const names = patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+    return then(names, (all) => all.filter((name) => isListed(name, header)))
   }
 
   setxattr({ header, name, value, flags }: RequestOf<'setxattr'>): Answer<void> {
@@ -170,7 +191,8 @@ export class FuseFront implements FuseOperations {
     const parent = this.#at(header.node)
     let file: FileAttributes
     try {
-      file = await this.#fs.create(parent, name, { kind: 'file', mode: mode & permissionBits, uid, gid })
+      const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+      file = await inDirectory(() => this.#fs.create(parent, name, made))
     } catch (reason) {
       if (errnoOf(reason) !== 'EEXIST' || (flags & openExclusively) !== 0) throw reason
       // Somebody was faster.
@@ -180,6 +202,14 @@ export class FuseFront implements FuseOperations {
         file = await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
     }
     await this.#fs.open(file.address)
+    return { entry: this.#tell(file), ...this.#opened() }
+  }
+
+  async tmpfile({ header, flags, mode }: RequestOf<'tmpfile'>): Promise<CreateAnswer> {
+    const { node, uid, gid } = header
+    const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+    const naming = (flags & openExclusively) === 0 ? 'may-be-named' : 'never-named'
+    const file = await inDirectory(() => this.#fs.createUnnamed(this.#at(node), made, naming))
     return { entry: this.#tell(file), ...this.#opened() }
   }
 
@@ -194,6 +224,16 @@ export class FuseFront implements FuseOperations {
     const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
     const isDurable = (flags & openWritesThrough) !== 0
     return then(written, () => (isDurable ? then(this.#sync(file), () => data.length) : data.length))
+  }
+
+  /** Without it the kernel would copy by way of its pages, which are not told what other mounts write. */
+  async copyFileRange(request: RequestOf<'copyFileRange'>): Promise<number> {
+    const { header, offset, targetNode, targetOffset, length } = request
+    const [from, to] = [this.#at(header.node), this.#at(targetNode)]
+    // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
+    const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
+    await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
+    return bytes.length
   }
 
   flush({ header }: RequestOf<'flush'>): Answer<void> {
@@ -228,6 +268,7 @@ export class FuseFront implements FuseOperations {
 
   lseek({ header, offset, whence }: RequestOf<'lseek'>, call: Call): Answer<number> {
     if (whence !== seekData && whence !== seekHole) return Errno.of('EINVAL')
+    if (offset < 0) return Errno.of('ENXIO')
     const sought = whence === seekData ? 'data' : 'hole'
     return patiently(call, this.#fs.seek(this.#at(header.node), offset, sought))
   }
@@ -297,7 +338,8 @@ export class FuseFront implements FuseOperations {
     file: Omit<NewFile, 'uid' | 'gid'>,
   ): Soon<Entry> {
     const { node, uid, gid } = header
-    return then(this.#fs.create(this.#at(node), name, { ...file, uid, gid }), (made) => this.#tell(made))
+    const made = inDirectory(() => this.#fs.create(this.#at(node), name, { ...file, uid, gid }))
+    return then(made, (found) => this.#tell(found))
   }
 
   #sync(file: FileAddress): Soon<void> {
@@ -313,6 +355,20 @@ export class FuseFront implements FuseOperations {
 
 function then<T, Next>(soon: Soon<T>, next: (value: T) => Soon<Next>): Soon<Next> {
   return soon instanceof Promise ? soon.then(next) : next(soon)
+}
+
+/** What is done in a directory that another mount has taken away meanwhile, while a program stands in it, finds nothing. */
+function inDirectory<T>(run: () => Soon<T>): Soon<T> {
+  try {
+    const soon = run()
+    return soon instanceof Promise ? soon.catch(refuseStale) : soon
+  } catch (reason) {
+    return refuseStale(reason)
+  }
+}
+
+function refuseStale(reason: unknown): never {
+  throw errnoOf(reason) === 'ESTALE' ? Errno.of('ENOENT') : reason
 }
 
 function nothing(): void {

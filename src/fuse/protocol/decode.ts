@@ -1,23 +1,17 @@
 import { requestFlags as bits, setattrValid as valid } from './flags.js'
 import { getI64, getU64 } from './integers.js'
 import { opcodes as ops } from './opcodes.js'
-import type { Decoded, FileLock, Forgotten, MalformedRequest, RequestHeader, Time } from './requests.js'
+import type { Decoded, FileLock, Forgotten, RequestHeader, Time } from './requests.js'
 
 /** Bytes of `fuse_in_header`. */
 export const requestHeaderBytes = 40
 
 /** Why bytes are no request. Thrown within this file only: the decoder returns it as a `MalformedRequest`. */
 class Malformed extends Error {
-  readonly code: MalformedRequest['code']
-
-  constructor(code: MalformedRequest['code'], reason: string) {
-    super(reason)
-    this.code = code
-  }
+  override readonly name = 'Malformed'
 }
 
 const lockTypes = ['read', 'write', 'unlock'] as const
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Decodes what one read of /dev/fuse gave. Total: any bytes give a request, or say why they are none; nothing is
@@ -25,16 +19,16 @@ const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
  */
 export function decodeRequest(bytes: Uint8Array): Decoded {
   if (bytes.length < requestHeaderBytes) {
-    return { op: 'malformed', unique: 0, code: 'EPROTO', reason: `${bytes.length} bytes hold no header` }
+    return { op: 'malformed', unique: 0, reason: `${bytes.length} bytes hold no header` }
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
   const unique = getU64(view, 8)
-  if (unique === -1) return { op: 'malformed', unique: 0, code: 'EPROTO', reason: 'unique is beyond 2^53' }
+  if (unique === -1) return { op: 'malformed', unique: 0, reason: 'unique is beyond 2^53' }
   try {
     return new Decoder(bytes, view).request(unique)
   } catch (error) {
     if (error instanceof Malformed) {
-      return { op: 'malformed', unique, code: error.code, reason: error.message }
+      return { op: 'malformed', unique, reason: error.message }
     }
     throw error
   }
@@ -56,8 +50,8 @@ class Decoder {
   request(unique: number): Decoded {
     const [view, bytes] = [this.#view, this.#bytes]
     const length = view.getUint32(0, true)
-    if (length !== bytes.length) throw new Malformed('EPROTO', `length ${length} of ${bytes.length} bytes`)
-    if (this.#end < requestHeaderBytes) throw new Malformed('EPROTO', 'extensions longer than the message')
+    if (length !== bytes.length) throw new Malformed(`length ${length} of ${bytes.length} bytes`)
+    if (this.#end < requestHeaderBytes) throw new Malformed('extensions longer than the message')
     const opcode = view.getUint32(4, true)
     const header: RequestHeader = {
       unique,
@@ -116,7 +110,7 @@ class Decoder {
           op: 'read',
           header,
           fh: this.#u64(0),
-          offset: this.#u64(8),
+          offset: this.#extent(8),
           size: this.#u32(16),
           flags: this.#u32(32),
           lockOwner: hasOwner ? this.#big(24) : undefined,
@@ -128,7 +122,7 @@ class Decoder {
           op: 'write',
           header,
           fh: this.#u64(0),
-          offset: this.#u64(8),
+          offset: this.#extent(8),
           data: this.#slice(40, this.#u32(16)),
           flags: this.#u32(32),
           fromCache: (flags & bits.writeCache) !== 0,
@@ -218,22 +212,22 @@ class Decoder {
           op: 'fallocate',
           header,
           fh: this.#u64(0),
-          offset: this.#u64(8),
-          length: this.#u64(16),
+          offset: this.#extent(8),
+          length: this.#extent(16),
           mode: this.#u32(24),
         }
       case ops.lseek:
-        return { op: 'lseek', header, fh: this.#u64(0), offset: this.#u64(8), whence: this.#u32(16) }
+        return { op: 'lseek', header, fh: this.#u64(0), offset: this.#extent(8), whence: this.#u32(16) }
       case ops.copyFileRange:
         return {
           op: 'copyFileRange',
           header,
           fh: this.#u64(0),
-          offset: this.#u64(8),
+          offset: this.#extent(8),
           targetNode: this.#u64(16),
           targetFh: this.#u64(24),
-          targetOffset: this.#u64(32),
-          length: this.#u64(40),
+          targetOffset: this.#extent(32),
+          length: this.#extent(40),
         }
       case ops.syncfs:
         return { op: 'syncfs', header }
@@ -250,7 +244,7 @@ class Decoder {
       op: 'setattr',
       header,
       fh: has(valid.fh) ? this.#u64(8) : undefined,
-      size: has(valid.size) ? this.#u64(16) : undefined,
+      size: has(valid.size) ? this.#extent(16) : undefined,
       lockOwner: has(valid.lockOwner) ? this.#big(24) : undefined,
       atime: has(valid.atimeNow) ? 'now' : has(valid.atime) ? this.#time(32, 56) : undefined,
       mtime: has(valid.mtimeNow) ? 'now' : has(valid.mtime) ? this.#time(40, 60) : undefined,
@@ -264,7 +258,7 @@ class Decoder {
 
   #lockRequest(): { fh: number; owner: bigint; lock: FileLock; isFlock: boolean } {
     const type = lockTypes[this.#u32(32)]
-    if (type === undefined) throw new Malformed('EPROTO', `no type of lock: ${this.#u32(32)}`)
+    if (type === undefined) throw new Malformed(`no type of lock: ${this.#u32(32)}`)
     const lock = { start: this.#big(16), end: this.#big(24), type, pid: this.#u32(36) }
     return { fh: this.#u64(0), owner: this.#big(8), lock, isFlock: (this.#u32(40) & bits.lockFlock) !== 0 }
   }
@@ -287,12 +281,12 @@ class Decoder {
 
   #need(at: number, length: number): void {
     if (requestHeaderBytes + at + length > this.#end) {
-      throw new Malformed('EPROTO', `${this.#end - requestHeaderBytes} bytes of body, ${at + length} needed`)
+      throw new Malformed(`${this.#end - requestHeaderBytes} bytes of body, ${at + length} needed`)
     }
   }
 
   #safe(value: number): number {
-    if (value === -1) throw new Malformed('EPROTO', 'a field is beyond 2^53')
+    if (value === -1) throw new Malformed('a field is beyond 2^53')
     return value
   }
 
@@ -304,6 +298,12 @@ class Decoder {
   #u64(at: number): number {
     this.#need(at, 8)
     return this.#safe(getU64(this.#view, requestHeaderBytes + at))
+  }
+
+  /** A place in a file, or a length, that a program has chosen: signed, and held to what a number holds exactly, which is longer than any file. */
+  #extent(at: number): number {
+    this.#need(at, 8)
+    return getI64(this.#view, requestHeaderBytes + at)
   }
 
   #big(at: number): bigint {
@@ -324,7 +324,7 @@ class Decoder {
   #name(at: number): [name: Uint8Array, next: number] {
     const start = requestHeaderBytes + at
     const end = start > this.#end ? -1 : this.#bytes.indexOf(0, start)
-    if (end === -1 || end >= this.#end) throw new Malformed('EPROTO', 'a name without an end')
+    if (end === -1 || end >= this.#end) throw new Malformed('a name without an end')
     return [this.#bytes.slice(start, end), end + 1 - requestHeaderBytes]
   }
 
@@ -337,12 +337,9 @@ class Decoder {
     return [first, this.#lastName(next)]
   }
 
+  /** As many characters, 0 to 255, as there are bytes. */
   #text(at: number): [text: string, next: number] {
     const [bytes, next] = this.#name(at)
-    try {
-      return [strictUtf8.decode(bytes), next]
-    } catch {
-      throw new Malformed('EILSEQ', 'the name of an attribute that is not UTF-8')
-    }
+    return [String.fromCharCode(...bytes), next]
   }
 }

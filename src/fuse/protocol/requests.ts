@@ -32,7 +32,7 @@ export interface Forgotten {
   readonly lookups: number
 }
 
-/** Names of files are bytes, each with its own copy: they are whatever a program has written. Those of extended attributes are UTF-8. */
+/** Names of files are bytes, each with its own copy: they are whatever a program has written. Those of extended attributes are strings, with a character (0 to 255) for each byte. */
 interface Fields {
   lookup: { readonly name: Uint8Array }
   forget: { readonly lookups: number }
@@ -159,12 +159,10 @@ export type RequestOf<Name extends RequestName> = Fields[Name] & {
 
 export type FuseRequest = { [Name in RequestName]: RequestOf<Name> }[RequestName]
 
-/** Bytes that are no request. With a `unique` of 0 there is nobody to answer. */
+/** Bytes that are no request, which is damage (EPROTO). With a `unique` of 0 there is nobody to answer. */
 export interface MalformedRequest {
   readonly op: 'malformed'
   readonly unique: number
-  /** The name of an extended attribute that is not UTF-8 is the caller's doing (EILSEQ); all else is damage (EPROTO). */
-  readonly code: 'EPROTO' | 'EILSEQ'
   readonly reason: string
 }
 

@@ -45,5 +45,10 @@ export const asXattr: Encoder<Uint8Array, RequestOf<'getxattr'> | RequestOf<'lis
   return writer.data(request.header.unique, [answer], answer.length)
 }
 
+/** Of as many bytes as the names have characters. */
 export const asXattrNames: Encoder<readonly string[], RequestOf<'listxattr'>> = (writer, request, answer) =>
-  asXattr(writer, request, new TextEncoder().encode(answer.map((name) => `${name}\0`).join('')))
+  asXattr(
+    writer,
+    request,
+    Uint8Array.from(answer.map((name) => `${name}\0`).join(''), (character) => character.charCodeAt(0)),
+  )

@@ -92,7 +92,7 @@ export class Dispatcher {
     const request = decodeRequest(buffer.subarray(0, length))
     if (request.op === 'malformed') {
       this.#options.logger.log('warn', 'A request of the kernel is malformed', { reason: request.reason })
-      if (request.unique !== 0) this.#fail(request.unique, request.code)
+      if (request.unique !== 0) this.#fail(request.unique, 'EPROTO')
       return 'done'
     }
     if (request.op === 'unknown') {
