@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import { FileSystem } from '../../fs/file-system.js'
+import type { Logger } from '../../io/logger.js'
 import { FuseFront } from '../../fuse/front/fuse-front.js'
 import { FuseServer } from '../../fuse/server/fuse-server.js'
 import { addressArgument } from '../arguments.js'
@@ -45,20 +46,23 @@ async function serve(
   signal: AbortSignal,
 ): Promise<void> {
   const isRoot = process.getuid?.() === 0
+  const logger: Logger = {
+    log: (level, message, fields) => {
+      if (level === 'debug' || level === 'info') return
+      process.stderr.write(`khazana: ${level}: ${message} ${JSON.stringify(fields ?? {}, withStacks)}\n`)
+    },
+  }
+  const front = new FuseFront({ fs, blockSize })
   const server = await FuseServer.mount({
     path: directory,
-    operations: new FuseFront({ fs, blockSize }),
-    logger: {
-      log: (level, message, fields) => {
-        if (level === 'debug' || level === 'info') return
-        process.stderr.write(`khazana: ${level}: ${message} ${JSON.stringify(fields ?? {}, withStacks)}\n`)
-      },
-    },
+    operations: front,
+    logger,
     // Others come in, and run set-id programs, only where who mounts could let them anyway.
     access: isRoot ? 'all' : 'owner',
     specials: isRoot ? 'honoured' : 'ignored',
     permissions: 'kernel',
   })
+  front.cacheIn(server, logger)
   const end = (): void => void server.unmount()
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()

@@ -1,13 +1,16 @@
 import { openReplyFlags } from '../protocol/flags.js'
 
+const accessModes = 3
+const readsOnly = 0
+/** O_DIRECT. */
+const passesCaches = 0o40000
+
 /**
- * What the kernel may believe, and for how long: nothing at all. Every read, every write and every look-up of a name comes here, as another mount may have changed
- * it. Mappings are kept in the kernel's pages all the same, for as long as they are in use.
+ * How the kernel is to treat an open file. Who only reads does so from the kernel's cache, which is kept from one program to the next. Who may write passes by it: while the kernel
+ * writes to a page of its cache it keeps that locked, and could not be told to forget it. Direct writes of one file need not wait for each other in the kernel. What is mapped is in
+ * the cache in any case.
  */
-export const uncached = {
-  /** Of an open file. Direct writes of one file need not wait for each other in the kernel. */
-  openFlags: openReplyFlags.directIo | openReplyFlags.parallelDirectWrites,
-  /** Of what a name means. */
-  entryValidMs: 0,
-  attributesValidMs: 0,
-} as const
+export function openFlagsOf(flags: number, isCaching: boolean): number {
+  const isCached = isCaching && (flags & accessModes) === readsOnly && (flags & passesCaches) === 0
+  return isCached ? openReplyFlags.keepCache : openReplyFlags.directIo | openReplyFlags.parallelDirectWrites
+}

@@ -1,14 +1,19 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
+import type { HoldNumber } from '../../fs/volume/file-holds.js'
+import type { Logger } from '../../io/logger.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
 import type { NewFile } from '../../fs/operations/create.js'
 import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
-import type { AttributesAnswer, Entry } from '../protocol/attributes.js'
+import type { Attributes, AttributesAnswer, Entry } from '../protocol/attributes.js'
 import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
 import type { Forgotten, RequestOf } from '../protocol/requests.js'
+import type { FuseServer } from '../server/fuse-server.js'
 import type { Answer, Call, FuseOperations } from '../server/operations.js'
-import { uncached } from './caching.js'
+import { openFlagsOf } from './caching.js'
+import { KernelCache } from './kernel-cache.js'
 import { Listing } from './listing.js'
+import type { Seen } from './listing.js'
 import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
@@ -33,6 +38,13 @@ const copiedBytesMax = 1024 * 1024
 const setCreates = 1
 const setReplaces = 2
 
+const noTime = { seconds: 0, nanoseconds: 0 }
+/** Nobody looks at them. */
+const absentAttributes: Attributes = {
+  ...{ node: 0, size: 0, blocks: 0, atime: noTime, mtime: noTime, ctime: noTime },
+  ...{ mode: 0, nlink: 0, uid: 0, gid: 0, rdev: 0, blockSize: 0 },
+}
+
 export interface FuseFrontOptions {
   readonly fs: FileSystem
   /** Bytes that programs are told to read and write at a time. */
@@ -48,6 +60,7 @@ export class FuseFront implements FuseOperations {
   readonly #blockSize: number
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
+  #cache: KernelCache | undefined
   #lastHandle = 0
 
   constructor({ fs, blockSize }: FuseFrontOptions) {
@@ -56,15 +69,34 @@ export class FuseFront implements FuseOperations {
     this.#nodes = new NodeTable(fs.root)
   }
 
+  /** From now on the kernel keeps what it is told for as long as it is right: `server` is what it is told by. Once; until then it keeps nothing. */
+  cacheIn(server: FuseServer, logger: Logger): void {
+    const holds = this.#fs.holdFiles((file) => this.#cache?.ended(file))
+    this.#cache = new KernelCache({ holds, nodes: this.#nodes, server, logger })
+  }
+
   // ---- names -------------------------------------------------------------------------------------------------------
 
   lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
-    const found = inDirectory(() => this.#fs.lookup(this.#at(header.node), name))
-    return then(patiently(call, found), (file) => this.#tell(file))
+    const parent = this.#at(header.node)
+    const absent = (reason: unknown): Entry => this.#absent(reason, parent)
+    try {
+      const found = patiently(
+        call,
+        inDirectory(() => this.#fs.lookup(parent, name)),
+      )
+      if (found instanceof Promise) return found.then((file) => this.#tell(file, parent), absent)
+      return this.#tell(found, parent)
+    } catch (reason) {
+      return absent(reason)
+    }
   }
 
   forget(forgotten: readonly Forgotten[]): void {
-    for (const { node, lookups } of forgotten) this.#nodes.forget(node, lookups)
+    for (const { node, lookups } of forgotten) {
+      const file = this.#nodes.forget(node, lookups)
+      if (file !== undefined) this.#cache?.forgotten(file.address)
+    }
   }
 
   symlink(request: RequestOf<'symlink'>): Answer<Entry> {
@@ -82,8 +114,9 @@ export class FuseFront implements FuseOperations {
   }
 
   link({ header, source, name }: RequestOf<'link'>): Answer<Entry> {
-    const linked = inDirectory(() => this.#fs.link(this.#at(source), this.#at(header.node), name))
-    return then(linked, (file) => this.#tell(file))
+    const parent = this.#at(header.node)
+    const linked = inDirectory(() => this.#fs.link(this.#at(source), parent, name))
+    return then(linked, (file) => this.#tell(file, parent))
   }
 
   unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
@@ -182,7 +215,7 @@ export class FuseFront implements FuseOperations {
         throw reason
       }
     }
-    return this.#opened()
+    return this.#opened(flags)
   }
 
   async create(request: RequestOf<'create'>): Promise<CreateAnswer> {
@@ -201,8 +234,10 @@ export class FuseFront implements FuseOperations {
       if ((flags & openTruncates) !== 0)
         file = await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
     }
+    const seen = this.#seen(file)
+    const directory = this.#cache?.stamp(parent)
     await this.#fs.open(file.address)
-    return { entry: this.#tell(file), ...this.#opened() }
+    return { entry: this.#tellSeen(seen, parent, directory), ...this.#opened(flags) }
   }
 
   async tmpfile({ header, flags, mode }: RequestOf<'tmpfile'>): Promise<CreateAnswer> {
@@ -210,11 +245,20 @@ export class FuseFront implements FuseOperations {
     const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
     const naming = (flags & openExclusively) === 0 ? 'may-be-named' : 'never-named'
     const file = await inDirectory(() => this.#fs.createUnnamed(this.#at(node), made, naming))
-    return { entry: this.#tell(file), ...this.#opened() }
+    return { entry: this.#tell(file, undefined), ...this.#opened(flags) }
   }
 
-  read({ header, offset, size }: RequestOf<'read'>, call: Call): Answer<Uint8Array> {
-    return patiently(call, this.#fs.read(this.#at(header.node), offset, size))
+  read(request: RequestOf<'read'>, call: Call): Answer<Uint8Array> {
+    const { header, offset, size } = request
+    const file = this.#at(header.node)
+    const cache = this.#cache
+    if (cache === undefined) return patiently(call, this.#fs.read(file, offset, size))
+    const paused = cache.beforeRead(file)
+    if (paused !== undefined) return paused.then(() => this.read(request, call))
+    return then(patiently(call, this.#fs.readHeld(file, offset, size)), ({ bytes, hold }) => {
+      cache.reads(file, hold, { offset, length: size })
+      return bytes
+    })
   }
 
   write({ header, offset, data, flags, fromCache, killSuidGid }: RequestOf<'write'>): Answer<number> {
@@ -222,8 +266,13 @@ export class FuseFront implements FuseOperations {
     // Pages that come from the kernel belong where they were, however the file was opened.
     const isAppend = (flags & openAppends) !== 0 && !fromCache
     const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
-    const isDurable = (flags & openWritesThrough) !== 0
-    return then(written, () => (isDurable ? then(this.#sync(file), () => data.length) : data.length))
+    return then(written, () => {
+      // What comes from the kernel's pages is in them, and it waits for us with these.
+      const forgotten = fromCache ? undefined : this.#cache?.wrote(file)
+      const durable = (flags & openWritesThrough) === 0 ? undefined : this.#sync(file)
+      if (forgotten === undefined) return then(durable, () => data.length)
+      return Promise.all([forgotten, durable]).then(() => data.length)
+    })
   }
 
   /** Without it the kernel would copy by way of its pages, which are not told what other mounts write. */
@@ -233,6 +282,7 @@ export class FuseFront implements FuseOperations {
     // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
     const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
     await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
+    await this.#cache?.wrote(to)
     return bytes.length
   }
 
@@ -248,7 +298,12 @@ export class FuseFront implements FuseOperations {
     this.#fs.close(this.#known(header.node).ino)
   }
 
-  async fallocate({ header, offset, length, mode }: RequestOf<'fallocate'>): Promise<void> {
+  async fallocate(request: RequestOf<'fallocate'>): Promise<void> {
+    await this.#allocate(request)
+    await this.#cache?.wrote(this.#at(request.header.node))
+  }
+
+  async #allocate({ header, offset, length, mode }: RequestOf<'fallocate'>): Promise<void> {
     const file = this.#at(header.node)
     switch (mode) {
       case 0:
@@ -281,11 +336,12 @@ export class FuseFront implements FuseOperations {
 
   opendir({ header }: RequestOf<'opendir'>): OpenAnswer {
     const fh = ++this.#lastHandle
+    const directory = this.#at(header.node)
     const listing = new Listing({
       fs: this.#fs,
-      directory: this.#at(header.node),
-      tell: (file) => this.#tell(file),
-      forget: (node) => this.#nodes.forget(node, 1),
+      directory,
+      stamp: (file) => this.#cache?.stamp(file),
+      tell: (seen, held) => this.#tellSeen(seen, directory, held),
     })
     this.#listings.set(fh, listing)
     return { fh, flags: 0 }
@@ -317,20 +373,45 @@ export class FuseFront implements FuseOperations {
     return this.#known(node).address
   }
 
-  #tell(file: FileAttributes): Entry {
+  /** What has just been found, or made, in a directory. */
+  #tell(file: FileAttributes, parent: FileAddress | undefined): Entry {
+    return this.#tellSeen(this.#seen(file), parent, parent && this.#cache?.stamp(parent))
+  }
+
+  #seen(file: FileAttributes): Seen {
+    return { file, stamp: this.#cache?.stamp(file.address) }
+  }
+
+  /** `directory`: what the parent was held under when the file was found there. */
+  #tellSeen(seen: Seen, parent: FileAddress | undefined, directory: HoldNumber | undefined): Entry {
+    const { file } = seen
     const { node } = this.#nodes.tell(file.address, file.ino)
-    return { node, generation: 0, entryValidMs: uncached.entryValidMs, ...this.#attributes(file) }
+    const entryValidMs = parent === undefined ? 0 : (this.#cache?.entryValidMs(parent, directory) ?? 0)
+    return { node, generation: 0, entryValidMs, ...this.#attributesOf(seen) }
+  }
+
+  /** That a name is not there, where the kernel may remember that; else the reason is thrown again. */
+  #absent(reason: unknown, parent: FileAddress): Entry {
+    const cache = this.#cache
+    if (cache === undefined || errnoOf(reason) !== 'ENOENT') throw reason
+    const entryValidMs = cache.entryValidMs(parent, cache.stamp(parent))
+    if (entryValidMs === 0) throw reason
+    return { node: 0, generation: 0, entryValidMs, attributesValidMs: 0, attributes: absentAttributes }
   }
 
   #attributes(file: FileAttributes): AttributesAnswer {
+    return this.#attributesOf(this.#seen(file))
+  }
+
+  #attributesOf({ file, stamp }: Seen): AttributesAnswer {
     return {
-      attributesValidMs: uncached.attributesValidMs,
+      attributesValidMs: this.#cache?.attributesValidMs(file.address, stamp) ?? 0,
       attributes: toFuse(file, this.#blockSize),
     }
   }
 
-  #opened(): OpenAnswer {
-    return { fh: ++this.#lastHandle, flags: uncached.openFlags }
+  #opened(flags: number): OpenAnswer {
+    return { fh: ++this.#lastHandle, flags: openFlagsOf(flags, this.#cache !== undefined) }
   }
 
   #create(
@@ -338,8 +419,9 @@ export class FuseFront implements FuseOperations {
     file: Omit<NewFile, 'uid' | 'gid'>,
   ): Soon<Entry> {
     const { node, uid, gid } = header
-    const made = inDirectory(() => this.#fs.create(this.#at(node), name, { ...file, uid, gid }))
-    return then(made, (found) => this.#tell(found))
+    const parent = this.#at(node)
+    const made = inDirectory(() => this.#fs.create(parent, name, { ...file, uid, gid }))
+    return then(made, (found) => this.#tell(found, parent))
   }
 
   #sync(file: FileAddress): Soon<void> {

@@ -1,6 +1,7 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { DirectoryEntry } from '../../fs/directory/entries.js'
 import type { FileSystem } from '../../fs/file-system.js'
+import type { HoldNumber } from '../../fs/volume/file-holds.js'
 import type { Entry } from '../protocol/attributes.js'
 import { DirectoryBuilder, DirectoryPlusBuilder } from '../protocol/directory-builder.js'
 import type { DirectoryItem } from '../protocol/directory-builder.js'
@@ -9,11 +10,27 @@ import { typeBits } from './modes.js'
 export interface ListingOptions {
   readonly fs: FileSystem
   readonly directory: FileAddress
-  /** The kernel is told of a file. */
-  readonly tell: (file: FileAttributes) => Entry
-  /** What it was told does not reach it. */
-  readonly forget: (node: number) => void
+  /** Under what a file is as it has just been said to be. */
+  readonly stamp: (file: FileAddress) => HoldNumber | undefined
+  /** The kernel is told of a file; `held`: what the directory was held under when the name was found there. */
+  readonly tell: (seen: Seen, held: HoldNumber | undefined) => Entry
 }
+
+/** A file, and what it was held under when it was looked at. */
+export interface Seen {
+  readonly file: FileAttributes
+  readonly stamp: HoldNumber | undefined
+}
+
+interface Found {
+  readonly item: DirectoryItem
+  /** Undefined for `.` and `..`. */
+  readonly address: FileAddress | undefined
+  readonly held: HoldNumber | undefined
+}
+
+/** Files that are looked at together. */
+const lookedAtMax = 64
 
 const dot = Uint8Array.of(46)
 const dotDot = Uint8Array.of(46, 46)
@@ -25,6 +42,8 @@ export class Listing {
   readonly #options: ListingOptions
   /** What was read ahead. */
   #ahead: readonly DirectoryEntry[] = []
+  /** What the directory was held under then. */
+  #held: HoldNumber | undefined
 
   constructor(options: ListingOptions) {
     this.#options = options
@@ -36,19 +55,36 @@ export class Listing {
     return builder.finish()
   }
 
+  /** All that the files take is brought before the kernel is told of the first, so that what it is told is right when it hears of it. */
   async namesAndFiles(offset: number, sizeBytes: number): Promise<Uint8Array> {
-    const { fs, tell, forget } = this.#options
+    const room = new DirectoryPlusBuilder(sizeBytes)
+    const found: Found[] = []
+    await this.#fill(offset, (item, address) => {
+      const hasRoom = room.addEntry(item, undefined)
+      if (hasRoom) found.push({ item, address, held: this.#held })
+      return Promise.resolve(hasRoom)
+    })
+    const files = await this.#look(found)
     const builder = new DirectoryPlusBuilder(sizeBytes)
-    await this.#fill(offset, async (item, address) => {
-      if (!builder.hasRoomFor(item.name)) return false
-      if (address === undefined) return builder.add(item)
-      const file = await attributesOf(fs, address)
-      const entry = file === undefined ? undefined : tell(file)
-      const isAdded = builder.addEntry(item, entry)
-      if (!isAdded && entry !== undefined) forget(entry.node)
-      return isAdded
+    found.forEach(({ item, held }, index) => {
+      const seen = files[index]
+      builder.addEntry(item, seen && this.#options.tell(seen, held))
     })
     return builder.finish()
+  }
+
+  /** Some at a time: where the files are elsewhere, one after the other would take long. */
+  async #look(found: readonly Found[]): Promise<readonly (Seen | undefined)[]> {
+    const { fs, stamp } = this.#options
+    const seen: (Seen | undefined)[] = []
+    for (let at = 0; at < found.length; at += lookedAtMax) {
+      const looks = found.slice(at, at + lookedAtMax).map(async ({ address }) => {
+        const file = address === undefined ? undefined : await attributesOf(fs, address)
+        return file && { file, stamp: stamp(file.address) }
+      })
+      seen.push(...(await Promise.all(looks)))
+    }
+    return seen
   }
 
   async #fill(
@@ -86,7 +122,9 @@ export class Listing {
         ? this.#ahead.filter(({ position }) => position > behind)
         : []
     if (known.length > 0) return known
-    this.#ahead = await this.#options.fs.list(this.#options.directory, behind)
+    const { fs, directory, stamp } = this.#options
+    this.#ahead = await fs.list(directory, behind)
+    this.#held = stamp(directory)
     return this.#ahead
   }
 }

@@ -28,6 +28,11 @@ export class NodeTable {
     return this.#byNode.get(node)
   }
 
+  /** Undefined where the kernel does not know it. */
+  nodeOf(address: FileAddress): number | undefined {
+    return this.#byAddress.get(address)?.node
+  }
+
   /** The kernel is told of the file, once more. */
   tell(address: FileAddress, ino: number): KnownFile {
     const known = this.#byAddress.get(address)
