@@ -48,7 +48,7 @@ describe('a file system at two nodes', { skip: cannotMount }, () => {
     capabilities,
   })
 
-  const base = { path: 'file', operations: 700, sizeMax: 262_144 }
+  const base = { path: 'file', operations: 500, sizeMax: 262_144 }
   /**
    * Mapped, a file is right at one mount alone: see above. And copy_file_range of Linux goes by the size that the kernel has heard last, without asking for it.
    */
@@ -59,13 +59,13 @@ describe('a file system at two nodes', { skip: cannotMount }, () => {
     const one = agents.slice(0, 1)
     const figures = await exerciseIntegrity({ ...base, seed, kinds: operationKinds, agents: one })
     context.diagnostic(`seed ${seed}: ${JSON.stringify(figures)}`)
-    assert.ok(figures.bytesCompared > 1_000_000)
+    assert.ok(figures.bytesCompared > 500_000)
   })
 
   it('keeps them right at two', async (context) => {
     const seed = Date.now() % 1_000_000
     const figures = await exerciseIntegrity({ ...base, seed, kinds: kindsOfTwo, agents })
     context.diagnostic(`seed ${seed}: ${JSON.stringify(figures)}`)
-    assert.ok(figures.bytesCompared > 1_000_000)
+    assert.ok(figures.bytesCompared > 500_000)
   })
 })
