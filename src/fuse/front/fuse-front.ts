@@ -1,6 +1,7 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
 import type { NewFile } from '../../fs/operations/create.js'
+import type { Removed } from '../../fs/operations/remove.js'
 import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
 import type { AttributesAnswer, Entry } from '../protocol/attributes.js'
@@ -13,6 +14,7 @@ import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
+import { inDirectory, then } from './soon.js'
 import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
@@ -64,7 +66,7 @@ export class FuseFront implements FuseOperations {
   }
 
   forget(forgotten: readonly Forgotten[]): void {
-    for (const { node, lookups } of forgotten) this.#nodes.forget(node, lookups)
+    for (const { node, lookups } of forgotten) this.#forget(node, lookups)
   }
 
   symlink(request: RequestOf<'symlink'>): Answer<Entry> {
@@ -89,14 +91,14 @@ export class FuseFront implements FuseOperations {
   unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
     return then(
       inDirectory(() => this.#fs.unlink(this.#at(header.node), name)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
   rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
     return then(
       inDirectory(() => this.#fs.removeDirectory(this.#at(header.node), name)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
@@ -111,7 +113,7 @@ export class FuseFront implements FuseOperations {
     const to = { parent: this.#at(newParent), name: newName }
     return then(
       inDirectory(() => this.#fs.rename(from, to, how, left)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
@@ -171,18 +173,11 @@ export class FuseFront implements FuseOperations {
 
   // ---- open files --------------------------------------------------------------------------------------------------
 
-  async open({ header, flags, killSuidGid }: RequestOf<'open'>): Promise<OpenAnswer> {
+  open({ header, flags, killSuidGid }: RequestOf<'open'>): Answer<OpenAnswer> {
     const file = this.#known(header.node)
-    await this.#fs.open(file.address)
-    if ((flags & openTruncates) !== 0) {
-      try {
-        await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
-      } catch (reason) {
-        this.#fs.close(file.ino)
-        throw reason
-      }
-    }
-    return this.#opened()
+    return then(this.#fs.open(file.address), () =>
+      (flags & openTruncates) === 0 ? this.#opened() : this.#truncated(file, killSuidGid),
+    )
   }
 
   async create(request: RequestOf<'create'>): Promise<CreateAnswer> {
@@ -279,16 +274,21 @@ export class FuseFront implements FuseOperations {
 
   // ---- open directories --------------------------------------------------------------------------------------------
 
-  opendir({ header }: RequestOf<'opendir'>): OpenAnswer {
-    const fh = ++this.#lastHandle
-    const listing = new Listing({
-      fs: this.#fs,
-      directory: this.#at(header.node),
-      tell: (file) => this.#tell(file),
-      forget: (node) => this.#nodes.forget(node, 1),
+  opendir({ header }: RequestOf<'opendir'>): Answer<OpenAnswer> {
+    const directory = this.#at(header.node)
+    return then(this.#fs.open(directory), () => {
+      const fh = ++this.#lastHandle
+      const listing = new Listing({
+        fs: this.#fs,
+        directory,
+        tell: (file) => this.#tell(file),
+        forget: (node) => {
+          this.#forget(node, 1)
+        },
+      })
+      this.#listings.set(fh, listing)
+      return { fh, flags: 0 }
     })
-    this.#listings.set(fh, listing)
-    return { fh, flags: 0 }
   }
 
   readdir({ fh, offset, size }: RequestOf<'readdir'>): Promise<Uint8Array> {
@@ -299,8 +299,9 @@ export class FuseFront implements FuseOperations {
     return this.#listing(fh).namesAndFiles(offset, size)
   }
 
-  releasedir({ fh }: RequestOf<'releasedir'>): void {
+  releasedir({ header, fh }: RequestOf<'releasedir'>): void {
     this.#listings.delete(fh)
+    this.#fs.close(this.#known(header.node).ino)
   }
 
   fsyncdir({ header }: RequestOf<'fsyncdir'>, call: Call): Answer<void> {
@@ -322,11 +323,35 @@ export class FuseFront implements FuseOperations {
     return { node, generation: 0, entryValidMs: uncached.entryValidMs, ...this.#attributes(file) }
   }
 
+  /** What has lost its last name stays for as long as the kernel knows it, as what is open does. */
+  #keep(removed: Removed | undefined): Soon<void> {
+    if (removed === undefined || removed.links > 0) return undefined
+    const known = this.#nodes.at(removed.address)
+    if (known === undefined || known.isKept) return undefined
+    known.isKept = true
+    return this.#fs.keep(removed.ino)
+  }
+
+  #forget(node: number, lookups: number): void {
+    const file = this.#nodes.forget(node, lookups)
+    if (file?.isKept === true) this.#fs.close(file.ino)
+  }
+
   #attributes(file: FileAttributes): AttributesAnswer {
     return {
       attributesValidMs: uncached.attributesValidMs,
       attributes: toFuse(file, this.#blockSize),
     }
+  }
+
+  async #truncated({ address, ino }: KnownFile, losesSetId: boolean): Promise<OpenAnswer> {
+    try {
+      await this.#fs.setAttributes(address, { size: 0, losesSetId })
+    } catch (reason) {
+      this.#fs.close(ino)
+      throw reason
+    }
+    return this.#opened()
   }
 
   #opened(): OpenAnswer {
@@ -351,26 +376,4 @@ export class FuseFront implements FuseOperations {
     if (listing === undefined) throw Errno.of('EBADF')
     return listing
   }
-}
-
-function then<T, Next>(soon: Soon<T>, next: (value: T) => Soon<Next>): Soon<Next> {
-  return soon instanceof Promise ? soon.then(next) : next(soon)
-}
-
-/** What is done in a directory that another mount has taken away meanwhile, while a program stands in it, finds nothing. */
-function inDirectory<T>(run: () => Soon<T>): Soon<T> {
-  try {
-    const soon = run()
-    return soon instanceof Promise ? soon.catch(refuseStale) : soon
-  } catch (reason) {
-    return refuseStale(reason)
-  }
-}
-
-function refuseStale(reason: unknown): never {
-  throw errnoOf(reason) === 'ESTALE' ? Errno.of('ENOENT') : reason
-}
-
-function nothing(): void {
-  // What the library answers is not for the kernel.
 }
