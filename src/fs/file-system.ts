@@ -135,7 +135,7 @@ export class FileSystem {
     naming: Naming = 'may-be-named',
   ): Promise<FileAttributes> {
     const made = await this.#run(createUnnamed(this.#volume, parent, file, naming))
-    await this.#open(made.ino)
+    await this.keep(made.ino)
     return made
   }
 
@@ -267,9 +267,16 @@ export class FileSystem {
   // ---- being open, being durable -----------------------------------------------------------------------------------
 
   /** The file is open here: it stays, whoever takes its last name away, until `close` has been called as often. */
-  async open(file: Address): Promise<void> {
-    const { ino } = await this.attributes(file)
-    await this.#open(ino)
+  open(file: Address): Soon<void> {
+    const found = this.attributes(file)
+    return found instanceof Promise ? found.then(({ ino }) => this.keep(ino)) : this.keep(found.ino)
+  }
+
+  /** The same for a file that is known to be there at this moment, as one that has just been made or lost its name. */
+  keep(ino: number): Soon<void> {
+    return this.#volume.openings.open(ino)?.catch((reason: unknown) => {
+      throw fsErrorFrom(KhazanaError.from(reason))
+    })
   }
 
   close(ino: number): void {
@@ -315,14 +322,6 @@ export class FileSystem {
   unmount(): Promise<void> {
     this.#holds?.releaseAll()
     return this.#volume.close()
-  }
-
-  async #open(ino: number): Promise<void> {
-    try {
-      await this.#volume.openings.open(ino)
-    } catch (reason) {
-      throw fsErrorFrom(KhazanaError.from(reason))
-    }
   }
 
   #run<T>(operation: Operation<T>): Soon<T> {

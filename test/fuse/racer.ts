@@ -1,5 +1,5 @@
 import fs from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Worker, isMainThread, workerData } from 'node:worker_threads'
 
 /**
@@ -113,12 +113,15 @@ function read({ directory, shared }: Task): void {
 }
 
 async function main([writerAt = '', readersAt = '', ms = '1000']: readonly string[]): Promise<void> {
-  fs.writeFileSync(join(writerAt, 'data'), Buffer.alloc(slots * slotBytes))
-  for (const name of ['log', 'touched', 'counted']) fs.writeFileSync(join(writerAt, name), '')
+  const folder = fs.mkdtempSync(join(writerAt, 'race-'))
+  fs.writeFileSync(join(folder, 'data'), Buffer.alloc(slots * slotBytes))
+  for (const name of ['log', 'touched', 'counted']) fs.writeFileSync(join(folder, name), '')
   const shared = new Int32Array(new SharedArrayBuffer(4 * 64))
   const tasks: Task[] = [
-    { role: 'writer', directory: writerAt, shared },
-    ...readersAt.split(',').map((directory) => ({ role: 'reader' as const, directory, shared })),
+    { role: 'writer', directory: folder, shared },
+    ...readersAt
+      .split(',')
+      .map((mount) => ({ role: 'reader' as const, directory: join(mount, basename(folder)), shared })),
   ]
   const ends = tasks.map(
     (task) =>

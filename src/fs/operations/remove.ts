@@ -41,6 +41,8 @@ export function link({ runner, environment }: Volume, file: Address, parent: Add
 export interface Removed {
   readonly address: Address
   readonly ino: number
+  /** How many names it has left. A directory has none. */
+  readonly links: number
 }
 
 /** Takes a name away that is no directory's; with the last one the file, once nobody has it open. Throws `ENOENT`, `EISDIR`. */
@@ -52,7 +54,7 @@ export function unlink(volume: Volume, parent: Address, name: Uint8Array) {
     attempt.change()
     remove()
     parentInode.touchModified(volume.environment.now())
-    return { address: entry.address, ino: entry.ino }
+    return { address: entry.address, ino: entry.ino, links: inode.links }
   }
 }
 
@@ -67,7 +69,7 @@ export function removeDirectory(volume: Volume, parent: Address, name: Uint8Arra
     remove()
     parentInode.links -= 1
     parentInode.touchModified(volume.environment.now())
-    return { address: entry.address, ino: entry.ino }
+    return { address: entry.address, ino: entry.ino, links: inode.links }
   }
 }
 

@@ -111,9 +111,9 @@ export function rename(volume: Volume, { from, to, left }: Renaming, how: Rename
     if (how === 'exchange') replacedInode?.touchChanged(now)
     fromInode.touchModified(now)
     if (!isSameParent) toInode.touchModified(now)
-    return lose === undefined || replaced === undefined
+    return lose === undefined || replaced === undefined || replacedInode === undefined
       ? undefined
-      : { address: replaced.address, ino: replaced.ino }
+      : { address: replaced.address, ino: replaced.ino, links: replacedInode.links }
   }
 }
 

@@ -3,6 +3,7 @@ import type { HoldNumber } from '../../fs/volume/file-holds.js'
 import type { Logger } from '../../io/logger.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
 import type { NewFile } from '../../fs/operations/create.js'
+import type { Removed } from '../../fs/operations/remove.js'
 import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
 import type { Attributes, AttributesAnswer, Entry } from '../protocol/attributes.js'
@@ -18,6 +19,7 @@ import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
+import { inDirectory, then } from './soon.js'
 import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
@@ -93,10 +95,7 @@ export class FuseFront implements FuseOperations {
   }
 
   forget(forgotten: readonly Forgotten[]): void {
-    for (const { node, lookups } of forgotten) {
-      const file = this.#nodes.forget(node, lookups)
-      if (file !== undefined) this.#cache?.forgotten(file.address)
-    }
+    for (const { node, lookups } of forgotten) this.#forget(node, lookups)
   }
 
   symlink(request: RequestOf<'symlink'>): Answer<Entry> {
@@ -122,14 +121,14 @@ export class FuseFront implements FuseOperations {
   unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
     return then(
       inDirectory(() => this.#fs.unlink(this.#at(header.node), name)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
   rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
     return then(
       inDirectory(() => this.#fs.removeDirectory(this.#at(header.node), name)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
@@ -144,7 +143,7 @@ export class FuseFront implements FuseOperations {
     const to = { parent: this.#at(newParent), name: newName }
     return then(
       inDirectory(() => this.#fs.rename(from, to, how, left)),
-      nothing,
+      (removed) => this.#keep(removed),
     )
   }
 
@@ -204,18 +203,11 @@ export class FuseFront implements FuseOperations {
 
   // ---- open files --------------------------------------------------------------------------------------------------
 
-  async open({ header, flags, killSuidGid }: RequestOf<'open'>): Promise<OpenAnswer> {
+  open({ header, flags, killSuidGid }: RequestOf<'open'>): Answer<OpenAnswer> {
     const file = this.#known(header.node)
-    await this.#fs.open(file.address)
-    if ((flags & openTruncates) !== 0) {
-      try {
-        await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
-      } catch (reason) {
-        this.#fs.close(file.ino)
-        throw reason
-      }
-    }
-    return this.#opened(flags)
+    return then(this.#fs.open(file.address), () =>
+      (flags & openTruncates) === 0 ? this.#opened(flags) : this.#truncated(file, flags, killSuidGid),
+    )
   }
 
   async create(request: RequestOf<'create'>): Promise<CreateAnswer> {
@@ -334,17 +326,19 @@ export class FuseFront implements FuseOperations {
 
   // ---- open directories --------------------------------------------------------------------------------------------
 
-  opendir({ header }: RequestOf<'opendir'>): OpenAnswer {
-    const fh = ++this.#lastHandle
+  opendir({ header }: RequestOf<'opendir'>): Answer<OpenAnswer> {
     const directory = this.#at(header.node)
-    const listing = new Listing({
-      fs: this.#fs,
-      directory,
-      stamp: (file) => this.#cache?.stamp(file),
-      tell: (seen, held) => this.#tellSeen(seen, directory, held),
+    return then(this.#fs.open(directory), () => {
+      const fh = ++this.#lastHandle
+      const listing = new Listing({
+        fs: this.#fs,
+        directory,
+        stamp: (file) => this.#cache?.stamp(file),
+        tell: (seen, held) => this.#tellSeen(seen, directory, held),
+      })
+      this.#listings.set(fh, listing)
+      return { fh, flags: 0 }
     })
-    this.#listings.set(fh, listing)
-    return { fh, flags: 0 }
   }
 
   readdir({ fh, offset, size }: RequestOf<'readdir'>): Promise<Uint8Array> {
@@ -355,8 +349,9 @@ export class FuseFront implements FuseOperations {
     return this.#listing(fh).namesAndFiles(offset, size)
   }
 
-  releasedir({ fh }: RequestOf<'releasedir'>): void {
+  releasedir({ header, fh }: RequestOf<'releasedir'>): void {
     this.#listings.delete(fh)
+    this.#fs.close(this.#known(header.node).ino)
   }
 
   fsyncdir({ header }: RequestOf<'fsyncdir'>, call: Call): Answer<void> {
@@ -399,6 +394,22 @@ export class FuseFront implements FuseOperations {
     return { node: 0, generation: 0, entryValidMs, attributesValidMs: 0, attributes: absentAttributes }
   }
 
+  /** What has lost its last name stays for as long as the kernel knows it, as what is open does. */
+  #keep(removed: Removed | undefined): Soon<void> {
+    if (removed === undefined || removed.links > 0) return undefined
+    const known = this.#nodes.at(removed.address)
+    if (known === undefined || known.isKept) return undefined
+    known.isKept = true
+    return this.#fs.keep(removed.ino)
+  }
+
+  #forget(node: number, lookups: number): void {
+    const file = this.#nodes.forget(node, lookups)
+    if (file === undefined) return
+    this.#cache?.forgotten(file.address)
+    if (file.isKept) this.#fs.close(file.ino)
+  }
+
   #attributes(file: FileAttributes): AttributesAnswer {
     return this.#attributesOf(this.#seen(file))
   }
@@ -408,6 +419,16 @@ export class FuseFront implements FuseOperations {
       attributesValidMs: this.#cache?.attributesValidMs(file.address, stamp) ?? 0,
       attributes: toFuse(file, this.#blockSize),
     }
+  }
+
+  async #truncated({ address, ino }: KnownFile, flags: number, losesSetId: boolean): Promise<OpenAnswer> {
+    try {
+      await this.#fs.setAttributes(address, { size: 0, losesSetId })
+    } catch (reason) {
+      this.#fs.close(ino)
+      throw reason
+    }
+    return this.#opened(flags)
   }
 
   #opened(flags: number): OpenAnswer {
@@ -433,26 +454,4 @@ export class FuseFront implements FuseOperations {
     if (listing === undefined) throw Errno.of('EBADF')
     return listing
   }
-}
-
-function then<T, Next>(soon: Soon<T>, next: (value: T) => Soon<Next>): Soon<Next> {
-  return soon instanceof Promise ? soon.then(next) : next(soon)
-}
-
-/** What is done in a directory that another mount has taken away meanwhile, while a program stands in it, finds nothing. */
-function inDirectory<T>(run: () => Soon<T>): Soon<T> {
-  try {
-    const soon = run()
-    return soon instanceof Promise ? soon.catch(refuseStale) : soon
-  } catch (reason) {
-    return refuseStale(reason)
-  }
-}
-
-function refuseStale(reason: unknown): never {
-  throw errnoOf(reason) === 'ESTALE' ? Errno.of('ENOENT') : reason
-}
-
-function nothing(): void {
-  // What the library answers is not for the kernel.
 }

@@ -164,7 +164,7 @@ export class KernelCache {
    */
   async #forget(file: FileAddress, range: Range | undefined): Promise<void> {
     const { nodes, server, logger } = this.#options
-    const node = nodes.nodeOf(file)
+    const node = nodes.at(file)?.node
     if (node === undefined) return
     const { offset, length } = range ?? { offset: -1, length: 0 }
     const until = performance.now() + forgetMsMax

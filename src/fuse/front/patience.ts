@@ -21,7 +21,8 @@ function orInterrupted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> 
         reject(Errno.of('EINTR'))
       }, patienceMs)
     }
-    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
     promise.then(resolve, reject).finally(() => {
       clearTimeout(timer)
       signal.removeEventListener('abort', onAbort)
