@@ -10,6 +10,13 @@ export const powerCuts: FaultPlan = {
   slownessMax: 300,
 }
 
+/** The same of two machines at a time, so that a page may be on neither disk that has it in memory. */
+export const doublePowerCuts: FaultPlan = {
+  rates: { 'power-off': { gapMs: 300, lastsMs: 20 }, 'slow-disk': { gapMs: 20, lastsMs: 20_000 } },
+  machinesDownMax: 2,
+  slownessMax: 300,
+}
+
 /** Sites that cannot be told in time what has changed. */
 export const partitions: FaultPlan = {
   rates: { partition: { gapMs: 300, lastsMs: 1000 }, pause: { gapMs: 1000, lastsMs: 1000 } },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { plantedBugs, simulateKhazana } from '../../src/testing/index.js'
 import type { FaultPlan, PlantedBug, SimPreset } from '../../src/testing/index.js'
-import { fullDisks, oneWays, partitions, powerCuts, rottenDisks } from './bug-faults.js'
+import { doublePowerCuts, fullDisks, oneWays, partitions, powerCuts, rottenDisks } from './bug-faults.js'
 
 const operations = 200
 /** Within so many seeds each planted bug must be found: from the one that shows it today, so that this is quick. */
@@ -41,11 +41,13 @@ const conditions: Partial<Record<PlantedBug, Conditions>> = {
   'eventual:no-sync-after-loss': { faults: powerCuts },
   'backed:skip-the-lease': { faults: partitions, operations: 300 },
   'backed:acknowledge-before-backups': { faults: powerCuts, operations: 300 },
+  // The primary must die, and the backup lose its power with what it has said to have.
+  'backed:acknowledge-before-durable': { faults: doublePowerCuts, operations: 400, firstSeed: 27 },
   'backed:no-new-era': { faults: powerCuts, operations: 300, firstSeed: 10 },
   // Two homes must each have a part of a transaction, and one die before it hears of the decision.
   'backed:forget-a-decision': { faults: powerCuts, operations: 400, firstSeed: 27 },
   'backed:serve-zeros': { faults: rottenDisks, operations: 400, firstSeed: 18 },
-  'backed:commit-without-the-last': { faults: powerCuts, operations: 400, firstSeed: 13 },
+  'backed:commit-without-the-last': { faults: powerCuts, operations: 400, firstSeed: 55 },
 }
 
 describe('a simulated cluster with a bug planted in a protocol, in how homes move, address space is handed out, or pages are mended', () => {

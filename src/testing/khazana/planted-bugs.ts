@@ -37,7 +37,6 @@ const simulatedGroupBugs = [
   'acknowledge-before-backups',
   'no-new-era',
   'acknowledge-before-durable',
-  'ignore-the-reign',
 ] as const satisfies readonly GroupBug[]
 type SimulatedGroupBug = (typeof simulatedGroupBugs)[number]
 
