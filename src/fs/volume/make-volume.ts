@@ -2,7 +2,7 @@ import type { Address } from '../../address/address.js'
 import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import type { FsEnvironment } from '../environment.js'
-import { fileBytesMax, newRegionPages } from '../file/limits.js'
+import { fileSpaceBytes, newRegionPages } from '../file/limits.js'
 import { Inode } from '../layout/inode.js'
 import { Superblock, mountListPage, superblockPage, superblockPages } from '../layout/superblock.js'
 import { openingsPages } from './openings.js'
@@ -45,7 +45,7 @@ export async function makeVolume(
   try {
     const openingsBytes = openingsPages * ownPageSize
     const openings = await reserve(openingsBytes, openingsBytes, ownPageSize)
-    const root = await reserve(pageSize + fileBytesMax, newRegionPages * pageSize, pageSize)
+    const root = await reserve(pageSize + fileSpaceBytes, newRegionPages * pageSize, pageSize)
     const main = await reserve(superblockPages * ownPageSize, superblockPages * ownPageSize, ownPageSize)
     const rootLock = await root.lock('write', { offset: 0, length: pageSize })
     const inode = Inode.format(rootLock.map(0, pageSize), 'directory', rootIno)

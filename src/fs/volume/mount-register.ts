@@ -3,12 +3,13 @@ import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { FsError } from '../errno.js'
+import { getUint53, viewOf } from '../layout/fields.js'
 import { Slots } from '../layout/slots.js'
 import { mountListPage } from '../layout/superblock.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import type { Lock } from '../pages/lock.js'
 import type { PageRunner } from '../pages/page-runner.js'
-import { alivePage, mountRecordPages } from './mount-record.js'
+import { alivePage, incarnationPage, mountRecordPages } from './mount-record.js'
 import { ownPageSize } from './make-volume.js'
 
 /** How long a record's owner is given to show that it lives: locks of who is dead end with its lease. Milliseconds. */
@@ -60,6 +61,27 @@ export class MountRegister {
       if (code === 'timeout' || code === 'unreachable' || code === 'no-such-region') return undefined
       throw reason
     }
+  }
+
+  /** Whether a mount is no more that has had the record, and a number of its own in it: the record may have another one now. */
+  async isOver({ record, incarnation }: { record: Address; incarnation: number }): Promise<boolean> {
+    const { khazana } = this.#options
+    try {
+      const region = await khazana.region(record, { timeoutMs })
+      const range = { offset: incarnationPage * ownPageSize, length: ownPageSize }
+      const lock = await region.lock('read', range, { timeoutMs })
+      const present = getUint53(viewOf(lock.read(range.offset, 8)), 0)
+      lock.discard()
+      if (present !== incarnation) return true
+    } catch (reason) {
+      const { code } = KhazanaError.from(reason)
+      if (code === 'no-such-region' || code === 'not-allocated' || code === 'out-of-range') return true
+      if (code === 'timeout' || code === 'unreachable') return false
+      throw reason
+    }
+    const dead = await this.take(record)
+    dead?.alive.discard()
+    return dead !== undefined
   }
 
   /** Records of others, dead or alive. */

@@ -4,6 +4,8 @@ import type { FsEnvironment } from '../environment.js'
 import { Inode } from '../layout/inode.js'
 import { Slots } from '../layout/slots.js'
 import { Superblock, superblockPage } from '../layout/superblock.js'
+import { MountIdentity } from '../locks/mount-identity.js'
+import { MountLocks } from '../locks/mount-locks.js'
 import { PageRunner } from '../pages/page-runner.js'
 import { InoSource } from './ino-source.js'
 import { ownPageSize } from './make-volume.js'
@@ -24,6 +26,7 @@ export interface OpenVolumeOptions {
 /** A volume that is mounted, until `close`. */
 export interface OpenVolume extends Volume {
   readonly id: Uint8Array
+  readonly locks: MountLocks
   /** Work in the background, which `close` waits for; what it fails with is logged. Never rejects. */
   whenIdle(work: () => Promise<void>): Promise<void>
   close(): Promise<void>
@@ -61,6 +64,9 @@ export async function openVolume(
   const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
+  const identity = new MountIdentity(runner, inos, { record: recordRegion, alive: record.alive })
+  const isOver = register.isOver.bind(register)
+  const locks = new MountLocks({ runner, identity, environment, timeoutMs, isOver })
   const work = new Set<Promise<void>>()
   const state = { isClosed: false }
   const whenIdle = (run: () => Promise<void>): Promise<void> => {
@@ -73,9 +79,10 @@ export async function openVolume(
     return done
   }
   const volume: OpenVolume = {
-    ...{ khazana, environment, runner, root, inos, spares, orphans, openings, reaper, id, whenIdle },
+    ...{ khazana, environment, runner, root, inos, spares, orphans, openings, reaper, id, locks, whenIdle },
     close: async () => {
       state.isClosed = true
+      await locks.close()
       await reaper.close()
       await Promise.all(work)
       await giveBack(volume, recordRegion.address)

@@ -1,0 +1,447 @@
+import { FsError } from '../errno.js'
+import { fsErrorFrom } from '../errors.js'
+import type { FsEnvironment } from '../environment.js'
+import type { Lock } from '../pages/lock.js'
+import { KhazanaError } from '../../stdx/errors.js'
+import type { DeadMounts } from './dead-mounts.js'
+import type { FileLock, LockMount, WaitingLock } from './file-lock.js'
+import type { LockPage } from './lock-page.js'
+import { LockTable } from './lock-table.js'
+
+/** For how long a table is kept that nobody else wants, before it is written down: what is taken and given back within that costs no disk. Milliseconds. */
+const keepMs = 50
+/** Until a home that did not answer is asked again, by those who wait for locks. Milliseconds. */
+const againMs = 1000
+/** How often those who wait see whether the mounts live that they wait for. Milliseconds. */
+const lookMs = 1100
+
+export interface FileLocksOptions {
+  readonly mount: LockMount
+  readonly page: LockPage
+  readonly dead: DeadMounts
+  readonly environment: FsEnvironment
+  /** Nothing of the file is locked here any more, and nobody waits. */
+  readonly unused: () => void
+}
+
+/** A program of this mount that waits for a lock. */
+interface Waiter {
+  readonly lock: WaitingLock
+  readonly granted: () => void
+  readonly failed: (reason: FsError) => void
+}
+
+/** Something to be done with the table, which is not at hand. */
+interface Job {
+  readonly run: () => void
+  readonly failed: (reason: FsError) => void
+}
+
+/**
+ * The locks on one file, as one mount has to do with them. All mounts have one table, in a page of the file's region (`LockPage`), and whoever has that page locked for
+ * writing does with it what its programs ask for, at once and in memory. The table is written down, and the page let go, as soon as somebody else wants it, and after
+ * `keepMs` in any case; if it is then as it was, there is nothing to write.
+ *
+ * Who has to wait says so in the table, lets the page go, and takes a lock for reading on it. That is in the way of whoever wants to change the table, so that this mount
+ * hears of it, gets out of the way, and asks for the page again: which is in the way of the other one, so that it lets the page go as soon as it has changed it. So nobody asks
+ * again and again, and what is given back at one mount is had at the other after what it takes to make one page durable.
+ *
+ * Rejected: an operation of the `PageRunner` for each lock. After each release of a batch the next lock would wait for the disk, which it has no need of.
+ */
+export class FileLocks {
+  readonly #options: FileLocksOptions
+  /** As it was seen last, or as it has become here since. */
+  #table = new LockTable()
+  /** On the page: for writing where the table is this mount's to change, for reading where it waits for others to do so. */
+  #lock: Lock | undefined
+  #isToLetGo = false
+  #cancelKeep: (() => void) | undefined
+  #cancelLook: (() => void) | undefined
+  /** What was changed last may not be in the table that others see. */
+  #isUnsure = false
+  readonly #waiters = new Map<number, Waiter>()
+  #nextTicket = 1
+  readonly #jobs: Job[] = []
+  #isWorking = false
+  #working: Promise<void> = Promise.resolve()
+  #stopWaiting: (() => void) | undefined
+  #isClosed = false
+
+  constructor(options: FileLocksOptions) {
+    this.#options = options
+  }
+
+  get mount(): LockMount {
+    return this.#options.mount
+  }
+
+  /** As it was seen last: what is this mount's own in it is so still. */
+  get table(): LockTable {
+    return this.#table
+  }
+
+  /** Of this mount: who waits. */
+  *waiting(): Generator<WaitingLock> {
+    for (const { lock } of this.#waiters.values()) yield lock
+  }
+
+  get hasWaiters(): boolean {
+    return this.#waiters.size > 0
+  }
+
+  /** Does something with the table as it is at this moment: at once, or when that is at hand. Throws what `change` throws, and `FsError`. */
+  run<T>(change: (table: LockTable) => T | Promise<T>): T | Promise<T> {
+    if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
+    if (!this.#isWorking && this.#openAtOnce()) return this.#apply(change)
+    return new Promise<T>((resolve, reject) => {
+      const run = (): void => {
+        try {
+          resolve(this.#apply(change))
+        } catch (reason) {
+          reject(reason instanceof Error ? reason : new Error(String(reason)))
+        }
+      }
+      this.#jobs.push({ run, failed: reject })
+      this.#stopWaiting?.()
+      this.#work()
+    })
+  }
+
+  /** Has the lock wait in the table. Resolves when it is had. Throws `ENOLCK`, at once, where the table is full; rejects with `EINTR` by the signal. Within `run`. */
+  wait(lock: FileLock, signal: AbortSignal | undefined): Promise<void> {
+    const ticket = this.#nextTicket++
+    const waiting = { ...lock, ticket }
+    if (this.#table.wait(waiting) === 'full') throw tableIsFull()
+    return new Promise<void>((resolve, reject) => {
+      const stop = (): void => {
+        this.#stopWait(ticket)
+      }
+      const isOver = (): void => {
+        this.#waiters.delete(ticket)
+        signal?.removeEventListener('abort', stop)
+      }
+      this.#waiters.set(ticket, {
+        lock: waiting,
+        granted: () => {
+          isOver()
+          resolve()
+        },
+        failed: (reason) => {
+          isOver()
+          reject(reason)
+        },
+      })
+      signal?.addEventListener('abort', stop)
+    })
+  }
+
+  /** Whose locks stand in the way is asked for, where they are other mounts': they may be dead. */
+  inTheWay(locks: readonly FileLock[]): void {
+    const { dead, mount } = this.#options
+    for (const { incarnation } of new Set(locks.map((lock) => lock.mount))) {
+      const one = locks.find((lock) => lock.mount.incarnation === incarnation)?.mount
+      if (one === undefined || incarnation === mount.incarnation) continue
+      dead.inTheWay(one, () => {
+        this.#lookAgain()
+      })
+    }
+  }
+
+  /** All that this mount has here is given back, and who waits fails. Throws `FsError` where others will have to find out that the mount is over. */
+  async close(): Promise<void> {
+    this.#fail(new FsError('EIO', 'the file system is not mounted any more'))
+    try {
+      await this.run((table) => {
+        table.removeMount(this.#options.mount.incarnation)
+      })
+      this.#letGo()
+      await this.#working
+      if (this.#isUnsure) throw new FsError('EIO', 'it could not be written down that locks are given back')
+    } finally {
+      this.#end()
+    }
+  }
+
+  // ---- with the table at hand --------------------------------------------------------------------------------------
+
+  #apply<T>(change: (table: LockTable) => T): T {
+    this.#bury()
+    try {
+      return change(this.#table)
+    } finally {
+      this.#settle()
+    }
+  }
+
+  /** What mounts have left that are dead. */
+  #bury(): void {
+    const { dead } = this.#options
+    if (dead.isEmpty) return
+    for (const { mount } of [...this.#table.held, ...this.#table.waiting])
+      if (dead.has(mount)) this.#table.removeMount(mount.incarnation)
+  }
+
+  /** Something may have become free. */
+  #settle(): void {
+    for (const { mount, ticket } of this.#table.grant()) {
+      if (mount.incarnation === this.#options.mount.incarnation) this.#waiters.get(ticket)?.granted()
+      // It waits for the page.
+      else this.#isToLetGo = true
+    }
+    if (this.#isToLetGo) this.#work()
+    this.#lookLater()
+  }
+
+  /** The page is at hand: the table as it is there. Throws `EIO`. */
+  #adopt(lock: Lock): void {
+    const { page, mount } = this.#options
+    const found = page.load(lock)
+    const isForgotten = this.#table.hasMount(mount.incarnation) && !found.hasMount(mount.incarnation)
+    if (this.#isUnsure || isForgotten) {
+      if (lock.mode === 'read') {
+        // That takes the right to write.
+        this.#lookAgain()
+        return
+      }
+      this.#claimAgain(found)
+      return
+    }
+    this.#table = found
+    const still = new Set<number>()
+    for (const one of found.waiting) if (one.mount.incarnation === mount.incarnation) still.add(one.ticket)
+    for (const [ticket, { granted }] of this.#waiters) if (!still.has(ticket)) granted()
+  }
+
+  /** What this mount has is not in the table, as a home was lost, or this mount was taken for dead: it is put there again, where nobody else has taken it. */
+  #claimAgain(found: LockTable): void {
+    const { mount, environment } = this.#options
+    const before = this.#table
+    this.#table = found
+    this.#isUnsure = false
+    found.removeMount(mount.incarnation)
+    for (const lock of before.held) {
+      if (lock.mount.incarnation !== mount.incarnation) continue
+      if (found.conflict(lock) !== undefined || found.set(lock) === 'full')
+        environment.warn('a lock on a file was lost', new FsError('ENOLCK', 'another mount has taken it'))
+    }
+    for (const { lock, failed } of this.#waiters.values())
+      if (found.wait(lock) === 'full') failed(tableIsFull())
+  }
+
+  // ---- the page ----------------------------------------------------------------------------------------------------
+
+  /** Whether the table is this mount's to change, without waiting. */
+  #openAtOnce(): boolean {
+    const { page } = this.#options
+    const lock = this.#lock
+    if (lock?.mode === 'write') {
+      if (page.stands(lock)) return true
+      this.#isUnsure = true
+    }
+    this.#drop()
+    const taken = page.tryLock('write')
+    if (taken === undefined) return false
+    this.#opened(taken)
+    return true
+  }
+
+  /** Throws `EIO`. */
+  #opened(lock: Lock): void {
+    try {
+      this.#adopt(lock)
+    } catch (reason) {
+      lock.discard()
+      throw reason
+    }
+    this.#lock = lock
+    lock.onWanted(() => {
+      if (this.#lock === lock) this.#letGo()
+    })
+    if (lock.mode === 'write')
+      this.#cancelKeep = this.#options.environment.after(keepMs, () => {
+        if (this.#lock === lock) this.#letGo()
+      })
+  }
+
+  #letGo(): void {
+    this.#isToLetGo = true
+    this.#work()
+  }
+
+  /** Nothing has been changed under it. */
+  #drop(): void {
+    this.#isToLetGo = false
+    this.#cancelKeep?.()
+    this.#cancelKeep = undefined
+    this.#lock?.discard()
+    this.#lock = undefined
+  }
+
+  /** Does what cannot be done at once, one thing after the other. */
+  #work(): void {
+    if (this.#isWorking) return
+    this.#isWorking = true
+    this.#working = this.#workOn()
+  }
+
+  /** Never rejects. */
+  async #workOn(): Promise<void> {
+    for (;;) {
+      if (this.#jobs.length > 0) await this.#doJobs()
+      else if (this.#isToLetGo && this.#lock !== undefined) await this.#writeDown(this.#lock)
+      else if (this.#lock === undefined && this.#mustWatch()) await this.#watch()
+      else break
+    }
+    this.#isWorking = false
+    this.#isToLetGo = false
+    const isUnused = this.#lock === undefined && !this.hasWaiters && !this.#isUnsure
+    if (isUnused && !this.#table.hasMount(this.#options.mount.incarnation)) this.#end()
+  }
+
+  #end(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#cancelLook?.()
+    this.#drop()
+    this.#options.unused()
+  }
+
+  /** Never rejects. */
+  async #doJobs(): Promise<void> {
+    try {
+      if (!this.#openAtOnce()) this.#opened(await this.#options.page.lock('write'))
+    } catch (reason) {
+      const error = this.#failure(reason)
+      for (const { failed } of this.#jobs.splice(0)) failed(error)
+      return
+    }
+    for (const { run } of this.#jobs.splice(0)) run()
+  }
+
+  /** Never rejects. */
+  async #writeDown(lock: Lock): Promise<void> {
+    const { page } = this.#options
+    this.#isToLetGo = false
+    this.#cancelKeep?.()
+    this.#cancelKeep = undefined
+    this.#lock = undefined
+    if (lock.mode === 'read') {
+      lock.discard()
+      return
+    }
+    try {
+      if (page.store(lock, this.#table) === 'written') await lock.unlock({ timeoutMs: page.timeoutMs })
+    } catch {
+      // What it has is put there again when the page can be had.
+      this.#isUnsure = true
+      this.#lookAgainLater()
+    } finally {
+      lock.discard()
+    }
+  }
+
+  #failure(reason: unknown): FsError {
+    const error = reason instanceof FsError ? reason : fsErrorFrom(KhazanaError.from(reason))
+    if (error.code === 'ESTALE') {
+      // The file is no more, and its locks have gone with it.
+      this.#table = new LockTable()
+      this.#isUnsure = false
+      this.#fail(error)
+    }
+    return error
+  }
+
+  /** Whether others may let somebody have a lock who waits here. */
+  #mustWatch(): boolean {
+    const { incarnation } = this.#options.mount
+    for (const { lock } of this.#waiters.values()) {
+      const conflicts = this.#table.conflicts(lock)
+      if (!conflicts.some(({ mount }) => mount.incarnation === incarnation)) return true
+    }
+    return false
+  }
+
+  /** Waits until others have changed the table. Never rejects. */
+  async #watch(): Promise<void> {
+    const { page, environment } = this.#options
+    const stop = new AbortController()
+    this.#stopWaiting = () => {
+      stop.abort()
+    }
+    try {
+      this.#opened(await page.lock('read', stop.signal))
+      this.#lookLater()
+    } catch (reason) {
+      if (stop.signal.aborted) return
+      if (this.#failure(reason).code !== 'ESTALE')
+        await new Promise<void>((resolve) => {
+          const cancel = environment.after(againMs, resolve)
+          stop.signal.addEventListener('abort', () => {
+            cancel()
+            resolve()
+          })
+        })
+    } finally {
+      this.#stopWaiting = undefined
+    }
+  }
+
+  // ---- those who wait ----------------------------------------------------------------------------------------------
+
+  /** Somebody does not want to wait any more: unless it turns out that he has the lock already. */
+  #stopWait(ticket: number): void {
+    const isInterrupted = new FsError('EINTR', 'the wait for a lock was interrupted')
+    const ended = Promise.resolve(
+      this.run((table) => {
+        const waiter = this.#waiters.get(ticket)
+        if (waiter === undefined) return
+        table.endWait(this.#options.mount.incarnation, ticket)
+        waiter.failed(isInterrupted)
+      }),
+    )
+    ended.catch(() => {
+      const waiter = this.#waiters.get(ticket)
+      if (waiter === undefined) return
+      waiter.failed(isInterrupted)
+      // It is in the table still, and may get the lock: all is put there anew when the page can be had.
+      this.#isUnsure = true
+      this.#lookAgainLater()
+    })
+  }
+
+  #fail(reason: FsError): void {
+    for (const { failed } of this.#waiters.values()) failed(reason)
+  }
+
+  /** What there is to be done with the table is done without anybody's asking. */
+  #lookAgain(): void {
+    if (this.#isClosed) return
+    const looked = Promise.resolve(this.run(() => undefined))
+    looked.catch(() => {
+      this.#lookAgainLater()
+    })
+  }
+
+  #lookAgainLater(): void {
+    this.#options.environment.after(againMs, () => {
+      this.#lookAgain()
+    })
+  }
+
+  /** Others may be dead for whose locks somebody waits. */
+  #lookLater(): void {
+    if (this.#cancelLook !== undefined || !this.#mustWatch()) return
+    const look = (): void => {
+      for (const { lock } of this.#waiters.values()) this.inTheWay(this.#table.conflicts(lock))
+    }
+    look()
+    this.#cancelLook = this.#options.environment.after(lookMs, () => {
+      this.#cancelLook = undefined
+      this.#lookLater()
+    })
+  }
+}
+
+export function tableIsFull(): FsError {
+  return new FsError('ENOLCK', 'the file has as many locks as there is room for')
+}
