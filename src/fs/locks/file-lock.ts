@@ -1,5 +1,3 @@
-import type { Address } from '../../address/address.js'
-
 /** Locks of records as of `fcntl`, and of whole files as of `flock`: the two take no notice of each other. */
 export type LockKind = 'posix' | 'flock'
 /** Shared by any number of owners, or one owner's alone. */
@@ -16,9 +14,9 @@ export interface LockRange {
 
 /** A mount, from its beginning to its end. */
 export interface LockMount {
-  /** Its record: by which others see whether it lives. */
-  readonly record: Address
-  /** A number that no other mount of the file system ever has: who takes the record over later has another one. */
+  /** Its place in the list of mounts: by which others see whether it lives. */
+  readonly slot: number
+  /** A number that no other mount of the file system ever has: who has the place later has another one. */
   readonly incarnation: number
 }
 

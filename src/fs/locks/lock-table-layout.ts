@@ -1,4 +1,3 @@
-import { readAddress, writeAddress } from '../../address/address.js'
 import { assert } from '../../stdx/assert.js'
 import { FsError } from '../errno.js'
 import { getUint53, setUint53, viewOf } from '../layout/fields.js'
@@ -15,7 +14,7 @@ const types: readonly LockType[] = ['read', 'write']
 
 /** Where the head, a mount and a lock have what; bytes from where each begins. What is not named is 0. */
 const inHead = { magic: 0, version: 4, mounts: 8, held: 10, waiting: 12 } as const
-const inMount = { record: 0, incarnation: 16 } as const
+const inMount = { slot: 0, incarnation: 8 } as const
 const inLock = { mount: 0, kind: 2, type: 3, pid: 4, owner: 8, start: 16, end: 24, ticket: 32 } as const
 
 /**
@@ -32,7 +31,7 @@ export function encodeLockTable({ held, waiting }: LockTable, into: Uint8Array):
   for (const { mount } of [...held, ...waiting]) {
     if (numbers.has(mount.incarnation)) continue
     numbers.set(mount.incarnation, numbers.size)
-    writeAddress(view, at + inMount.record, mount.record)
+    view.setUint32(at + inMount.slot, mount.slot)
     setUint53(view, at + inMount.incarnation, mount.incarnation)
     at += mountBytes
   }
@@ -77,7 +76,7 @@ export function decodeLockTable(bytes: Uint8Array): LockTable {
     const from = headBytes + index * mountBytes
     const incarnation = getUint53(view, from + inMount.incarnation)
     if (!Number.isSafeInteger(incarnation)) throw damaged()
-    mounts.push({ record: readAddress(view, from + inMount.record), incarnation })
+    mounts.push({ slot: view.getUint32(from + inMount.slot), incarnation })
   }
   const lockAt = (index: number): WaitingLock => {
     const from = headBytes + mountCount * mountBytes + index * lockBytes

@@ -4,7 +4,7 @@ import type { FileLock, WaitingLock } from './file-lock.js'
 export const lockTableBytes = 16 * 1024
 /** Bytes of the table's parts. */
 export const headBytes = 16
-export const mountBytes = 24
+export const mountBytes = 16
 export const lockBytes = 40
 
 /** Bytes that a table takes, whoever of those who wait gets the lock. */

@@ -7,7 +7,5 @@ export const alivePage = 0
 export const sparesPage = 1
 /** Files without a name that are not taken away yet: `Slots`. */
 export const orphansFirstPage = 2
-export const orphansPages = 29
-/** Which of the mounts that have had the record has it now: the number by which its locks on files are told from those of mounts before it. 0: it has none. */
-export const incarnationPage = orphansFirstPage + orphansPages
-export const mountRecordPages = incarnationPage + 1
+export const orphansPages = 30
+export const mountRecordPages = orphansFirstPage + orphansPages

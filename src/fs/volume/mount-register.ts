@@ -3,13 +3,12 @@ import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { FsError } from '../errno.js'
-import { getUint53, viewOf } from '../layout/fields.js'
 import { Slots } from '../layout/slots.js'
 import { mountListPage } from '../layout/superblock.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import type { Lock } from '../pages/lock.js'
 import type { PageRunner } from '../pages/page-runner.js'
-import { alivePage, incarnationPage, mountRecordPages } from './mount-record.js'
+import { alivePage, mountRecordPages } from './mount-record.js'
 import { ownPageSize } from './make-volume.js'
 
 /** How long a record's owner is given to show that it lives: locks of who is dead end with its lease. Milliseconds. */
@@ -20,8 +19,16 @@ const timeoutMs = 30_000
 export interface OwnRecord {
   readonly region: Region
   readonly alive: Lock
+  /** Its place in the list. */
+  readonly slot: number
   /** It is new: nobody has left anything in it. */
   readonly isNew: boolean
+}
+
+/** A record, dead or alive, and its place in the list. */
+export interface ListedRecord {
+  readonly slot: number
+  readonly address: Address
 }
 
 export interface MountRegisterOptions {
@@ -41,21 +48,21 @@ export class MountRegister {
 
   /** The record of a mount that is no more, or a new one. Throws `FsError`, `KhazanaError`. */
   async enter(): Promise<OwnRecord> {
-    for (const address of await this.#list()) {
-      const taken = await this.take(address)
+    for (const listed of await this.#list()) {
+      const taken = await this.take(listed)
       if (taken !== undefined) return taken
     }
     return this.#make()
   }
 
   /** The record, where its mount is no more. */
-  async take(address: Address): Promise<OwnRecord | undefined> {
+  async take({ slot, address }: ListedRecord): Promise<OwnRecord | undefined> {
     const { khazana } = this.#options
     try {
       const region = await khazana.region(address, { timeoutMs })
       const range = { offset: alivePage * ownPageSize, length: ownPageSize }
       const alive = await region.lock('write', range, { timeoutMs: isAliveMs })
-      return { region, alive, isNew: false }
+      return { region, alive, slot, isNew: false }
     } catch (reason) {
       const { code } = KhazanaError.from(reason)
       if (code === 'timeout' || code === 'unreachable' || code === 'no-such-region') return undefined
@@ -63,30 +70,9 @@ export class MountRegister {
     }
   }
 
-  /** Whether a mount is no more that has had the record, and a number of its own in it: the record may have another one now. */
-  async isOver({ record, incarnation }: { record: Address; incarnation: number }): Promise<boolean> {
-    const { khazana } = this.#options
-    try {
-      const region = await khazana.region(record, { timeoutMs })
-      const range = { offset: incarnationPage * ownPageSize, length: ownPageSize }
-      const lock = await region.lock('read', range, { timeoutMs })
-      const present = getUint53(viewOf(lock.read(range.offset, 8)), 0)
-      lock.discard()
-      if (present !== incarnation) return true
-    } catch (reason) {
-      const { code } = KhazanaError.from(reason)
-      if (code === 'no-such-region' || code === 'not-allocated' || code === 'out-of-range') return true
-      if (code === 'timeout' || code === 'unreachable') return false
-      throw reason
-    }
-    const dead = await this.take(record)
-    dead?.alive.discard()
-    return dead !== undefined
-  }
-
   /** Records of others, dead or alive. */
-  async others(own: Address): Promise<readonly Address[]> {
-    return (await this.#list()).filter((address) => address !== own)
+  async others(own: Address): Promise<readonly ListedRecord[]> {
+    return (await this.#list()).filter(({ address }) => address !== own)
   }
 
   /** A dead mount's record has nothing in it any more. */
@@ -102,11 +88,9 @@ export class MountRegister {
     await region.unreserve({ timeoutMs })
   }
 
-  async #list(): Promise<readonly Address[]> {
+  async #list(): Promise<readonly ListedRecord[]> {
     const { runner, superblock } = this.#options
-    return runner.run((attempt) =>
-      [...new Slots(attempt.pageOf(superblock, mountListPage)).all()].map(({ address }) => address),
-    )
+    return runner.run((attempt) => [...new Slots(attempt.pageOf(superblock, mountListPage)).all()])
   }
 
   async #make(): Promise<OwnRecord> {
@@ -118,15 +102,16 @@ export class MountRegister {
     try {
       await region.allocate()
       const alive = await region.lock('write', { offset: alivePage * ownPageSize, length: ownPageSize })
-      await runner.run((attempt) => {
+      const slot = await runner.run((attempt) => {
         const slots = new Slots(attempt.write(superblock, mountListPage))
         const slot = slots.free()
         if (slot === undefined) throw new FsError('ENOSPC', `the file system has ${slots.count} mounts`)
         attempt.change()
         slots.set(slot, region.address)
+        return slot
       })
       await runner.durable(superblock)
-      return { region, alive, isNew: true }
+      return { region, alive, slot, isNew: true }
     } catch (reason) {
       // Where the lock is held still, it is done when that has ended with this process.
       await region.unreserve({ timeoutMs: isAliveMs }).catch(() => undefined)

@@ -4,6 +4,7 @@ import type { FsEnvironment } from '../environment.js'
 import { Inode } from '../layout/inode.js'
 import { Slots } from '../layout/slots.js'
 import { Superblock, superblockPage } from '../layout/superblock.js'
+import { Lives } from '../locks/lives.js'
 import { MountIdentity } from '../locks/mount-identity.js'
 import { MountLocks } from '../locks/mount-locks.js'
 import { PageRunner } from '../pages/page-runner.js'
@@ -64,8 +65,9 @@ export async function openVolume(
   const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
-  const identity = new MountIdentity(runner, inos, { record: recordRegion, alive: record.alive })
-  const isOver = register.isOver.bind(register)
+  const lives = new Lives({ khazana, runner, superblock, minReplicas: replicas, timeoutMs })
+  const identity = new MountIdentity(runner, inos, { lives, slot: record.slot })
+  const isOver = lives.isOver.bind(lives)
   const locks = new MountLocks({ runner, identity, environment, timeoutMs, isOver })
   const work = new Set<Promise<void>>()
   const state = { isClosed: false }
@@ -83,6 +85,7 @@ export async function openVolume(
     close: async () => {
       state.isClosed = true
       await locks.close()
+      await identity.close()
       await reaper.close()
       await Promise.all(work)
       await giveBack(volume, recordRegion.address)
@@ -116,8 +119,9 @@ async function takeOver(volume: Volume, { region }: OwnRecord): Promise<void> {
 /** Records of other mounts that are dead are emptied, and go. */
 async function clearAway(volume: Volume, register: MountRegister, own: Address): Promise<void> {
   const { runner, orphans, reaper } = volume
-  for (const address of await register.others(own)) {
-    const dead = await register.take(address)
+  for (const listed of await register.others(own)) {
+    const { address } = listed
+    const dead = await register.take(listed)
     if (dead === undefined) continue
     const record = runner.region(address)
     record.handle = dead.region
