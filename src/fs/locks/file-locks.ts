@@ -309,7 +309,11 @@ export class FileLocks {
   /** Never rejects. */
   async #doJobs(): Promise<void> {
     try {
-      if (!this.#openAtOnce()) this.#opened(await this.#options.page.lock('write'))
+      if (!this.#openAtOnce()) {
+        this.#opened(await this.#options.page.lock('write'))
+        // Who has asked for the page meanwhile may have done so before there was anybody to be told.
+        this.#isToLetGo = true
+      }
     } catch (reason) {
       const error = this.#failure(reason)
       for (const { failed } of this.#jobs.splice(0)) failed(error)
@@ -370,6 +374,10 @@ export class FileLocks {
     }
     try {
       this.#opened(await page.lock('read', stop.signal))
+      // Who has asked for the page meanwhile may have done so before there was anybody to be told: then it is had no more.
+      this.#drop()
+      const again = page.tryLock('read')
+      if (again !== undefined) this.#opened(again)
       this.#lookLater()
     } catch (reason) {
       if (stop.signal.aborted) return
