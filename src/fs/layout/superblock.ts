@@ -67,7 +67,7 @@ export class Superblock {
     writeAddress(this.#view, at.openings, address)
   }
 
-  /** The region that says which mounts live that have locks on files: `locks/lives.ts`. Undefined where there has been no lock yet. */
+  /** The region that says which mounts live that have locks on files: `locks/lives.ts`. Undefined in file systems that were made before there was one. */
   get lives(): Address | undefined {
     const address = readAddress(this.#view, at.lives)
     return address === 0n ? undefined : address

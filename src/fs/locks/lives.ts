@@ -3,23 +3,19 @@ import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { getUint53, setUint53, viewOf } from '../layout/fields.js'
-import { Superblock, superblockPage } from '../layout/superblock.js'
-import type { FsRegion } from '../pages/fs-region.js'
+import { FsError } from '../errno.js'
 import type { Lock } from '../pages/lock.js'
-import type { PageRunner } from '../pages/page-runner.js'
-import { ownPageSize } from '../volume/make-volume.js'
 import type { LockMount } from './file-lock.js'
 
-/** As many as there are mounts at most: one for each place in their list. */
-const livesPages = ownPageSize / 16
+/** Pages of the region: as many as there are places in the list of mounts. */
+export const livesPages = 256
 /** How long a mount is given to show that it lives: locks of who is dead end with its lease. Milliseconds. */
 const isAliveMs = 100
 
 export interface LivesOptions {
   readonly khazana: Khazana
-  readonly runner: PageRunner
-  readonly superblock: FsRegion
-  readonly minReplicas: number
+  /** Of the region; undefined where the file system has none. */
+  readonly address: Address | undefined
   readonly timeoutMs: number
 }
 
@@ -42,7 +38,7 @@ export class Lives {
   async enter({ slot, incarnation }: LockMount): Promise<Lock> {
     const { timeoutMs } = this.#options
     const region = await this.#open()
-    const range = rangeOf(slot)
+    const range = rangeOf(region, slot)
     const lock = await region.lock('write', range, { timeoutMs })
     setUint53(viewOf(lock.map(range.offset, range.length)), 0, incarnation)
     await lock.unlock()
@@ -55,7 +51,7 @@ export class Lives {
     const { timeoutMs } = this.#options
     try {
       const region = await this.#open()
-      const range = rangeOf(slot)
+      const range = rangeOf(region, slot)
       const present = await region.lock('read', range, { timeoutMs })
       const found = getUint53(viewOf(present.read(range.offset, 8)), 0)
       present.discard()
@@ -77,32 +73,13 @@ export class Lives {
     }))
   }
 
-  /** The first mount that has locks makes it. */
   async #find(): Promise<Region> {
-    const { khazana, runner, superblock, minReplicas, timeoutMs } = this.#options
-    const known = await runner.run(
-      (attempt) => new Superblock(attempt.pageOf(superblock, superblockPage)).lives,
-    )
-    if (known !== undefined) return khazana.region(known, { timeoutMs })
-    const made = await khazana.reserve(livesPages * ownPageSize, { pageSize: ownPageSize, minReplicas })
-    let settled: Address | undefined
-    try {
-      await made.allocate()
-      settled = await runner.run((attempt) => {
-        const page = new Superblock(attempt.write(superblock, superblockPage))
-        if (page.lives !== undefined) return page.lives
-        attempt.change()
-        page.lives = made.address
-        return made.address
-      })
-      await runner.durable(superblock)
-      return settled === made.address ? made : await khazana.region(settled, { timeoutMs })
-    } finally {
-      if (settled !== made.address) await made.unreserve({ timeoutMs })
-    }
+    const { khazana, address, timeoutMs } = this.#options
+    if (address !== undefined) return khazana.region(address, { timeoutMs })
+    throw new FsError('ENOLCK', 'the file system was made by a version that had no locks between mounts')
   }
 }
 
-function rangeOf(slot: number): { readonly offset: number; readonly length: number } {
-  return { offset: (slot % livesPages) * ownPageSize, length: ownPageSize }
+function rangeOf({ pageSize }: Region, slot: number): { readonly offset: number; readonly length: number } {
+  return { offset: slot * pageSize, length: pageSize }
 }

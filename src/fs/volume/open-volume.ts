@@ -46,11 +46,13 @@ export async function openVolume(
   const {
     root,
     openings: openingsAddress,
+    lives: livesAddress,
     replicas,
     id,
   } = await runner.run((attempt) => {
     const page = new Superblock(attempt.pageOf(superblock, superblockPage))
-    return { root: page.root, openings: page.openings, replicas: page.replicas, id: page.id }
+    const { root, openings, lives, replicas, id } = page
+    return { root, openings, lives, replicas, id }
   })
   const register = new MountRegister({ khazana, runner, superblock, minReplicas: replicas })
   const record = await register.enter()
@@ -65,7 +67,7 @@ export async function openVolume(
   const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
-  const lives = new Lives({ khazana, runner, superblock, minReplicas: replicas, timeoutMs })
+  const lives = new Lives({ khazana, address: livesAddress, timeoutMs })
   const identity = new MountIdentity(runner, inos, { lives, slot: record.slot })
   const isOver = lives.isOver.bind(lives)
   const locks = new MountLocks({ runner, identity, environment, timeoutMs, isOver })
