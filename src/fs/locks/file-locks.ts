@@ -26,7 +26,7 @@ export interface FileLocksOptions {
 
 /** A program of this mount that waits for a lock. */
 interface Waiter {
-  readonly lock: WaitingLock
+  lock: WaitingLock
   readonly granted: () => void
   readonly failed: (reason: FsError) => void
 }
@@ -50,6 +50,9 @@ interface Job {
  */
 export class FileLocks {
   readonly #options: FileLocksOptions
+  #mount: LockMount
+  /** What this mount was before, to others who took it for dead. */
+  readonly #formerly = new Set<number>()
   /** As it was seen last, or as it has become here since. */
   #table = new LockTable()
   /** On the page: for writing where the table is this mount's to change, for reading where it waits for others to do so. */
@@ -69,10 +72,12 @@ export class FileLocks {
 
   constructor(options: FileLocksOptions) {
     this.#options = options
+    this.#mount = options.mount
   }
 
+  /** This mount, as others know it. */
   get mount(): LockMount {
-    return this.#options.mount
+    return this.#mount
   }
 
   /** As it was seen last: what is this mount's own in it is so still. */
@@ -135,12 +140,24 @@ export class FileLocks {
     })
   }
 
+  /** Others may have taken this mount for dead, and what it had with it: it has another number from now on, and claims what it had. */
+  become(mount: LockMount): void {
+    if (mount.incarnation === this.#mount.incarnation) return
+    this.#formerly.add(this.#mount.incarnation)
+    this.#table.rename(this.#mount.incarnation, mount)
+    for (const waiter of this.#waiters.values()) waiter.lock = { ...waiter.lock, mount }
+    this.#mount = mount
+    this.#isUnsure = true
+    this.#drop()
+    this.#lookAgain()
+  }
+
   /** Whose locks stand in the way is asked for, where they are other mounts': they may be dead. */
   inTheWay(locks: readonly FileLock[]): void {
-    const { dead, mount } = this.#options
+    const { dead } = this.#options
     for (const { incarnation } of new Set(locks.map((lock) => lock.mount))) {
       const one = locks.find((lock) => lock.mount.incarnation === incarnation)?.mount
-      if (one === undefined || incarnation === mount.incarnation) continue
+      if (one === undefined || incarnation === this.#mount.incarnation) continue
       dead.inTheWay(one, () => {
         this.#lookAgain()
       })
@@ -152,7 +169,7 @@ export class FileLocks {
     this.#fail(new FsError('EIO', 'the file system is not mounted any more'))
     try {
       await this.run((table) => {
-        table.removeMount(this.#options.mount.incarnation)
+        table.removeMount(this.#mount.incarnation)
       })
       this.#letGo()
       await this.#working
@@ -184,7 +201,7 @@ export class FileLocks {
   /** Something may have become free. */
   #settle(): void {
     for (const { mount, ticket } of this.#table.grant()) {
-      if (mount.incarnation === this.#options.mount.incarnation) this.#waiters.get(ticket)?.granted()
+      if (mount.incarnation === this.#mount.incarnation) this.#waiters.get(ticket)?.granted()
       // It waits for the page.
       else this.#isToLetGo = true
     }
@@ -194,7 +211,8 @@ export class FileLocks {
 
   /** The page is at hand: the table as it is there. Throws `EIO`. */
   #adopt(lock: Lock): void {
-    const { page, mount } = this.#options
+    const { page } = this.#options
+    const mount = this.#mount
     const found = page.load(lock)
     const isForgotten = this.#table.hasMount(mount.incarnation) && !found.hasMount(mount.incarnation)
     if (this.#isUnsure || isForgotten) {
@@ -214,11 +232,12 @@ export class FileLocks {
 
   /** What this mount has is not in the table, as a home was lost, or this mount was taken for dead: it is put there again, where nobody else has taken it. */
   #claimAgain(found: LockTable): void {
-    const { mount, environment } = this.#options
+    const { environment } = this.#options
+    const mount = this.#mount
     const before = this.#table
     this.#table = found
     this.#isUnsure = false
-    found.removeMount(mount.incarnation)
+    for (const incarnation of [...this.#formerly, mount.incarnation]) found.removeMount(incarnation)
     for (const lock of before.held) {
       if (lock.mount.incarnation !== mount.incarnation) continue
       if (found.conflict(lock) !== undefined || found.set(lock) === 'full')
@@ -295,7 +314,7 @@ export class FileLocks {
     this.#isWorking = false
     this.#isToLetGo = false
     const isUnused = this.#lock === undefined && !this.hasWaiters && !this.#isUnsure
-    if (isUnused && !this.#table.hasMount(this.#options.mount.incarnation)) this.#end()
+    if (isUnused && !this.#table.hasMount(this.#mount.incarnation)) this.#end()
   }
 
   #end(): void {
@@ -357,7 +376,7 @@ export class FileLocks {
 
   /** Whether others may let somebody have a lock who waits here. */
   #mustWatch(): boolean {
-    const { incarnation } = this.#options.mount
+    const { incarnation } = this.#mount
     for (const { lock } of this.#waiters.values()) {
       const conflicts = this.#table.conflicts(lock)
       if (!conflicts.some(({ mount }) => mount.incarnation === incarnation)) return true
@@ -403,7 +422,7 @@ export class FileLocks {
       this.run((table) => {
         const waiter = this.#waiters.get(ticket)
         if (waiter === undefined) return
-        table.endWait(this.#options.mount.incarnation, ticket)
+        table.endWait(this.#mount.incarnation, ticket)
         waiter.failed(isInterrupted)
       }),
     )

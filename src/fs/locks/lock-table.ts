@@ -1,5 +1,5 @@
 import { areInConflict, isSameOwner } from './file-lock.js'
-import type { FileLock, LockOwner, LockRange, WaitingLock } from './file-lock.js'
+import type { FileLock, LockMount, LockOwner, LockRange, WaitingLock } from './file-lock.js'
 import { bytesNeeded, lockTableBytes } from './lock-table-size.js'
 
 /** `full`: there is no room for what it would become; it has not changed. */
@@ -89,6 +89,14 @@ export class LockTable {
   removeMount(incarnation: number): void {
     this.#held = this.#held.filter(({ mount }) => mount.incarnation !== incarnation)
     this.#waiting = this.#waiting.filter(({ mount }) => mount.incarnation !== incarnation)
+  }
+
+  /** What a mount has, and waits for, is that of another one. */
+  rename(incarnation: number, mount: LockMount): void {
+    const renamed = <T extends FileLock>(lock: T): T =>
+      lock.mount.incarnation === incarnation ? { ...lock, mount } : lock
+    this.#held = this.#held.map(renamed)
+    this.#waiting = this.#waiting.map(renamed)
   }
 
   /** Who waits and can have the lock has it now, whoever waits longest first. Answers these. */

@@ -7,7 +7,10 @@ import type { InoSource } from '../volume/ino-source.js'
 import type { LockMount } from './file-lock.js'
 import type { Lives } from './lives.js'
 
-/** Who this mount is to those who meet its locks: it gets a number with its first lock on a file, and lives from then on. */
+/**
+ * Who this mount is to those who meet its locks: it gets a number with its first lock on a file, and lives from then on. Where it was cut off from the others for so long that
+ * they may take it for dead, it gets another number, as another mount.
+ */
 export class MountIdentity {
   readonly #runner: PageRunner
   readonly #inos: InoSource
@@ -28,13 +31,11 @@ export class MountIdentity {
     this.#slot = slot
   }
 
-  /** Throws `FsError`: `ENOLCK` where others may have taken the mount for dead, so that its locks would be nothing to them. */
+  /** Who it is at this moment. Rejects with `FsError`. */
   get(): LockMount | Promise<LockMount> {
-    if (this.#present === undefined) return (this.#entering ??= this.#enter())
-    const { life, mount } = this.#present
-    if (stands(life)) return mount
-    const why = 'the mount was cut off for so long that others take it for dead: mount it again'
-    throw new FsError('ENOLCK', why)
+    if (this.#entering !== undefined) return this.#entering
+    if (this.#present !== undefined && stands(this.#present.life)) return this.#present.mount
+    return (this.#entering = this.#enter())
   }
 
   /** The mount is over. */
@@ -44,6 +45,7 @@ export class MountIdentity {
   }
 
   async #enter(): Promise<LockMount> {
+    this.#present?.life.discard()
     try {
       // Of those numbers that nothing in the file system ever has twice.
       const incarnation = await this.#runner.run((attempt) => {

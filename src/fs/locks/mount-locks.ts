@@ -16,6 +16,8 @@ import type { MountIdentity } from './mount-identity.js'
 const waitsMax = 1024
 /** Files whose locks are given back at a time when a mount ends. */
 const closedAtOnce = 16
+/** How often a mount that has locks sees whether it lives, to others. Milliseconds. */
+const pulseMs = 1000
 const ownerMax = 2n ** 64n - 1n
 const pidMax = 2 ** 32 - 1
 
@@ -56,7 +58,10 @@ export class MountLocks {
   readonly #options: MountLocksOptions
   readonly #files = new Map<Address, FileLocks>()
   readonly #dead: DeadMounts
+  /** As it was last. */
+  #mount: LockMount | undefined
   #waits = 0
+  #cancelPulse: (() => void) | undefined
   #isClosed = false
 
   constructor(options: MountLocksOptions) {
@@ -67,13 +72,13 @@ export class MountLocks {
   /** The lock that begins first of those that keep this one from being had. */
   test(file: Address, request: LockRequest): LockInTheWay | undefined | Promise<LockInTheWay | undefined> {
     check(request)
-    return this.#with(file, (locks, mount) =>
+    return this.#with(file, (locks) =>
       locks.run((table) => {
-        const found = table.conflict(lockOf(request, mount))
+        const found = table.conflict(lockOf(request, locks.mount))
         if (found === undefined) return undefined
         locks.inTheWay([found])
         const { type, start, end, pid } = found
-        return { type, start, end, pid, isOfThisMount: found.mount.incarnation === mount.incarnation }
+        return { type, start, end, pid, isOfThisMount: found.mount.incarnation === locks.mount.incarnation }
       }),
     )
   }
@@ -81,9 +86,9 @@ export class MountLocks {
   /** Throws `EAGAIN` where another one is in the way, `ENOLCK`. */
   set(file: Address, request: LockRequest): void | Promise<void> {
     check(request)
-    return this.#with(file, (locks, mount) =>
+    return this.#with(file, (locks) =>
       locks.run((table) => {
-        const conflicts = take(locks, table, lockOf(request, mount))
+        const conflicts = take(locks, table, lockOf(request, locks.mount))
         if (conflicts.length === 0) return
         locks.inTheWay(conflicts)
         throw new FsError('EAGAIN', 'another one has the lock')
@@ -94,9 +99,9 @@ export class MountLocks {
   /** Waits until the lock can be had. Throws `EDEADLK`, `ENOLCK`; `EINTR` by the signal. */
   setWait(file: Address, request: LockRequest, signal?: AbortSignal): void | Promise<void> {
     check(request)
-    return this.#with(file, (locks, mount) =>
+    return this.#with(file, (locks) =>
       locks.run((table): void | Promise<void> => {
-        const lock = lockOf(request, mount)
+        const lock = lockOf(request, locks.mount)
         const conflicts = take(locks, table, lock)
         if (conflicts.length === 0) return
         if (signal?.aborted === true) throw new FsError('EINTR', 'the wait for a lock was interrupted')
@@ -129,6 +134,7 @@ export class MountLocks {
   /** All is given back. What cannot be now others find to be a dead mount's. Never rejects. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#cancelPulse?.()
     const files = [...this.#files.values()]
     const closeNext = async (): Promise<void> => {
       for (let locks = files.pop(); locks !== undefined; locks = files.pop()) {
@@ -142,24 +148,22 @@ export class MountLocks {
     await Promise.all(Array.from({ length: closedAtOnce }, closeNext))
   }
 
-  #with<T>(file: Address, use: (locks: FileLocks, mount: LockMount) => T | Promise<T>): T | Promise<T> {
-    if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
+  /** Does something with the locks of a file, as the mount that this one is to others by then. */
+  #with<T>(file: Address, use: (locks: FileLocks) => T | Promise<T>): T | Promise<T> {
+    if (this.#isClosed) throw isOver()
     const mount = this.#options.identity.get()
-    if (mount instanceof Promise) return mount.then((known) => this.#withFile(file, known, use))
-    return this.#withFile(file, mount, use)
+    if (!(mount instanceof Promise)) return this.#withFile(file, mount, use)
+    return mount.then((known) => this.#withFile(file, known, use))
   }
 
-  #withFile<T>(
-    file: Address,
-    mount: LockMount,
-    use: (locks: FileLocks, mount: LockMount) => T | Promise<T>,
-  ): T | Promise<T> {
+  #withFile<T>(file: Address, mount: LockMount, use: (locks: FileLocks) => T | Promise<T>): T | Promise<T> {
+    this.#become(mount)
     const known = this.#files.get(file)
-    if (known !== undefined) return use(known, mount)
+    if (known !== undefined) return use(known)
     const { runner } = this.#options
     const region = runner.region(file)
     const open = (page: LockPage): T | Promise<T> =>
-      use(this.#files.get(file) ?? this.#open(file, mount, page), mount)
+      use(this.#files.get(file) ?? this.#open(file, this.#mount ?? mount, page))
     const page = runner.run((attempt): LockPage => {
       if (attempt.read(region, inodePage) === undefined || region.handle === undefined)
         throw new FsError('ESTALE', 'the file is no more')
@@ -169,14 +173,39 @@ export class MountLocks {
   }
 
   #open(file: Address, mount: LockMount, page: LockPage): FileLocks {
-    if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
+    if (this.#isClosed) throw isOver()
     const { environment } = this.#options
     const unused = (): void => {
       this.#files.delete(file)
     }
     const opened = new FileLocks({ mount, page, dead: this.#dead, environment, unused })
     this.#files.set(file, opened)
+    this.#beat()
     return opened
+  }
+
+  #become(mount: LockMount): void {
+    if (this.#mount === mount) return
+    this.#mount = mount
+    for (const locks of this.#files.values()) locks.become(mount)
+  }
+
+  /** Where others may have taken this mount for dead, what it has is claimed soon, and not only when one of its programs comes. */
+  #beat(): void {
+    this.#cancelPulse ??= this.#options.environment.after(pulseMs, () => {
+      void this.#beatOnce()
+    })
+  }
+
+  /** Never rejects. */
+  async #beatOnce(): Promise<void> {
+    try {
+      this.#become(await this.#options.identity.get())
+    } catch {
+      // The others cannot be reached: that is tried again, and whoever wants a lock meanwhile hears of it.
+    }
+    this.#cancelPulse = undefined
+    if (this.#files.size > 0 && !this.#isClosed) this.#beat()
   }
 
   /**
@@ -202,6 +231,10 @@ export class MountLocks {
     }
     return isDeadlock(lock, blockers, waitsFor)
   }
+}
+
+function isOver(): FsError {
+  return new FsError('EIO', 'the file system is not mounted any more')
 }
 
 /** Takes the lock, or answers what is in the way. Throws `ENOLCK`. */

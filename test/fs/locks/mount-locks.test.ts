@@ -233,6 +233,49 @@ describe('locks on files', () => {
     })
   })
 
+  it('stay through a crash of the home of their file, those too that were in memory alone', async () => {
+    await withMounts(3, async ({ cluster, file, mount, warnings }) => {
+      await mount(2).setLock(file, posix(1, 'write', 0, 9))
+      await cluster.pause(200)
+      assert.ok(!(mount(2).setLock(file, posix(1, 'write', 20, 29)) instanceof Promise))
+      cluster.crash(1)
+      const waited = mount(2).setLockWait(file, posix(2, 'write', 100))
+      await cluster.start(1)
+      await waited
+      await cluster.pause(3000)
+      for (const [start, end] of [
+        [0, 0],
+        [29, 40],
+        [200, 200],
+      ])
+        assert.equal(await outcome(() => mount(3).setLock(file, posix(1, 'read', start, end))), 'EAGAIN')
+      assert.equal(await outcome(() => mount(3).setLock(file, posix(1, 'read', 10, 19))), 'done')
+      // Of the mount whose node it was.
+      warnings.length = 0
+    })
+  })
+
+  it('of a mount that is cut off go to those who ask for them, and else are its own again later', async () => {
+    await withMounts(3, async ({ cluster, file, mount, warnings }) => {
+      await mount(2).setLock(file, posix(1, 'write', 0, 9))
+      await mount(2).setLock(file, posix(1, 'write', 20, 29))
+      await cluster.pause(500)
+      const mends = [cluster.cut(1, 2), cluster.cut(2, 3)]
+      await mount(3).setLockWait(file, posix(1, 'write', 0, 0))
+      for (const mend of mends) mend()
+      await cluster.pause(10_000)
+      assert.equal(await outcome(() => mount(2).setLock(file, posix(2, 'write', 50, 50))), 'done')
+      assert.equal(await outcome(() => mount(2).setLock(file, posix(2, 'write', 0, 0))), 'EAGAIN')
+      assert.ok(warnings.some((one) => one.includes('a lock on a file was lost')))
+      warnings.length = 0
+      const stop = new AbortController()
+      const waited = outcome(() => mount(3).setLockWait(file, posix(1, 'read', 20, 20), stop.signal))
+      await cluster.pause(10_000)
+      stop.abort()
+      assert.equal(await waited, 'EINTR', 'it lives, and has the lock again')
+    })
+  })
+
   it('show in nothing else of the file, and go with it', async () => {
     await withMounts(2, async ({ cluster, file, mount }) => {
       await mount(1).write(file, 0, bytesOf('x'.repeat(10_000)))
