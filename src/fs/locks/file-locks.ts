@@ -10,6 +10,8 @@ import { LockTable } from './lock-table.js'
 
 /** For how long a table is kept that nobody else wants, before it is written down: what is taken and given back within that costs no disk. Milliseconds. */
 const keepMs = 50
+/** The same where the page had to be waited for: who has asked for it meanwhile may have done so before there was anybody to be told. Milliseconds. */
+const keepUntoldMs = 2
 /** Until a home that did not answer is asked again, by those who wait for locks. Milliseconds. */
 const againMs = 1000
 /** How often those who wait see whether the mounts live that they wait for. Milliseconds. */
@@ -265,7 +267,7 @@ export class FileLocks {
   }
 
   /** Throws `EIO`. */
-  #opened(lock: Lock): void {
+  #opened(lock: Lock, forMs = keepMs): void {
     try {
       this.#adopt(lock)
     } catch (reason) {
@@ -277,7 +279,7 @@ export class FileLocks {
       if (this.#lock === lock) this.#letGo()
     })
     if (lock.mode === 'write')
-      this.#cancelKeep = this.#options.environment.after(keepMs, () => {
+      this.#cancelKeep = this.#options.environment.after(forMs, () => {
         if (this.#lock === lock) this.#letGo()
       })
   }
@@ -328,11 +330,7 @@ export class FileLocks {
   /** Never rejects. */
   async #doJobs(): Promise<void> {
     try {
-      if (!this.#openAtOnce()) {
-        this.#opened(await this.#options.page.lock('write'))
-        // Who has asked for the page meanwhile may have done so before there was anybody to be told.
-        this.#isToLetGo = true
-      }
+      if (!this.#openAtOnce()) this.#opened(await this.#options.page.lock('write'), keepUntoldMs)
     } catch (reason) {
       const error = this.#failure(reason)
       for (const { failed } of this.#jobs.splice(0)) failed(error)

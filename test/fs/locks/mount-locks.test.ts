@@ -76,6 +76,25 @@ describe('locks on files', () => {
     })
   })
 
+  it('of several mounts on parts of a file do not hold each other up', async () => {
+    await withMounts(3, async ({ cluster, file, mount }) => {
+      const waits: number[] = []
+      const end = cluster.now() + 3000
+      const work = async (number: number): Promise<void> => {
+        while (cluster.now() < end) {
+          const start = cluster.now()
+          await mount(number).setLock(file, posix(1, 'write', number * 10, number * 10 + 5))
+          waits.push(cluster.now() - start)
+          await cluster.pause(1)
+          await mount(number).releaseLocks(file, 'posix', 1n)
+        }
+      }
+      await Promise.all([work(1), work(2), work(3)])
+      const longest = Math.max(...waits)
+      assert.ok(waits.length > 300 && longest < 90, `${waits.length} times, up to ${longest} ms`)
+    })
+  })
+
   it('are converted as flock does it: what one has is given up for what one gets', async () => {
     await withMounts(2, async ({ cluster, file, mount }) => {
       await mount(1).setLock(file, flock(1, 'read'))
