@@ -4,7 +4,9 @@ import type { FsEnvironment } from '../environment.js'
 import type { Lock } from '../pages/lock.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { DeadMounts } from './dead-mounts.js'
-import type { FileLock, LockMount, WaitingLock } from './file-lock.js'
+import { isDeadlock } from './deadlock.js'
+import { isSameOwner } from './file-lock.js'
+import type { FileLock, LockMount, LockOwner, WaitingLock } from './file-lock.js'
 import type { LockPage } from './lock-page.js'
 import { LockTable } from './lock-table.js'
 
@@ -22,6 +24,8 @@ export interface FileLocksOptions {
   readonly page: LockPage
   readonly dead: DeadMounts
   readonly environment: FsEnvironment
+  /** Of what waits at this mount for locks on other files, whom an owner waits for. */
+  readonly waitsElsewhere: (owner: LockOwner) => readonly LockOwner[]
   /** Nothing of the file is locked here any more, and nobody waits. */
   readonly unused: () => void
 }
@@ -114,8 +118,12 @@ export class FileLocks {
     })
   }
 
-  /** Has the lock wait in the table. Resolves when it is had. Throws `ENOLCK`, at once, where the table is full; rejects with `EINTR` by the signal. Within `run`. */
+  /**
+   * Has the lock wait in the table. Resolves when it is had. Throws, at once, `ENOLCK` where the table is full, and `EDEADLK`; rejects with `EINTR` by the signal. Within
+   * `run`.
+   */
   wait(lock: FileLock, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#isDeadlock(lock)) throw deadlock()
     const ticket = this.#nextTicket++
     const waiting = { ...lock, ticket }
     if (this.#table.wait(waiting) === 'full') throw tableIsFull()
@@ -246,7 +254,22 @@ export class FileLocks {
         environment.warn('a lock on a file was lost', new FsError('ENOLCK', 'another mount has taken it'))
     }
     for (const { lock, failed } of this.#waiters.values())
-      if (found.wait(lock) === 'full') failed(tableIsFull())
+      if (this.#isDeadlock(lock)) failed(deadlock())
+      else if (found.wait(lock) === 'full') failed(tableIsFull())
+  }
+
+  /**
+   * Whether who waits for the lock would wait for himself: all is seen of those who wait for locks on this file, at any mount, and of those who wait at this mount for others at
+   * this mount, on any file. What goes over several files and several mounts is not. Of `flock` nobody asks that.
+   */
+  #isDeadlock(lock: FileLock): boolean {
+    if (lock.kind === 'flock') return false
+    const table = this.#table
+    const waitsFor = (owner: LockOwner): LockOwner[] => [
+      ...table.waiting.flatMap((one) => (isSameOwner(one, owner) ? table.conflicts(one) : [])),
+      ...(owner.mount.incarnation === this.#mount.incarnation ? this.#options.waitsElsewhere(owner) : []),
+    ]
+    return isDeadlock(lock, table.conflicts(lock), waitsFor)
   }
 
   // ---- the page ----------------------------------------------------------------------------------------------------
@@ -465,6 +488,10 @@ export class FileLocks {
       this.#lookLater()
     })
   }
+}
+
+function deadlock(): FsError {
+  return new FsError('EDEADLK', 'who has the lock waits for one of its own')
 }
 
 export function tableIsFull(): FsError {

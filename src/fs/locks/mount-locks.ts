@@ -4,7 +4,6 @@ import type { FsEnvironment } from '../environment.js'
 import type { PageRunner } from '../pages/page-runner.js'
 import { inodePage } from '../volume/volume.js'
 import { DeadMounts } from './dead-mounts.js'
-import { isDeadlock } from './deadlock.js'
 import { FileLocks, tableIsFull } from './file-locks.js'
 import { isSameOwner, lockEndMax } from './file-lock.js'
 import type { FileLock, LockKind, LockMount, LockOwner, LockType } from './file-lock.js'
@@ -105,8 +104,6 @@ export class MountLocks {
         const conflicts = take(locks, table, lock)
         if (conflicts.length === 0) return
         if (signal?.aborted === true) throw new FsError('EINTR', 'the wait for a lock was interrupted')
-        if (lock.kind === 'posix' && this.#isDeadlock(locks, table, lock, conflicts))
-          throw new FsError('EDEADLK', 'who has the lock waits for one of its own')
         if (this.#waits >= waitsMax) throw new FsError('ENOLCK', `${waitsMax} programs wait for locks`)
         const had = locks.wait(lock, signal)
         this.#waits += 1
@@ -175,10 +172,11 @@ export class MountLocks {
   #open(file: Address, mount: LockMount, page: LockPage): FileLocks {
     if (this.#isClosed) throw isOver()
     const { environment } = this.#options
+    const waitsElsewhere = this.#waitsElsewhere.bind(this, file)
     const unused = (): void => {
       this.#files.delete(file)
     }
-    const opened = new FileLocks({ mount, page, dead: this.#dead, environment, unused })
+    const opened = new FileLocks({ mount, page, dead: this.#dead, environment, waitsElsewhere, unused })
     this.#files.set(file, opened)
     this.#beat()
     return opened
@@ -208,28 +206,19 @@ export class MountLocks {
     if (this.#files.size > 0 && !this.#isClosed) this.#beat()
   }
 
-  /**
-   * Whether somebody would wait for himself: all is seen of those who wait for locks on this file, at any mount, and of those who wait at this mount for others at this mount,
-   * on any file. What goes over several files and several mounts is not.
-   */
-  #isDeadlock(here: FileLocks, table: LockTable, lock: FileLock, blockers: readonly FileLock[]): boolean {
-    const waitsFor = (owner: LockOwner): FileLock[] => {
-      const found: FileLock[] = []
-      for (const one of table.waiting) if (isSameOwner(one, owner)) found.push(...table.conflicts(one))
-      if (owner.mount.incarnation !== lock.mount.incarnation) return found
-      for (const locks of this.#files.values()) {
-        if (locks === here || !locks.hasWaiters) continue
-        for (const one of locks.waiting())
-          if (isSameOwner(one, owner))
-            found.push(
-              ...locks.table
-                .conflicts(one)
-                .filter(({ mount }) => mount.incarnation === lock.mount.incarnation),
-            )
+  /** Of what waits here for locks on other files than this one, whom an owner waits for, of this mount. */
+  #waitsElsewhere(here: Address, owner: LockOwner): readonly LockOwner[] {
+    const found: LockOwner[] = []
+    for (const [file, locks] of this.#files) {
+      if (file === here || !locks.hasWaiters) continue
+      for (const one of locks.waiting()) {
+        if (!isSameOwner(one, owner)) continue
+        // What others have there may be known no more as it is.
+        const { incarnation } = locks.mount
+        found.push(...locks.table.conflicts(one).filter(({ mount }) => mount.incarnation === incarnation))
       }
-      return found
     }
-    return isDeadlock(lock, blockers, waitsFor)
+    return found
   }
 }
 

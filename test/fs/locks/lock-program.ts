@@ -16,12 +16,13 @@ type Cell = '.' | 'r' | 'W'
  */
 export class Holdings {
   readonly #cells = new Map<string, Cell[]>()
+  readonly #ignored = new Set<string>()
 
   cellsOf(name: string): Cell[] {
     const known = this.#cells.get(name)
     if (known !== undefined) return known
     const made = Array.from({ length: modelBytes }, (): Cell => '.')
-    this.#cells.set(name, made)
+    if (!this.#ignored.has(name)) this.#cells.set(name, made)
     return made
   }
 
@@ -38,8 +39,10 @@ export class Holdings {
       }
   }
 
-  forget(name: string): void {
+  /** It is not said any more what this one has. */
+  ignore(name: string): void {
     this.#cells.delete(name)
+    this.#ignored.add(name)
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Prng } from '../../../src/stdx/prng.js'
-import { outcome, withMounts } from './lock-fixture.js'
+import { outcome, posix, withMounts } from './lock-fixture.js'
 import { LockModel, modelBytes, rangeOf } from './lock-model.js'
 import type { ModelRequest } from './lock-model.js'
 import { Holdings, LockProgram } from './lock-program.js'
@@ -125,6 +125,72 @@ describe('random locks at several mounts', () => {
           }
           for (const ended of ['done', 'EAGAIN', 'EINTR'])
             assert.ok((seen.get(ended) ?? 0) > 5, `${ended}: ${seen.get(ended) ?? 0} times`)
+        },
+        { seed },
+      )
+    })
+
+  for (const seed of chosen)
+    it(`are free again that a mount had that dies, or is cut off for a while (seed ${seed})`, async () => {
+      const random = Prng.fromSeed(seed)
+      await withMounts(
+        3,
+        async ({ cluster, file, mount, warnings }) => {
+          const holdings = new Holdings()
+          const isOver = { whole: false }
+          const running = new Set<string>()
+          const work = async (program: LockProgram, name: string): Promise<void> => {
+            running.add(name)
+            while (!isOver.whole) await program.step()
+            await program.end()
+            running.delete(name)
+          }
+          const victim = 2 + random.below(2)
+          // A program that fails, as its mount is cut off, ends as others do: its locks go.
+          const endInTheEnd = async (program: LockProgram): Promise<void> => {
+            for (let isEnded = false; !isEnded;) {
+              await cluster.pause(500)
+              isEnded = await program.end().then(
+                () => true,
+                () => false,
+              )
+            }
+          }
+          const all: Promise<void>[] = []
+          for (let node = 1; node <= 3; node++)
+            for (let owner = 1; owner <= 3; owner++) {
+              const name = `${node}/${owner}`
+              const fs = mount(node)
+              const own = random.fork(name)
+              const program = new LockProgram({
+                ...{ cluster, fs, file, random: own, holdings, name, owner, kind: 'posix' },
+              })
+              const working = work(program, name)
+              if (node !== victim) all.push(working)
+              else void working.catch(() => endInTheEnd(program))
+            }
+          await cluster.pause(200 + random.below(600))
+          const survivors = [1, 2, 3].filter((node) => node !== victim)
+          const ofVictim = [1, 2, 3].map((owner) => `${victim}/${owner}`)
+          // From now on it has nothing, whatever it believes.
+          for (const name of ofVictim) holdings.ignore(name)
+          if (random.chance(0.5)) cluster.crash(victim)
+          else {
+            const mends = survivors.map((node) => cluster.cut(node, victim))
+            void cluster.pause(8000).then(() => {
+              for (const mend of mends) mend()
+            })
+          }
+          await cluster.pause(20_000)
+          isOver.whole = true
+          const isDone = (): boolean =>
+            survivors.every((node) => [1, 2, 3].every((one) => !running.has(`${node}/${one}`)))
+          await cluster.until('those that are left have come to their end', isDone)
+          await Promise.all(all)
+          const last = survivors.map((node) => outcome(() => mount(node).setLockWait(file, posix(9, 'read'))))
+          for (const ended of await Promise.all(last)) assert.equal(ended, 'done')
+          // Of what the victim has lost.
+          warnings.length = 0
         },
         { seed },
       )
