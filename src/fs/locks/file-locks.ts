@@ -1,7 +1,6 @@
 import { FsError } from '../errno.js'
 import { fsErrorFrom } from '../errors.js'
 import type { FsEnvironment } from '../environment.js'
-import type { Lock } from '../pages/lock.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { DeadMounts } from './dead-mounts.js'
 import { isDeadlock } from './deadlock.js'
@@ -9,11 +8,9 @@ import { isSameOwner } from './file-lock.js'
 import type { FileLock, LockMount, LockOwner, WaitingLock } from './file-lock.js'
 import type { LockPage } from './lock-page.js'
 import { LockTable } from './lock-table.js'
+import { LockWaiters } from './lock-waiters.js'
+import { PageTenure } from './page-tenure.js'
 
-/** For how long a table is kept that nobody else wants, before it is written down: what is taken and given back within that costs no disk. Milliseconds. */
-const keepMs = 50
-/** The same where the page had to be waited for: who has asked for it meanwhile may have done so before there was anybody to be told. Milliseconds. */
-const keepUntoldMs = 2
 /** Until a home that did not answer is asked again, by those who wait for locks. Milliseconds. */
 const againMs = 1000
 /** How often those who wait see whether the mounts live that they wait for. Milliseconds. */
@@ -30,13 +27,6 @@ export interface FileLocksOptions {
   readonly unused: () => void
 }
 
-/** A program of this mount that waits for a lock. */
-interface Waiter {
-  lock: WaitingLock
-  readonly granted: () => void
-  readonly failed: (reason: FsError) => void
-}
-
 /** Something to be done with the table, which is not at hand. */
 interface Job {
   readonly run: () => void
@@ -45,8 +35,8 @@ interface Job {
 
 /**
  * The locks on one file, as one mount has to do with them. All mounts have one table, in a page of the file's region (`LockPage`), and whoever has that page locked for
- * writing does with it what its programs ask for, at once and in memory. The table is written down, and the page let go, as soon as somebody else wants it, and after
- * `keepMs` in any case; if it is then as it was, there is nothing to write.
+ * writing does with it what its programs ask for, at once and in memory. The table is written down, and the page let go, as soon as somebody else wants it, and after some
+ * moments in any case (`PageTenure`); if it is then as it was, there is nothing to write.
  *
  * Who has to wait says so in the table, lets the page go, and takes a lock for reading on it. That is in the way of whoever wants to change the table, so that this mount
  * hears of it, gets out of the way, and asks for the page again: which is in the way of the other one, so that it lets the page go as soon as it has changed it. So nobody asks
@@ -61,24 +51,26 @@ export class FileLocks {
   readonly #formerly = new Set<number>()
   /** As it was seen last, or as it has become here since. */
   #table = new LockTable()
-  /** On the page: for writing where the table is this mount's to change, for reading where it waits for others to do so. */
-  #lock: Lock | undefined
-  #isToLetGo = false
-  #cancelKeep: (() => void) | undefined
+  readonly #tenure: PageTenure
   #cancelLook: (() => void) | undefined
   /** What was changed last may not be in the table that others see. */
   #isUnsure = false
-  readonly #waiters = new Map<number, Waiter>()
-  #nextTicket = 1
+  readonly #waiters = new LockWaiters()
   readonly #jobs: Job[] = []
   #isWorking = false
   #working: Promise<void> = Promise.resolve()
-  #stopWaiting: (() => void) | undefined
+  #stopWatching: (() => void) | undefined
   #isClosed = false
 
   constructor(options: FileLocksOptions) {
     this.#options = options
     this.#mount = options.mount
+    const { page, environment } = options
+    const adopt = this.#adopt.bind(this)
+    const lost = (): void => {
+      this.#isUnsure = true
+    }
+    this.#tenure = new PageTenure({ page, environment, adopt, lost, toEnd: this.#work.bind(this) })
   }
 
   /** This mount, as others know it. */
@@ -92,18 +84,19 @@ export class FileLocks {
   }
 
   /** Of this mount: who waits. */
-  *waiting(): Generator<WaitingLock> {
-    for (const { lock } of this.#waiters.values()) yield lock
+  get waiting(): Iterable<WaitingLock> {
+    return this.#waiters.locks()
   }
 
-  get hasWaiters(): boolean {
-    return this.#waiters.size > 0
+  /** Whether something is to be done that has to wait for the table. */
+  get isBusy(): boolean {
+    return this.#jobs.length > 0
   }
 
   /** Does something with the table as it is at this moment: at once, or when that is at hand. Throws what `change` throws, and `FsError`. */
   run<T>(change: (table: LockTable) => T | Promise<T>): T | Promise<T> {
     if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
-    if (!this.#isWorking && this.#openAtOnce()) return this.#apply(change)
+    if (!this.#isWorking && this.#writeAtOnce()) return this.#apply(change)
     return new Promise<T>((resolve, reject) => {
       const run = (): void => {
         try {
@@ -113,7 +106,7 @@ export class FileLocks {
         }
       }
       this.#jobs.push({ run, failed: reject })
-      this.#stopWaiting?.()
+      this.#stopWatching?.()
       this.#work()
     })
   }
@@ -124,29 +117,11 @@ export class FileLocks {
    */
   wait(lock: FileLock, signal: AbortSignal | undefined): Promise<void> {
     if (this.#isDeadlock(lock)) throw deadlock()
-    const ticket = this.#nextTicket++
+    const ticket = this.#waiters.ticket()
     const waiting = { ...lock, ticket }
     if (this.#table.wait(waiting) === 'full') throw tableIsFull()
-    return new Promise<void>((resolve, reject) => {
-      const stop = (): void => {
-        this.#stopWait(ticket)
-      }
-      const isOver = (): void => {
-        this.#waiters.delete(ticket)
-        signal?.removeEventListener('abort', stop)
-      }
-      this.#waiters.set(ticket, {
-        lock: waiting,
-        granted: () => {
-          isOver()
-          resolve()
-        },
-        failed: (reason) => {
-          isOver()
-          reject(reason)
-        },
-      })
-      signal?.addEventListener('abort', stop)
+    return this.#waiters.add(waiting, signal, () => {
+      void this.#stopWait(ticket)
     })
   }
 
@@ -155,11 +130,11 @@ export class FileLocks {
     if (mount.incarnation === this.#mount.incarnation) return
     this.#formerly.add(this.#mount.incarnation)
     this.#table.rename(this.#mount.incarnation, mount)
-    for (const waiter of this.#waiters.values()) waiter.lock = { ...waiter.lock, mount }
+    this.#waiters.become(mount)
     this.#mount = mount
     this.#isUnsure = true
-    this.#drop()
-    this.#lookAgain()
+    this.#tenure.drop()
+    void this.#lookAgain()
   }
 
   /** Whose locks stand in the way is asked for, where they are other mounts': they may be dead. */
@@ -169,19 +144,19 @@ export class FileLocks {
       const one = locks.find((lock) => lock.mount.incarnation === incarnation)?.mount
       if (one === undefined || incarnation === this.#mount.incarnation) continue
       dead.inTheWay(one, () => {
-        this.#lookAgain()
+        void this.#lookAgain()
       })
     }
   }
 
   /** All that this mount has here is given back, and who waits fails. Throws `FsError` where others will have to find out that the mount is over. */
   async close(): Promise<void> {
-    this.#fail(new FsError('EIO', 'the file system is not mounted any more'))
+    this.#waiters.failAll(new FsError('EIO', 'the file system is not mounted any more'))
     try {
       await this.run((table) => {
         table.removeMount(this.#mount.incarnation)
       })
-      this.#letGo()
+      this.#tenure.end()
       await this.#working
       if (this.#isUnsure) throw new FsError('EIO', 'it could not be written down that locks are given back')
     } finally {
@@ -211,33 +186,27 @@ export class FileLocks {
   /** Something may have become free. */
   #settle(): void {
     for (const { mount, ticket } of this.#table.grant()) {
-      if (mount.incarnation === this.#mount.incarnation) this.#waiters.get(ticket)?.granted()
+      if (mount.incarnation === this.#mount.incarnation) this.#waiters.granted(ticket)
       // It waits for the page.
-      else this.#isToLetGo = true
+      else this.#tenure.end()
     }
-    if (this.#isToLetGo) this.#work()
     this.#lookLater()
   }
 
-  /** The page is at hand: the table as it is there. Throws `EIO`. */
-  #adopt(lock: Lock): void {
-    const { page } = this.#options
-    const mount = this.#mount
-    const found = page.load(lock)
-    const isForgotten = this.#table.hasMount(mount.incarnation) && !found.hasMount(mount.incarnation)
+  /** The page is at hand: the table as it is there. */
+  #adopt(found: LockTable, mode: 'read' | 'write'): void {
+    const { incarnation } = this.#mount
+    const isForgotten = this.#table.hasMount(incarnation) && !found.hasMount(incarnation)
     if (this.#isUnsure || isForgotten) {
-      if (lock.mode === 'read') {
-        // That takes the right to write.
-        this.#lookAgain()
-        return
-      }
-      this.#claimAgain(found)
+      if (mode === 'write') this.#claimAgain(found)
+      else void this.#lookAgain()
       return
     }
     this.#table = found
-    const still = new Set<number>()
-    for (const one of found.waiting) if (one.mount.incarnation === mount.incarnation) still.add(one.ticket)
-    for (const [ticket, { granted }] of this.#waiters) if (!still.has(ticket)) granted()
+    const tickets = found.waiting.flatMap(({ mount, ticket }) =>
+      mount.incarnation === incarnation ? [ticket] : [],
+    )
+    this.#waiters.grantedBut(new Set(tickets))
   }
 
   /** What this mount has is not in the table, as a home was lost, or this mount was taken for dead: it is put there again, where nobody else has taken it. */
@@ -253,9 +222,9 @@ export class FileLocks {
       if (found.conflict(lock) !== undefined || found.set(lock) === 'full')
         environment.warn('a lock on a file was lost', new FsError('ENOLCK', 'another mount has taken it'))
     }
-    for (const { lock, failed } of this.#waiters.values())
-      if (this.#isDeadlock(lock)) failed(deadlock())
-      else if (found.wait(lock) === 'full') failed(tableIsFull())
+    for (const lock of this.#waiters.locks())
+      if (this.#isDeadlock(lock)) this.#waiters.fail(lock.ticket, deadlock())
+      else if (found.wait(lock) === 'full') this.#waiters.fail(lock.ticket, tableIsFull())
   }
 
   /**
@@ -272,53 +241,17 @@ export class FileLocks {
     return isDeadlock(lock, table.conflicts(lock), waitsFor)
   }
 
-  // ---- the page ----------------------------------------------------------------------------------------------------
+  // ---- what takes its time -----------------------------------------------------------------------------------------
 
-  /** Whether the table is this mount's to change, without waiting. */
-  #openAtOnce(): boolean {
-    const { page } = this.#options
-    const lock = this.#lock
-    if (lock?.mode === 'write') {
-      if (page.stands(lock)) return true
-      this.#isUnsure = true
-    }
-    this.#drop()
-    const taken = page.tryLock('write')
-    if (taken === undefined) return false
-    this.#opened(taken)
-    return true
-  }
-
-  /** Throws `EIO`. */
-  #opened(lock: Lock, forMs = keepMs): void {
+  /** Throws `FsError`. */
+  #writeAtOnce(): boolean {
     try {
-      this.#adopt(lock)
+      return this.#tenure.writeAtOnce()
     } catch (reason) {
-      lock.discard()
-      throw reason
+      const error = this.#failure(reason)
+      this.#work()
+      throw error
     }
-    this.#lock = lock
-    lock.onWanted(() => {
-      if (this.#lock === lock) this.#letGo()
-    })
-    if (lock.mode === 'write')
-      this.#cancelKeep = this.#options.environment.after(forMs, () => {
-        if (this.#lock === lock) this.#letGo()
-      })
-  }
-
-  #letGo(): void {
-    this.#isToLetGo = true
-    this.#work()
-  }
-
-  /** Nothing has been changed under it. */
-  #drop(): void {
-    this.#isToLetGo = false
-    this.#cancelKeep?.()
-    this.#cancelKeep = undefined
-    this.#lock?.discard()
-    this.#lock = undefined
   }
 
   /** Does what cannot be done at once, one thing after the other. */
@@ -330,15 +263,15 @@ export class FileLocks {
 
   /** Never rejects. */
   async #workOn(): Promise<void> {
+    const tenure = this.#tenure
     for (;;) {
       if (this.#jobs.length > 0) await this.#doJobs()
-      else if (this.#isToLetGo && this.#lock !== undefined) await this.#writeDown(this.#lock)
-      else if (this.#lock === undefined && this.#mustWatch()) await this.#watch()
+      else if (tenure.isToEnd) await this.#writeDown()
+      else if (!tenure.isHeld && this.#mustWatch) await this.#watch()
       else break
     }
     this.#isWorking = false
-    this.#isToLetGo = false
-    const isUnused = this.#lock === undefined && !this.hasWaiters && !this.#isUnsure
+    const isUnused = !tenure.isHeld && this.#waiters.size === 0 && !this.#isUnsure
     if (isUnused && !this.#table.hasMount(this.#mount.incarnation)) this.#end()
   }
 
@@ -346,14 +279,14 @@ export class FileLocks {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cancelLook?.()
-    this.#drop()
+    this.#tenure.drop()
     this.#options.unused()
   }
 
   /** Never rejects. */
   async #doJobs(): Promise<void> {
     try {
-      if (!this.#openAtOnce()) this.#opened(await this.#options.page.lock('write'), keepUntoldMs)
+      await this.#tenure.write()
     } catch (reason) {
       const error = this.#failure(reason)
       for (const { failed } of this.#jobs.splice(0)) failed(error)
@@ -363,25 +296,41 @@ export class FileLocks {
   }
 
   /** Never rejects. */
-  async #writeDown(lock: Lock): Promise<void> {
-    const { page } = this.#options
-    this.#isToLetGo = false
-    this.#cancelKeep?.()
-    this.#cancelKeep = undefined
-    this.#lock = undefined
-    if (lock.mode === 'read') {
-      lock.discard()
-      return
-    }
+  async #writeDown(): Promise<void> {
     try {
-      if (page.store(lock, this.#table) === 'written') await lock.unlock({ timeoutMs: page.timeoutMs })
+      await this.#tenure.writeDown(this.#table)
     } catch {
       // What it has is put there again when the page can be had.
       this.#isUnsure = true
       this.#lookAgainLater()
-    } finally {
-      lock.discard()
     }
+  }
+
+  /** Waits until others have changed the table. Never rejects. */
+  async #watch(): Promise<void> {
+    const stop = new AbortController()
+    this.#stopWatching = () => {
+      stop.abort()
+    }
+    try {
+      await this.#tenure.read(stop.signal)
+      if (this.#mustWatch) this.#lookLater()
+      else this.#tenure.drop()
+    } catch (reason) {
+      if (!stop.signal.aborted && this.#failure(reason).code !== 'ESTALE') await this.#pause(stop.signal)
+    } finally {
+      this.#stopWatching = undefined
+    }
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    return new Promise<void>((resolve) => {
+      const cancel = this.#options.environment.after(againMs, resolve)
+      signal.addEventListener('abort', () => {
+        cancel()
+        resolve()
+      })
+    })
   }
 
   #failure(reason: unknown): FsError {
@@ -390,99 +339,56 @@ export class FileLocks {
       // The file is no more, and its locks have gone with it.
       this.#table = new LockTable()
       this.#isUnsure = false
-      this.#fail(error)
+      this.#waiters.failAll(error)
     }
     return error
   }
 
-  /** Whether others may let somebody have a lock who waits here. */
-  #mustWatch(): boolean {
-    const { incarnation } = this.#mount
-    for (const { lock } of this.#waiters.values()) {
-      const conflicts = this.#table.conflicts(lock)
-      if (!conflicts.some(({ mount }) => mount.incarnation === incarnation)) return true
-    }
-    return false
-  }
-
-  /** Waits until others have changed the table. Never rejects. */
-  async #watch(): Promise<void> {
-    const { page, environment } = this.#options
-    const stop = new AbortController()
-    this.#stopWaiting = () => {
-      stop.abort()
-    }
-    try {
-      this.#opened(await page.lock('read', stop.signal))
-      // Who has asked for the page meanwhile may have done so before there was anybody to be told: then it is had no more.
-      this.#drop()
-      const again = page.tryLock('read')
-      if (again !== undefined) this.#opened(again)
-      this.#lookLater()
-    } catch (reason) {
-      if (stop.signal.aborted) return
-      if (this.#failure(reason).code !== 'ESTALE')
-        await new Promise<void>((resolve) => {
-          const cancel = environment.after(againMs, resolve)
-          stop.signal.addEventListener('abort', () => {
-            cancel()
-            resolve()
-          })
-        })
-    } finally {
-      this.#stopWaiting = undefined
-    }
-  }
-
   // ---- those who wait ----------------------------------------------------------------------------------------------
 
-  /** Somebody does not want to wait any more: unless it turns out that he has the lock already. */
-  #stopWait(ticket: number): void {
+  /** Whether others may let somebody have a lock who waits here. */
+  get #mustWatch(): boolean {
+    return this.#waiters.dependOnOthers((lock) => this.#table.conflicts(lock))
+  }
+
+  /** Somebody does not want to wait any more: unless it turns out that he has the lock already. Never rejects. */
+  async #stopWait(ticket: number): Promise<void> {
     const isInterrupted = new FsError('EINTR', 'the wait for a lock was interrupted')
-    const ended = Promise.resolve(
-      this.run((table) => {
-        const waiter = this.#waiters.get(ticket)
-        if (waiter === undefined) return
+    try {
+      await this.run((table) => {
+        if (!this.#waiters.has(ticket)) return
         table.endWait(this.#mount.incarnation, ticket)
-        waiter.failed(isInterrupted)
-      }),
-    )
-    ended.catch(() => {
-      const waiter = this.#waiters.get(ticket)
-      if (waiter === undefined) return
-      waiter.failed(isInterrupted)
+        this.#waiters.fail(ticket, isInterrupted)
+      })
+    } catch {
+      if (!this.#waiters.has(ticket)) return
+      this.#waiters.fail(ticket, isInterrupted)
       // It is in the table still, and may get the lock: all is put there anew when the page can be had.
       this.#isUnsure = true
       this.#lookAgainLater()
-    })
+    }
   }
 
-  #fail(reason: FsError): void {
-    for (const { failed } of this.#waiters.values()) failed(reason)
-  }
-
-  /** What there is to be done with the table is done without anybody's asking. */
-  #lookAgain(): void {
+  /** What there is to be done with the table is done without anybody's asking. Never rejects. */
+  async #lookAgain(): Promise<void> {
     if (this.#isClosed) return
-    const looked = Promise.resolve(this.run(() => undefined))
-    looked.catch(() => {
+    try {
+      await this.run(() => undefined)
+    } catch {
       this.#lookAgainLater()
-    })
+    }
   }
 
   #lookAgainLater(): void {
     this.#options.environment.after(againMs, () => {
-      this.#lookAgain()
+      void this.#lookAgain()
     })
   }
 
   /** Others may be dead for whose locks somebody waits. */
   #lookLater(): void {
-    if (this.#cancelLook !== undefined || !this.#mustWatch()) return
-    const look = (): void => {
-      for (const { lock } of this.#waiters.values()) this.inTheWay(this.#table.conflicts(lock))
-    }
-    look()
+    if (this.#cancelLook !== undefined || !this.#mustWatch) return
+    for (const lock of this.#waiters.locks()) this.inTheWay(this.#table.conflicts(lock))
     this.#cancelLook = this.#options.environment.after(lookMs, () => {
       this.#cancelLook = undefined
       this.#lookLater()

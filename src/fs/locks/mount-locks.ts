@@ -122,7 +122,7 @@ export class MountLocks {
     const { owner, kind } = request
     const own = locks?.table.held.find((one) => isOfOwner(one, locks.mount, kind, owner))
     // What this mount has it knows.
-    if (locks === undefined || own === undefined) return undefined
+    if (locks === undefined || (own === undefined && !locks.isBusy)) return undefined
     return locks.run((table) => {
       if (table.clear(lockOf(whole, locks.mount)) === 'full') throw tableIsFull()
     })
@@ -210,8 +210,8 @@ export class MountLocks {
   #waitsElsewhere(here: Address, owner: LockOwner): readonly LockOwner[] {
     const found: LockOwner[] = []
     for (const [file, locks] of this.#files) {
-      if (file === here || !locks.hasWaiters) continue
-      for (const one of locks.waiting()) {
+      if (file === here) continue
+      for (const one of locks.waiting) {
         if (!isSameOwner(one, owner)) continue
         // What others have there may be known no more as it is.
         const { incarnation } = locks.mount
