@@ -178,6 +178,19 @@ describe('locks on files', () => {
     })
   })
 
+  it('are given back that are still on their way', async () => {
+    await withMounts(2, async ({ file, mount }) => {
+      await mount(2).setLock(file, posix(2, 'write', 100))
+      await mount(1).setLock(file, posix(2, 'write', 50, 50))
+      // The page is at the other mount now.
+      const had = mount(2).setLock(file, posix(1, 'write', 0, 9))
+      assert.ok(had instanceof Promise)
+      const given = mount(2).releaseLocks(file, 'posix', 1n)
+      await Promise.all([had, given])
+      assert.equal(await outcome(() => mount(1).setLock(file, posix(1, 'write', 0, 9))), 'done')
+    })
+  })
+
   it('say what is no lock', async () => {
     await withMounts(1, async ({ file, mount }) => {
       for (const wrong of [
@@ -258,6 +271,8 @@ describe('locks on files', () => {
       await cluster.pause(200)
       assert.ok(!(mount(2).setLock(file, posix(1, 'write', 20, 29)) instanceof Promise))
       cluster.crash(1)
+      // Long enough to hear of it, and too short for the table to be written down.
+      await cluster.pause(20)
       const waited = mount(2).setLockWait(file, posix(2, 'write', 100))
       await cluster.start(1)
       await waited
@@ -292,6 +307,27 @@ describe('locks on files', () => {
       await cluster.pause(10_000)
       stop.abort()
       assert.equal(await waited, 'EINTR', 'it lives, and has the lock again')
+    })
+  })
+
+  it('tell of a deadlock that comes about when a mount that was cut off claims its locks again', async () => {
+    await withMounts(3, async ({ cluster, file, mount, warnings }) => {
+      await mount(1).setLock(file, posix(1, 'write', 10, 10))
+      await mount(3).setLock(file, posix(3, 'write', 30, 30))
+      await mount(2).setLock(file, posix(2, 'write', 20, 20))
+      const waited = outcome(() => mount(2).setLockWait(file, posix(2, 'write', 10, 10)))
+      await cluster.pause(500)
+      const mends = [cluster.cut(1, 2), cluster.cut(2, 3)]
+      await mount(3).setLockWait(file, posix(4, 'write', 20, 20))
+      await mount(3).releaseLocks(file, 'posix', 4n)
+      const had = mount(1).setLockWait(file, posix(1, 'write', 20, 30))
+      await cluster.pause(200)
+      for (const mend of mends) mend()
+      assert.equal(await waited, 'EDEADLK')
+      await mount(2).releaseLocks(file, 'posix', 2n)
+      await mount(3).releaseLocks(file, 'posix', 3n)
+      await had
+      warnings.length = 0
     })
   })
 
