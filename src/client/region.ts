@@ -17,6 +17,7 @@ import { expectResult } from '../node/calls/result.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { checkNotSystem } from '../node/map/system-regions.js'
 import type { LockContext } from '../node/replica/lock-context.js'
+import type { HoldEnd, RightHold } from '../node/replica/right-hold.js'
 import type { SiteAccess } from '../node/site-access.js'
 import type { Watch, WatchOptions } from '../node/watch/watch.js'
 import { nameBytesMax } from '../wire/limits.js'
@@ -166,6 +167,18 @@ export class Region {
     if (mode !== 'read') checkNotSystem(this.#descriptor)
     const terms = demands === undefined ? undefined : this.#termsOf(range, demands)
     return this.#access.replica(this.#descriptor).tryLock(mode, range, terms)
+  }
+
+  /**
+   * Keeps the right to read these pages at this site, without a lock, where it is here at this moment; else undefined: lock them once, and try again. For programs that
+   * keep copies where Khazana does not see them, such as in a kernel's cache: until the hold has been released nobody elsewhere writes to the pages, while locks at this site go on
+   * as ever. `ended` is called once, in a turn of its own, when it is to end: `wanted`, others wait to write until `release`, by when no copy may be in
+   * use any more; `lost`, the lease has ended, or the region was changed, and others may write already. In regions of other consistency than `strict`
+   * without a conflict test there are none. Throws `out-of-range`, `invalid-argument`, `closed`.
+   */
+  tryHold(range: ByteRange, ended: (why: HoldEnd) => void): RightHold | undefined {
+    checkObject(range, 'a range')
+    return this.#access.replica(this.#descriptor).tryHold(range, ended)
   }
 
   /**

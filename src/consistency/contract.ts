@@ -29,6 +29,9 @@ export type CommitId = Brand<number, 'CommitId'>
  */
 export type ParcelId = Brand<number, 'ParcelId'>
 
+/** `wanted`: it is held, and somebody waits already for the end of it, which is not told again. */
+export type HoldAnswer = 'held' | 'wanted' | 'refused'
+
 /**
  * The consistency manager of one region at one site. Pure: it keeps the state of copies and locks, is told of events, and
  * answers with effects; it never sees bytes, storage or connections. All its methods are called one after the other, and
@@ -53,6 +56,13 @@ export interface ConsistencyManager<M = CrewMessage> {
   evict(page: PageIndex): EvictAnswer<M>
   /** Whether the page's frame holds bytes that are still on their way to stable storage. */
   isUnsettled(page: PageIndex): boolean
+  /**
+   * Keeps the right to read the page at this site, if it is here at this moment, and nobody waits for the page or a lock on it is open here; else changes nothing. It
+   * stays, whatever locks begin and end here, until `letGo` has been called as often: where somebody elsewhere wants to write, `wanted` is told first, and
+   * where the right is lost `break`. Absent where the protocol has nothing of the kind.
+   */
+  hold?(page: PageIndex): HoldAnswer
+  letGo?(page: PageIndex): readonly CmEffect<M>[]
   /**
    * The next number for a context that has an exclusive right: above those of all contexts that had the right to one of its pages before, in
    * this era. Absent where the protocol gives no such right.

@@ -34,7 +34,14 @@ export function attributesOf(address: Address, inode: Inode): FileAttributes {
   const { ino, kind, mode, links, uid, gid, device, accessed, modified, changed, born, revision } = inode
   const pageSize = inode.bytes.length
   const size = kind === 'directory' && inode.isInTail ? pageSize : inode.size
-  const stored = inode.isInTail ? 0 : Math.min(Math.ceil(size / pageSize), inode.allocatedEnd - 1) * pageSize
+  const stored = inode.isInTail ? 0 : storedPagesOf(inode, size) * pageSize
   const times = { accessed, modified, changed, born }
   return { address, ino, kind, mode, links, uid, gid, size, storedBytes: stored, device, ...times, revision }
+}
+
+function storedPagesOf({ kind, residueEnd, storedPages, allocatedEnd, bytes }: Inode, size: number): number {
+  const needed = Math.ceil(size / bytes.length)
+  if (kind !== 'file') return Math.min(needed, allocatedEnd - 1)
+  // What has been cut off is gone, though it takes a moment.
+  return residueEnd > size ? Math.min(needed, storedPages) : storedPages
 }

@@ -13,9 +13,9 @@ import type { LockKind } from './locks/file-lock.js'
 import { lockEndMax } from './locks/file-lock.js'
 import type { LockInTheWay, LockRequest } from './locks/mount-locks.js'
 import { clearPages, clearResidue } from './operations/clear.js'
-import { create } from './operations/create.js'
-import type { NewFile } from './operations/create.js'
-import { allocate, read, readLink, write, zero } from './operations/data.js'
+import { create, createUnnamed } from './operations/create.js'
+import type { Naming, NewFile } from './operations/create.js'
+import { allocate, holesIn, read, readLink, write, zero } from './operations/data.js'
 import type { WriteHow } from './operations/data.js'
 import { attributes, list, lookup, parentOf } from './operations/lookup.js'
 import { link, removeDirectory, unlink } from './operations/remove.js'
@@ -29,10 +29,15 @@ import type { AttributeChanges } from './operations/set-attributes.js'
 import { getXattr, listXattrs, removeXattr, setXattr } from './operations/xattrs.js'
 import type { SetHow } from './operations/xattrs.js'
 import type { Operation } from './pages/page-runner.js'
+import { FileHolds } from './volume/file-holds.js'
+import type { HoldEnded, HoldNumber } from './volume/file-holds.js'
 import { makeVolume } from './volume/make-volume.js'
 import type { MakeOptions } from './volume/make-volume.js'
 import { openVolume } from './volume/open-volume.js'
 import type { OpenVolume } from './volume/open-volume.js'
+
+/** Files that are held, unless told: each takes a page of memory at this site. */
+const holdsMax = 65_536
 
 export interface MountOptions {
   /** For how long what is changed stays in memory alone at most, where nobody waits for it. Milliseconds; 10 unless told. */
@@ -49,6 +54,13 @@ export interface FsUsage {
   readonly nameBytesMax: number
 }
 
+/** What was read of a file. */
+export interface HeldBytes {
+  readonly bytes: Uint8Array
+  /** Undefined where there was none, or more than one. */
+  readonly hold: HoldNumber | undefined
+}
+
 /** A result that is there at once where all that it takes is in memory, else later. Failures are `FsError`s, thrown or rejected alike. */
 export type Soon<T> = T | Promise<T>
 
@@ -62,6 +74,7 @@ export type Soon<T> = T | Promise<T>
  */
 export class FileSystem {
   readonly #volume: OpenVolume
+  #holds: FileHolds | undefined
 
   private constructor(volume: OpenVolume) {
     this.#volume = volume
@@ -100,12 +113,12 @@ export class FileSystem {
 
   /** What a name in a directory means, `.` and `..` too. Throws `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`. */
   lookup(parent: Address, name: Uint8Array): Soon<FileAttributes> {
-    return this.#run(lookup(this.#volume, parent, name))
+    return this.#runHolding(lookup(this.#volume, parent, name), parent, addressOf)
   }
 
   /** Names behind a position, in their order, without `.` and `..`: some at least, unless there are no more. -1 is before all. Throws `ENOTDIR`. */
   list(directory: Address, behind: number): Soon<readonly DirectoryEntry[]> {
-    return this.#run(list(this.#volume, directory, behind))
+    return this.#runHolding(list(this.#volume, directory, behind), directory)
   }
 
   /** What `..` means in a directory. */
@@ -115,12 +128,23 @@ export class FileSystem {
 
   /** Makes a file with a name. Throws `EEXIST`, `ENOTDIR`, `ENOENT` in a directory that was removed, `ENAMETOOLONG`, `EINVAL`, `EMLINK`, `ENOSPC`. */
   create(parent: Address, name: Uint8Array, file: NewFile): Soon<FileAttributes> {
-    return this.#run(create(this.#volume, parent, name, file))
+    return this.#runHolding(create(this.#volume, parent, name, file), parent, addressOf)
+  }
+
+  /** Makes a file without a name, open as by `open`; it goes when it is closed, unless `link` has named it. Throws `ENOTDIR`, `ENOENT` in a directory that was removed, `ENOSPC`. */
+  async createUnnamed(
+    parent: Address,
+    file: NewFile,
+    naming: Naming = 'may-be-named',
+  ): Promise<FileAttributes> {
+    const made = await this.#run(createUnnamed(this.#volume, parent, file, naming))
+    await this.keep(made.ino)
+    return made
   }
 
   /** Another name for a file. Throws `EPERM` for a directory, `EMLINK`, and as `create`. */
   link(file: Address, parent: Address, name: Uint8Array): Soon<FileAttributes> {
-    return this.#run(link(this.#volume, file, parent, name))
+    return this.#runHolding(link(this.#volume, file, parent, name), parent, addressOf)
   }
 
   /** Takes a name away, and with the last one the file, once nobody has it open at any mount. Throws `ENOENT`, `EISDIR`. */
@@ -133,9 +157,9 @@ export class FileSystem {
     return this.#run(removeDirectory(this.#volume, parent, name))
   }
 
-  /** Gives a file another name. Answers what lost its name by that. Throws as the system call does. */
-  rename(from: Name, to: Name, how: RenameHow = 'replace'): Soon<Removed | undefined> {
-    return this.#run(rename(this.#volume, from, to, how))
+  /** Gives a file another name, and the one that it had to a new file that is `left` there, if told. Answers what lost its name by that. Throws as the system call does. */
+  rename(from: Name, to: Name, how: RenameHow = 'replace', left?: NewFile): Soon<Removed | undefined> {
+    return this.#run(rename(this.#volume, { from, to, left }, how))
   }
 
   /** Throws `EINVAL` for what is no symbolic link. */
@@ -146,12 +170,12 @@ export class FileSystem {
   // ---- attributes --------------------------------------------------------------------------------------------------
 
   attributes(file: Address): Soon<FileAttributes> {
-    return this.#run(attributes(this.#volume, file))
+    return this.#runHolding(attributes(this.#volume, file), file)
   }
 
   /** Throws `EISDIR`, `EINVAL` and `EFBIG` for a size. */
   setAttributes(file: Address, changes: AttributeChanges): Soon<FileAttributes> {
-    const result = this.#run(setAttributes(this.#volume, file, changes))
+    const result = this.#runHolding(setAttributes(this.#volume, file, changes), file)
     if (changes.size !== undefined) this.#clearLater(file)
     return result
   }
@@ -176,9 +200,30 @@ export class FileSystem {
 
   /** A copy of at most `length` bytes, fewer where the file ends. Throws `EISDIR`, `EINVAL`. */
   read(file: Address, offset: number, length: number): Soon<Uint8Array> {
-    checkRange(offset, length)
+    // Behind where any file may end there is nothing, but that is no error.
+    const within = Math.min(offset, fileBytesMax)
+    checkRange(within, length)
+    if (within < offset) return this.read(file, within, length)
     if (length <= pieceBytesMax) return this.#run(read(this.#volume, file, offset, length))
-    return this.#readPieces(file, offset, length)
+    return this.#readPieces(offset, length, (at, bytes) => this.read(file, at, bytes))
+  }
+
+  /** The same, and the hold that all of it was read under; without `holdFiles` that is none. */
+  readHeld(file: Address, offset: number, length: number): Soon<HeldBytes> {
+    const within = Math.min(offset, fileBytesMax)
+    checkRange(within, length)
+    let hold: HoldNumber | 'none' | undefined
+    const note = (): void => {
+      const current = this.#holds?.current(file) ?? 'none'
+      hold = hold === undefined || hold === current ? current : 'none'
+    }
+    const piece = (at: number, bytes: number): Soon<Uint8Array> => {
+      const operation = read(this.#volume, file, at, bytes)
+      return this.#runHolding(operation, file, undefined, note)
+    }
+    const whole = length <= pieceBytesMax ? piece(within, length) : this.#readPieces(within, length, piece)
+    const held = (bytes: Uint8Array): HeldBytes => ({ bytes, hold: hold === 'none' ? undefined : hold })
+    return whole instanceof Promise ? whole.then(held) : held(whole)
   }
 
   /**
@@ -194,9 +239,11 @@ export class FileSystem {
   }
 
   /** Gives a range storage. `grows`: the file ends there at least from now on. */
-  allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Soon<void> {
+  async allocate(file: Address, offset: number, length: number, how: 'grows' | 'keeps-size'): Promise<void> {
     checkRange(offset, length)
-    return this.#run(allocate(this.#volume, file, offset, offset + length, how))
+    const range = { from: offset, to: offset + length }
+    const holes = await holesIn(this.#volume, file, range.from, range.to)
+    await this.#run(allocate(this.#volume, file, { ...range, holes }, how))
   }
 
   /** Makes a range zeros, and gives the storage of its whole pages back. The file's size stays. */
@@ -256,13 +303,16 @@ export class FileSystem {
   // ---- being open, being durable -----------------------------------------------------------------------------------
 
   /** The file is open here: it stays, whoever takes its last name away, until `close` has been called as often. */
-  async open(file: Address): Promise<void> {
-    const { ino } = await this.attributes(file)
-    try {
-      await this.#volume.openings.open(ino)
-    } catch (reason) {
+  open(file: Address): Soon<void> {
+    const found = this.attributes(file)
+    return found instanceof Promise ? found.then(({ ino }) => this.keep(ino)) : this.keep(found.ino)
+  }
+
+  /** The same for a file that is known to be there at this moment, as one that has just been made or lost its name. */
+  keep(ino: number): Soon<void> {
+    return this.#volume.openings.open(ino)?.catch((reason: unknown) => {
       throw fsErrorFrom(KhazanaError.from(reason))
-    }
+    })
   }
 
   close(ino: number): void {
@@ -296,8 +346,17 @@ export class FileSystem {
     }
   }
 
+  /**
+   * From now on what `lookup`, `list`, `attributes`, `create`, `link`, `setAttributes` and `readHeld` answer is held, and so is that a name was not there: copies of it are valid until `ended` is told,
+   * and nobody else changes the files before they have been released. Once.
+   */
+  holdFiles(ended: HoldEnded, max = holdsMax): FileHolds {
+    return (this.#holds ??= new FileHolds(this.#volume.runner, ended, max))
+  }
+
   /** Ends the mount; what was changed is durable by then. The files that are to be taken away are, by the next mount at the latest. */
   unmount(): Promise<void> {
+    this.#holds?.releaseAll()
     return this.#volume.close()
   }
 
@@ -305,10 +364,38 @@ export class FileSystem {
     return this.#volume.runner.run(operation)
   }
 
-  async #readPieces(file: Address, offset: number, length: number): Promise<Uint8Array> {
+  /** The file, and the one that the result is of, are held from a moment on at which they are as the result says. `then` is called at that moment. */
+  #runHolding<T>(
+    operation: Operation<T>,
+    file: Address,
+    resultOf?: (result: T) => Address,
+    then?: () => void,
+  ): Soon<T> {
+    const holds = this.#holds
+    if (holds === undefined) return this.#run(operation)
+    const { runner } = this.#volume
+    return this.#run((attempt) => {
+      try {
+        const result = operation(attempt)
+        holds.take(runner.region(file))
+        if (resultOf !== undefined) holds.take(runner.region(resultOf(result)))
+        then?.()
+        return result
+      } catch (reason) {
+        if (reason instanceof FsError && reason.code === 'ENOENT') holds.take(runner.region(file))
+        throw reason
+      }
+    })
+  }
+
+  async #readPieces(
+    offset: number,
+    length: number,
+    read: (offset: number, length: number) => Soon<Uint8Array>,
+  ): Promise<Uint8Array> {
     const pieces: Uint8Array[] = []
     for (let done = 0; done < length; done += pieceBytesMax) {
-      const piece = await this.read(file, offset + done, Math.min(pieceBytesMax, length - done))
+      const piece = await read(offset + done, Math.min(pieceBytesMax, length - done))
       pieces.push(piece)
       if (piece.length < Math.min(pieceBytesMax, length - done)) break
     }
@@ -347,6 +434,10 @@ export class FileSystem {
 
 function isCutOff({ residueEnd, size }: Inode): boolean {
   return residueEnd > size
+}
+
+function addressOf({ address }: FileAttributes): Address {
+  return address
 }
 
 function checkRange(offset: number, length: number): void {

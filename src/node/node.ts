@@ -466,6 +466,14 @@ export class Node implements SiteAccess {
     return this.#part.desk
   }
 
+  /**
+   * Says in the log where the coordinator does not answer, or is not that of the cluster, and when it does. Never rejects; resolves when all is as it should be, or
+   * the node is closed.
+   */
+  checkCoordinator(): Promise<void> {
+    return this.#part.checkCoordinator()
+  }
+
   get name(): string {
     return this.identity.name
   }
@@ -706,7 +714,7 @@ export class Node implements SiteAccess {
     const caller = isNode(site)
       ? ({ kind: 'node', node: site, pages } as const)
       : ({ kind: 'client' } as const)
-    if (caller.kind === 'client' && (call.op === 'conclude' || (call.op === 'vote' && call.vote === 'ready')))
+    if (caller.kind === 'client' && (call.op === 'conclude' || (call.op === 'vote' && call.vote !== 'not')))
       throw new KhazanaError('unsupported', 'only nodes say what they have of a transaction')
     if (call.op === 'watch' && caller.kind === 'node' && this.home.find(call.address) === undefined) {
       // It takes this node for the home, as it may have been.

@@ -30,7 +30,7 @@ import {
 } from './layout.js'
 import type * as words from './message.js'
 import { protocolVersion } from './message.js'
-import type { TransactionOutcome } from './transaction-message.js'
+import type { TransactionOutcome, TransactionVote } from './transaction-message.js'
 import type { TransferState, TransferredPage } from './transfer-message.js'
 
 const pageSizes: number[] = []
@@ -294,7 +294,13 @@ const call = union<words.Call, 'op'>('op', {
   'transfer-state': [26, transferSign],
   vote: [
     60,
-    { address, generation: count, id: address, by: address, vote: choice<'ready' | 'not'>(['ready', 'not']) },
+    {
+      address,
+      generation: count,
+      id: address,
+      by: address,
+      vote: choice<TransactionVote>(['ready', 'not', 'still-ready']),
+    },
   ],
   conclude: [
     61,
@@ -339,6 +345,7 @@ const result = union<words.Result, 'op'>('op', {
   discard: [25, empty],
   'transfer-state': [26, { state: choice<TransferState>(['wait', 'activate', 'discard']) }],
   moved: [30, { descriptor }],
+  refused: [31, { code: errorCode, message: errorMessage }],
   vote: [60, { outcome: choice<TransactionOutcome>(['open', 'committed', 'aborted']) }],
   conclude: [61, empty],
 })

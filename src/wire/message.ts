@@ -391,6 +391,8 @@ export type Result =
     }
   /** Answers a node that took the receiver for a region's home: nothing was done, and this is known of the region now. */
   | { readonly op: 'moved'; readonly descriptor: RegionDescriptor }
+  /** Answers a node that forwards a client's call: the home has done what it could, and this is what the client is to hear. No other node is to be asked. */
+  | { readonly op: 'refused'; readonly code: string; readonly message: string }
   | TransferResult
   | TransactionResult
   | { readonly op: 'stat'; readonly stat: RegionStat; readonly found: Found }

@@ -23,11 +23,19 @@ export interface TransactionTag {
 /** What has become of a transaction, as the home of its first region knows it. */
 export type TransactionOutcome = 'open' | 'committed' | 'aborted'
 
+/** What a region that does not decide says of what was written there. */
+export type TransactionVote =
+  /** It is durable. */
+  | 'ready'
+  /** It has been for a while, and nothing was heard. Who decides and knows nothing of the transaction need not wait for the rest: that was lost. */
+  | 'still-ready'
+  /** It never will be. */
+  | 'not'
+
 /** What the homes of a transaction's regions ask each other. Each goes to the home of `address`. */
 export type TransactionCall =
   /**
-   * To the region that decides: what the region `by` has is durable there (`ready`), or will never be (`not`). Also asked again by
-   * who is `ready`, and has not heard.
+   * To the region that decides: of what the region `by` has. Asked again and again by who is ready, and has not heard.
    */
   | {
       readonly op: 'vote'
@@ -35,7 +43,7 @@ export type TransactionCall =
       readonly generation: number
       readonly id: TransactionId
       readonly by: Address
-      readonly vote: 'ready' | 'not'
+      readonly vote: TransactionVote
     }
   /** To any other region: this has been decided. Answered when it has been done there. */
   | {

@@ -15,6 +15,7 @@ export function checkInvariants(network: CrewNetwork, pages: readonly PageIndex[
     const views = new Map(network.sites.map((site) => [site, site.manager.inspect(page)] as const))
     checkExclusion(network, page, views)
     checkSections(network, page, views)
+    checkHolds(network, page, views)
     for (const [site, view] of views) checkSite(site, page, view)
     for (const { child, parent, isCarrying } of network.links) {
       const known = views.get(parent)?.children.get(child.id) ?? 'none'
@@ -89,6 +90,18 @@ function checkSections(network: CrewNetwork, page: PageIndex, views: ReadonlyMap
     open.length <= 1 || open.every((section) => section.mode === 'read'),
     `page ${page} is locked by ${open.map((section) => `${section.name} (${section.mode})`).join(' and ')}`,
   )
+}
+
+/** What is kept under a hold is what the site has, and nobody else may write. */
+function checkHolds(network: CrewNetwork, page: PageIndex, views: ReadonlyMap<CrewSite, PageView>): void {
+  for (const site of network.sites) {
+    const held = site.holds.get(page)
+    if (held === undefined || held.state === 'lost' || !site.isValid) continue
+    if (isLeftBehind(network, site, views)) continue
+    assert(usable(network, site, views) > 0, `${site.name} holds page ${page}, and must not read it`)
+    const known = site.frames.get(page)
+    assert(known === undefined || known === held.value, `${site.name} holds page ${page} as it was`)
+  }
 }
 
 function checkSite(site: CrewSite, page: PageIndex, view: PageView): void {

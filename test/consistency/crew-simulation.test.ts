@@ -16,6 +16,12 @@ test(`sections stay coherent and come to an end in ${seeds} random runs`, () => 
   assert(done > seeds * 10, `only ${done} sections ended well: the runs try too little`)
 })
 
+test(`what is held is what others may not change, and is let go of, in ${seeds} random runs`, () => {
+  let wanted = 0
+  for (let seed = 1; seed <= seeds; seed++) wanted += runCrewSeed(seed, crew, { holds: true }).wanted
+  assert(wanted > seeds, `only ${wanted} holds were waited for: the runs try too little`)
+})
+
 /** Seeds that show a fault as soon as its cure is taken out of the protocol. */
 const regressions = [
   { seed: 429, fault: 'acknowledging a section that read what its own site wrote and the disk refused' },

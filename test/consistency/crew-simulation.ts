@@ -28,6 +28,12 @@ interface Faults {
   readonly cancels: boolean
 }
 
+/** What else sites do. */
+export interface Habits {
+  /** They keep copies of pages without a lock. */
+  readonly holds: boolean
+}
+
 /** Sections that one site has under way at most. */
 const sectionsPerSiteMax = 4
 
@@ -44,6 +50,8 @@ export class CrewSimulation {
   /** Its own, so that fences change nothing of what else happens. */
   readonly #fencePrng: Prng
   readonly #outside = new OutsideStore()
+  readonly #habits: Habits
+  readonly #holdPrng: Prng
   readonly #operations = new Map<Section, Map<PageIndex, OpenOperation>>()
   #steps = 0
   #sections = 0
@@ -52,10 +60,14 @@ export class CrewSimulation {
   readonly log: string[] = []
   /** Sections that ended well. */
   done = 0
+  /** Holds that others waited for. */
+  wanted = 0
 
-  constructor(seed: number, protocol: ProtocolDefinition) {
+  constructor(seed: number, protocol: ProtocolDefinition, habits: Habits = { holds: false }) {
     const prng = Prng.fromSeed(seed)
     this.#prng = prng
+    this.#habits = habits
+    this.#holdPrng = prng.fork('holds')
     this.#fencePrng = prng.fork('fences')
     const pageCount = prng.pick([1, 1, 2, 3, 4])
     this.#pages = pagesIn({ first: 0 as PageIndex, count: pageCount })
@@ -80,6 +92,7 @@ export class CrewSimulation {
         sent: (from, to, message) => this.log.push(`  ${from.name} -> ${to.name} ${JSON.stringify(message)}`),
         effect: (site, effect) => {
           if (effect.kind !== 'send') this.log.push(`  ${site.name}: ${JSON.stringify(effect)}`)
+          if (effect.kind === 'wanted' && site.holds.get(effect.page)?.state === 'held') this.wanted += 1
         },
         outcome: (site, section, outcome) => {
           this.#onOutcome(site, section, outcome)
@@ -91,9 +104,14 @@ export class CrewSimulation {
 
   /** Throws where something is wrong. */
   run(steps: number): void {
-    for (let step = 0; step < steps; step++) this.#step()
+    for (let step = 0; step < steps; step++) {
+      if (this.#habits.holds) this.#holdOrLetGo()
+      this.#step()
+    }
     this.#heal()
     this.#visitEverySite()
+    for (const site of this.network.sites) for (const page of this.#pages) site.letGo(page)
+    this.#settle()
     this.#evictEverything()
     const verdict = checkLinearizability(this.#recorder.operations())
     assert.equal(verdict.kind, 'ok', verdict.kind === 'ok' ? '' : verdict.explanation)
@@ -141,6 +159,19 @@ export class CrewSimulation {
     if (dice < 0.92) return this.#cancelOne()
     if (dice < 0.95) return this.#evictOne()
     this.#breakOne()
+  }
+
+  #holdOrLetGo(): void {
+    const prng = this.#holdPrng
+    if (!prng.chance(0.4)) return
+    const site = prng.pick(this.network.sites)
+    const page = prng.pick(this.#pages)
+    const held = site.holds.get(page)
+    if (held === undefined) return this.#do(`${site.name} tries to hold ${page}`, () => void site.hold(page))
+    if (prng.chance(held.state === 'held' ? 0.1 : 0.5))
+      this.#do(`${site.name} lets ${page} go`, () => {
+        site.letGo(page)
+      })
   }
 
   #deliverOne(): void {
@@ -363,6 +394,7 @@ export class CrewSimulation {
     const { network } = this
     for (let rounds = 0; rounds < 20_000; rounds++) {
       const before = this.#steps
+      for (const site of network.sites) site.letGoWanted()
       this.#deliverOne()
       if (this.#steps !== before && this.#prng.chance(0.7)) continue
       this.#endOne()
@@ -429,8 +461,8 @@ function places(prng: Prng): Place[] {
 }
 
 /** Runs a seed. What is thrown says which, and how it ended. */
-export function runCrewSeed(seed: number, protocol: ProtocolDefinition): CrewSimulation {
-  const simulation = new CrewSimulation(seed, protocol)
+export function runCrewSeed(seed: number, protocol: ProtocolDefinition, habits?: Habits): CrewSimulation {
+  const simulation = new CrewSimulation(seed, protocol, habits)
   try {
     simulation.run(Prng.fromSeed(seed).fork('length').int(100, 500))
   } catch (cause) {

@@ -47,6 +47,13 @@ export interface SiteOptions {
   readonly protocol: ProtocolDefinition
 }
 
+/** A copy of a page that something keeps which the protocol does not see, as a kernel's cache does. */
+export interface HeldCopy {
+  value: Value
+  /** `ending`: others wait for the end of it. `lost`: the right is gone, and the copy may be old. */
+  state: 'held' | 'ending' | 'lost'
+}
+
 interface Witness {
   readonly section: Section
   readonly until: number
@@ -62,6 +69,7 @@ export class CrewSite implements CmSite {
   readonly frames = new Map<PageIndex, Value>()
   /** Sections that have not ended. */
   readonly sections = new Set<Section>()
+  readonly holds = new Map<PageIndex, HeldCopy>()
   /** Its lease has run out: rights must not be used, though the manager does not know. */
   isStopped = false
   /** The protocol does not ask for the time. */
@@ -147,6 +155,31 @@ export class CrewSite implements CmSite {
     return this.#surroundings.canReach(this.id, sibling)
   }
 
+  // ---- holds ------------------------------------------------------------------------------------------------------
+
+  /** Whether there is one now that there was not. */
+  hold(page: PageIndex): boolean {
+    if (!this.isValid || this.holds.has(page) || !this.frames.has(page)) return false
+    const answer = this.manager.hold?.(page) ?? 'refused'
+    if (answer === 'refused') return false
+    this.holds.set(page, { value: this.#frame(page), state: answer === 'held' ? 'held' : 'ending' })
+    return true
+  }
+
+  letGo(page: PageIndex): void {
+    if (this.holds.delete(page)) this.#perform(this.manager.letGo?.(page) ?? [], [])
+  }
+
+  /** What is to end, ends. */
+  letGoWanted(): void {
+    for (const [page, { state }] of [...this.holds]) if (state !== 'held') this.letGo(page)
+  }
+
+  #endHold(page: PageIndex, state: 'ending' | 'lost'): void {
+    const held = this.holds.get(page)
+    if (held !== undefined && held.state !== 'lost') held.state = state
+  }
+
   // ---- sections ---------------------------------------------------------------------------------------------------
 
   /** Whether rights may be used at this moment. */
@@ -226,7 +259,11 @@ export class CrewSite implements CmSite {
     const ticket = ++this.#ticket
     section.state = 'ending'
     this.#tickets.set(ticket, section)
-    for (const [page, value] of section.writes) this.frames.set(page, value)
+    for (const [page, value] of section.writes) {
+      this.frames.set(page, value)
+      const held = this.holds.get(page)
+      if (held !== undefined) held.value = value
+    }
     this.step({
       kind: 'unlock',
       range: section.range,
@@ -252,8 +289,8 @@ export class CrewSite implements CmSite {
       this.disk.free(page, zeros(page))
       this.frames.delete(page)
     }
-    this.step({ kind: 'freed', range: section.range, code: 'not-allocated', message: 'freed' })
     this.#end(section, 'done')
+    this.step({ kind: 'freed', range: section.range, code: 'not-allocated', message: 'freed' })
     this.#release(section)
   }
 
@@ -317,6 +354,7 @@ export class CrewSite implements CmSite {
       this.#end(section, section.writes.size > 0 && section.state === 'ending' ? 'unknown' : 'failed')
     }
     this.frames.clear()
+    this.holds.clear()
     this.#tickets = new Map()
     this.#witnesses = []
     this.#openCommits = 0
@@ -333,6 +371,7 @@ export class CrewSite implements CmSite {
       else if (section.state === 'waiting' || section.state === 'granted') this.#end(section, 'failed')
     }
     this.frames.clear()
+    this.holds.clear()
     this.manager = this.#newManager('none', this.manager.commitsInDoubt?.() ?? [])
   }
 
@@ -402,6 +441,7 @@ export class CrewSite implements CmSite {
       case 'break':
         return this.#break(effect.page)
       case 'wanted':
+        if (effect.mode === 'write') this.#endHold(effect.page, 'ending')
         return
       case 'persist': {
         assert(this.disk !== undefined, 'only the home has a disk')
@@ -439,6 +479,7 @@ export class CrewSite implements CmSite {
   }
 
   #break(page: PageIndex): void {
+    this.#endHold(page, 'lost')
     for (const section of [...this.sections]) {
       if (!covers(section.range, page)) continue
       if (section.state === 'open') this.abandon(section)

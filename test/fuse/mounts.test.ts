@@ -1,22 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync } from 'node:fs'
+import { execFile } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
-import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { unmountDirectory } from '../../src/fuse/device/mount.js'
-import { bin, output } from '../cli/command.js'
+import { output } from '../cli/command.js'
 import { Daemon, TemporaryFolder } from '../cli/daemon.js'
+import { Mount, TwoMounts, cannotMount } from './khazana-mounts.js'
 
-const missing = !existsSync('/dev/fuse')
-  ? 'this machine has no /dev/fuse: NOTHING of the mounts is tested'
-  : process.getuid?.() !== 0
-    ? 'only root may mount: NOTHING of the mounts is tested'
-    : undefined
-const options = missing === undefined ? {} : { skip: missing }
+const options = { skip: cannotMount }
 
 /** A program on the mounts: in another process, as a mount is never to be waited for by whoever serves it. Answers what it prints. */
 async function shell(script: string): Promise<string> {
@@ -27,50 +18,10 @@ async function shell(script: string): Promise<string> {
   return stdout.trim()
 }
 
-/** A process that runs `khazana mount`. */
-class Mount implements AsyncDisposable {
-  readonly directory: string
-  readonly #child: ChildProcess
-  readonly ended: Promise<unknown>
-
-  private constructor(directory: string, child: ChildProcess) {
-    this.directory = directory
-    this.#child = child
-    this.ended = once(child, 'close')
-  }
-
-  static async start(address: string, directory: string, at: string): Promise<Mount> {
-    const child = spawn(process.execPath, [bin, 'mount', address, directory, '--at', at], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    const mount = new Mount(directory, child)
-    const first = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
-    assert.match(String(first.value), /^ready \{/)
-    return mount
-  }
-
-  kill(): Promise<unknown> {
-    this.#child.kill('SIGKILL')
-    return this.ended
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#child.kill('SIGTERM')
-    await this.ended
-    unmountDirectory(this.directory)
-  }
-}
-
 /** One file system, mounted at two nodes. */
 async function withTwoMounts(run: (a: string, b: string) => Promise<void>): Promise<void> {
-  await using folder = await TemporaryFolder.make()
-  await using one = await Daemon.start(folder.in('a'))
-  await using two = await Daemon.start(folder.in('b'), ['--join', one.ready.listen])
-  const address = await output(['mkfs'], { at: one.at })
-  for (const name of ['mnt-1', 'mnt-2']) await mkdir(folder.in(name))
-  await using here = await Mount.start(address, folder.in('mnt-1'), one.at)
-  await using there = await Mount.start(address, folder.in('mnt-2'), two.at)
-  await run(here.directory, there.directory)
+  await using mounts = await TwoMounts.start()
+  await run(...mounts.directories)
 }
 
 test(

@@ -91,6 +91,23 @@ describe('the fence of a write lock', () => {
     })
   })
 
+  it('is at most as much greater after a loss as a node, or a client, may count by itself', async () => {
+    const cluster = threeNodes()
+    await cluster.run(async () => {
+      const region = await cluster.reserve(1)
+      for (const [place, countsMax] of [
+        [cluster.relay, 65_536n],
+        [cluster.near, 2048n],
+      ] as const) {
+        const lost = await fenceOf(await cluster.at(place, region))
+        const mend = cluster.cut(place, cluster.home)
+        const gap = (await fenceOf(region)) - lost
+        assert.ok(gap > countsMax / 2n && gap <= countsMax + 1n, `${place.name} costs ${gap}`)
+        mend()
+      }
+    })
+  })
+
   it('of a context that lost its right cannot be read any more, and the next one is greater', async () => {
     const cluster = threeNodes()
     await cluster.run(async () => {

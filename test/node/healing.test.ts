@@ -365,6 +365,27 @@ describe('a node whose log was given up in part', () => {
     })
   })
 
+  it('serves nothing before others are there that have what it may lack, however long that takes', async () => {
+    const cluster = new NodeCluster(accepting)
+    await cluster.run(async () => {
+      // So that nodes have sessions, and the backup is not the founder, which keeps the coordinator.
+      await cluster.reserve(3, 1, { minReplicas: 4 })
+      const region = await cluster.reserve(3, 1, { minReplicas: 2 })
+      const { group } = await region.stat(firstPage)
+      const backup = group.find((node) => node !== 3) ?? assert.fail('it has none')
+      assert.notEqual(backup, 1)
+      for (const value of [7, 8]) await write(region, value)
+      await cluster.reserve(3)
+      const there = await cluster.at(backup === 4 ? 2 : 4, region)
+      await ruin(cluster, 3, region)
+      cluster.crash(backup)
+      await cluster.start(3)
+      await assert.rejects(there.lock('read', firstPage, { timeoutMs: 15_000 }))
+      await cluster.start(backup)
+      assert.equal(await read(there), 8)
+    })
+  })
+
   it('goes on with what is intact where nobody has more', async () => {
     const cluster = new NodeCluster({ nodes: 2, more: () => ({ acceptDamage: true }) })
     await cluster.run(async () => {

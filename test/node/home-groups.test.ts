@@ -109,6 +109,32 @@ describe('a region with replicas', () => {
     }
   })
 
+  it('says of too few nodes what the home says, to whoever asks, and is not short for it', async () => {
+    const { cluster } = new GroupCluster(3)
+    await cluster.run(async () => {
+      const region = await cluster.reserve(2, 1, { minReplicas: 2 })
+      for (const number of [2, 3]) {
+        const there = await cluster.at(number, region)
+        await assert.rejects(there.setAttributes({ minReplicas: 4 }, { timeoutMs: 20_000 }), {
+          code: 'unreachable',
+          message: 'a region with minReplicas 4 needs that many nodes: the cluster has 3',
+        })
+      }
+      // Where a node has died in the meantime, the group that is to hold it is begun, and keeps nothing.
+      cluster.crash(1)
+      const there = await cluster.at(3, region)
+      await assert.rejects(there.setAttributes({ minReplicas: 3 }, { timeoutMs: 9000 }), {
+        code: 'unreachable',
+        message: /^a region with minReplicas 3 needs that many nodes: its home group has [12] so far$/,
+      })
+      const { short } = cluster.node(2).groups.counts
+      assert.equal(short, 0)
+      await cluster.start(1)
+      const changed = await there.setAttributes({ minReplicas: 3 }, { timeoutMs: 20_000 })
+      assert.equal(changed.minReplicas, 3)
+    })
+  })
+
   it('can be asked about, and changed, as soon as a backup has taken over, by those who asked just after its home died', async () => {
     for (const afterMs of [leaseMs, leaseMs + 100, leaseMs + 500]) {
       const groups = new GroupCluster(5)

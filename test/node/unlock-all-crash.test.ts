@@ -3,8 +3,9 @@ import { describe, it } from 'node:test'
 import { Khazana } from '../../src/client/khazana.js'
 import type { Region } from '../../src/client/region.js'
 import type { LockContext } from '../../src/node/replica/lock-context.js'
+import { askAgainMs } from '../../src/node/transaction/transaction-limits.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
-import { NodeCluster, pageSize } from './node-cluster.js'
+import { leaseMs, NodeCluster, pageSize } from './node-cluster.js'
 
 const patient = { timeoutMs: 60_000 }
 /** The founder is left alone. */
@@ -122,13 +123,42 @@ describe('a release of locks at two homes, of which one node loses its power', (
   }
 })
 
+/** How long a page of the other region is kept from a third node when the home that decides dies so soon after the release began. Milliseconds. */
+async function blockedFor(afterMs: number): Promise<number> {
+  const cluster = new NodeCluster({ seed: 100 + afterMs, nodes: 5 })
+  return cluster.run(async () => {
+    const regions = [
+      await cluster.reserve(2, 1, { minReplicas: 2 }),
+      await cluster.reserve(3, 1, { minReplicas: 2 }),
+    ]
+    const khazana = new Khazana(cluster.node(site))
+    await khazana.unlockAll(await write(khazana, regions, 1))
+    khazana.unlockAll(await write(khazana, regions, 2)).catch(() => undefined)
+    await cluster.pause(afterMs)
+    cluster.crash(2)
+    const start = cluster.now()
+    await read(cluster, 5, regions[1] as Region)
+    return cluster.now() - start
+  })
+}
+
+describe('a home that is ready, and whose decider is dead', () => {
+  it('hears from who takes its place that nothing was decided, as soon as it asks again', async () => {
+    const waits = []
+    for (const afterMs of [0, 2, 4, 7, 12]) waits.push(await blockedFor(afterMs))
+    assert.ok(Math.max(...waits) < leaseMs + askAgainMs + 500, `${waits.join(', ')} ms`)
+    assert.ok(Math.max(...waits) > leaseMs / 2, 'no moment was one of those in which it has to wait')
+  })
+})
+
 describe('a home that is ready, and does not know the outcome', () => {
   for (const minReplicas of [1, 2]) {
     const how = minReplicas === 1 ? 'it has been started again' : 'a backup has taken its place'
     it(`gives the pages to nobody, and all others to whoever wants them, also when ${how}`, async () => {
       const cluster = new NodeCluster({ seed: 7 + minReplicas, nodes: 5 })
       await cluster.run(async () => {
-        const a = await cluster.reserve(2, 1, { minReplicas })
+        // Nobody takes the place of the home that decides: who does knows that nothing was decided.
+        const a = await cluster.reserve(2, 1, { minReplicas: 1 })
         const b = await cluster.reserve(3, 2, { minReplicas })
         const khazana = new Khazana(cluster.node(site))
         const locks = await write(khazana, [a, b], 1)

@@ -26,6 +26,9 @@ export interface IntegrityFigures {
 /** How many of the last operations are told at a mismatch. */
 const toldMax = 25
 
+/** What kernels do without asking the file system how large the file is. */
+const asksKernel: ReadonlySet<OperationKind> = new Set(['map-read', 'map-write', 'copy'])
+
 /** One way to the file, with what it holds open. */
 interface View {
   readonly agent: PosixAgent
@@ -99,6 +102,8 @@ class Exercise {
   async #play(operation: Operation): Promise<void> {
     const view = this.#view(operation.view)
     const { agent, fd } = view
+    // As programs do, which cannot know by themselves how far they may look: kernels take the size that they have heard last.
+    if (asksKernel.has(operation.kind)) await agent.fstat(fd)
     switch (operation.kind) {
       case 'pread': {
         this.#compare(

@@ -310,7 +310,7 @@ const call: Arbitrary<Call> = fc.oneof(
     generation: count,
     id: address,
     by: address,
-    vote: fc.constantFrom('ready', 'not'),
+    vote: fc.constantFrom('ready', 'still-ready', 'not'),
   }),
   tagged('op', 'conclude', {
     address,
@@ -355,6 +355,7 @@ const result: Arbitrary<Result> = fc.oneof(
   tagged('op', 'vote', { outcome: fc.constantFrom('open', 'committed', 'aborted') }),
   tagged('op', 'conclude', {}),
   tagged('op', 'moved', { descriptor }),
+  tagged('op', 'refused', { code, message: short }),
 )
 
 const parcel: Arbitrary<WireParcel> = fc.oneof(

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import { FileSystem } from '../../fs/file-system.js'
-import { mountDevice, unmountDirectory } from '../../fuse/device/mount.js'
+import type { Logger } from '../../io/logger.js'
 import { FuseFront } from '../../fuse/front/fuse-front.js'
 import { FuseServer } from '../../fuse/server/fuse-server.js'
 import { addressArgument } from '../arguments.js'
@@ -11,11 +11,12 @@ import { clientCommand, withClient } from '../client-command.js'
 import { fsEnvironment } from '../fs-environment.js'
 import { writeLine } from '../standard-output.js'
 
-const description = `Mount a file system of "khazana mkfs" on a directory, until interrupted or unmounted. Linux, and root, only.
+const description = `Mount a file system of "khazana mkfs" on a directory, until interrupted or unmounted. Linux only.
 
 Runs in the foreground and prints "ready {json}" when programs can use it. The same file system may be mounted at many
 nodes: what a system call has done at one is seen by the next one at any other. Locks of flock and fcntl hold among the
-programs of one mount. A dead mount on the directory is cleared away.`
+programs of one mount. A dead mount on the directory is cleared away. Root's mounts are for all users; those of others
+need fusermount3 (of fuse3), and are for them alone.`
 
 const examples = `  khazana mount ::1:400:0 /mnt/shared &
   umount /mnt/shared                          # ends it`
@@ -44,24 +45,33 @@ async function serve(
   directory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const device = mountDevice(directory, { source: 'khazana', checksPermissions: true })
-  const server = new FuseServer({
-    device,
-    handler: new FuseFront({ fs, blockSize }),
-    logger: {
-      log: (level, message, fields) => {
-        process.stderr.write(`khazana: ${level}: ${message} ${JSON.stringify(fields ?? {})}\n`)
-      },
+  const isRoot = process.getuid?.() === 0
+  const logger: Logger = {
+    log: (level, message, fields) => {
+      if (level === 'debug' || level === 'info') return
+      process.stderr.write(`khazana: ${level}: ${message} ${JSON.stringify(fields ?? {}, withStacks)}\n`)
     },
-    settings: { locks: false },
-  })
-  const end = (): void => {
-    if (!unmountDirectory(directory)) void server.close()
   }
-  server.start()
+  const front = new FuseFront({ fs, blockSize })
+  const server = await FuseServer.mount({
+    path: directory,
+    operations: front,
+    logger,
+    // Others come in, and run set-id programs, only where who mounts could let them anyway.
+    access: isRoot ? 'all' : 'owner',
+    specials: isRoot ? 'honoured' : 'ignored',
+    permissions: 'kernel',
+  })
+  front.cacheIn(server, logger)
+  const end = (): void => void server.unmount()
   signal.addEventListener('abort', end, { once: true })
   if (signal.aborted) end()
   await writeLine(`ready ${JSON.stringify({ address: formatAddress(address), directory, pid: process.pid })}`)
   await server.closed
   signal.removeEventListener('abort', end)
+}
+
+/** Errors, in JSON, with where they come from. */
+function withStacks(_: string, value: unknown): unknown {
+  return value instanceof Error ? value.stack : value
 }

@@ -167,6 +167,7 @@ async function serve(options: Options): Promise<void> {
   const ready = { node: node.identity.node, name: node.name, listen: node.listen, socket, pid: process.pid }
   logger.log('info', 'serving', ready)
   await announce(formatReady(ready), logger)
+  void node.checkCoordinator()
   const reason = await stop.requested
   logger.log('info', 'stopping', { reason })
   if (options.drain === true && reason === 'SIGTERM') await drain(node, logger)

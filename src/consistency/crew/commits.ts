@@ -120,7 +120,7 @@ export function tellEnd(
 /** Root: the page is again what storage has. */
 function rollBack(crew: CrewState, state: PageState): void {
   const { page } = state
-  if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page })
+  if (state.readers > 0 || state.writing || state.holds > 0) crew.effects.push({ kind: 'break', page })
   crew.effects.push({ kind: 'drop', page })
   crew.overtakings.forget(page)
   state.version = crew.site.versionOf(page)

@@ -15,6 +15,7 @@ import type {
   ConsistencyManager,
   EvictAnswer,
   FenceAnswer,
+  HoldAnswer,
   KeptPage,
   LockId,
   PageView,
@@ -36,11 +37,13 @@ import {
   recallChildren,
   refuseWaiters,
 } from './downstream.js'
-import { enqueueLock, forgetIfIdle, refuseLock, unpin, withdrawLock } from './locks.js'
+import { enqueueLock, forgetIfIdle, refuseLock, tellWanted, unpin, withdrawLock } from './locks.js'
 import {
   exclusive,
   fromToken,
+  isAwaitedElsewhere,
   isIdle,
+  isKeptFromOthers,
   isOnlyShared,
   lentAllows,
   noBytes,
@@ -120,10 +123,10 @@ class CrewManager implements ConsistencyManager {
     const right = rightOf(mode)
     return (
       state.right >= right &&
-      state.recalled === undefined &&
+      ((state.recalled === undefined && state.queue.length === 0) ||
+        (mode === 'read' && isKeptFromOthers(state))) &&
       state.held === 0 &&
       state.doubted === 0 &&
-      state.queue.length === 0 &&
       state.handing === undefined &&
       (mode === 'read' ? !state.writing : !state.writing && state.readers === 0) &&
       lentAllows(state, right) &&
@@ -134,6 +137,37 @@ class CrewManager implements ConsistencyManager {
   release(first: PageIndex, count: number, mode: LockMode): readonly CmEffect[] {
     const crew = this.#crew
     unpin(crew, first, first + count, mode)
+    return crew.hasMarked ? this.#finish() : noEffects
+  }
+
+  hold(page: PageIndex): HoldAnswer {
+    const crew = this.#crew
+    const known = crew.pages.get(page)
+    if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 })))
+      return 'refused'
+    const state = known ?? crew.page(page)
+    // Under a lock all that must be is so.
+    const isLocked = state.readers > 0 || state.writing
+    const isFree = state.recalled === undefined && state.queue.length === 0
+    const isThere = isLocked || (isFree && state.held === 0 && state.doubted === 0)
+    if (state.right < shared || !isThere || state.handing !== undefined || !lentAllows(state, shared)) {
+      forgetIfIdle(crew, state)
+      return 'refused'
+    }
+    state.holds += 1
+    const isWanted = isAwaitedElsewhere(state)
+    // Whoever waits from here on is told of, also where lock holders have been told before.
+    state.wanted = isWanted ? exclusive : none
+    return isWanted ? 'wanted' : 'held'
+  }
+
+  letGo(page: PageIndex): readonly CmEffect[] {
+    const crew = this.#crew
+    const state = crew.pages.get(page)
+    if (state === undefined) return noEffects
+    state.holds -= 1
+    if (state.holds === 0 && state.readers === 0 && !state.writing) state.wanted = none
+    if (state.queue.length > 0 || state.recalled !== undefined) crew.mark(state)
     return crew.hasMarked ? this.#finish() : noEffects
   }
 
@@ -305,6 +339,7 @@ class CrewManager implements ConsistencyManager {
       const state = crew.pages.get(page)
       if (state === undefined) continue
       refuseWaiters(crew, state, code, message)
+      if (state.holds > 0) crew.effects.push({ kind: 'break', page })
       crew.overtakings.forget(page)
       state.version = crew.site.versionOf(page)
     }
@@ -321,9 +356,13 @@ class CrewManager implements ConsistencyManager {
       return { kind: 'allowed', effects: noEffects }
     }
     if (!isIdle(state)) {
+      if (state.holds > 0) tellWanted(crew, state, exclusive)
       // Only children read it: they are asked to let go, so that memory here bounds what they hold of it too.
       if (isOnlyShared(state)) recallForRoom(crew, state)
-      return { kind: 'refused', effects: crew.hasMarked ? this.#finish() : noEffects }
+      return {
+        kind: 'refused',
+        effects: crew.hasMarked || crew.effects.length > 0 ? this.#finish() : noEffects,
+      }
     }
     crew.pages.delete(page)
     if (state.right === exclusive) crew.noteSurrender()

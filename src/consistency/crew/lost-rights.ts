@@ -15,7 +15,8 @@ import type { PageState } from './page-state.js'
 export function loseRights(crew: CrewState, states: readonly PageState[]): void {
   restartLocks(crew, new Set(states.map((state) => state.page)))
   for (const state of states) {
-    if (state.readers > 0 || state.writing) crew.effects.push({ kind: 'break', page: state.page })
+    if (state.readers > 0 || state.writing || state.holds > 0)
+      crew.effects.push({ kind: 'break', page: state.page })
     if (state.right !== none) state.owesYield = crew.connected
     state.right = none
     crew.doubts.forget(state.page)

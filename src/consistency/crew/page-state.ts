@@ -85,6 +85,8 @@ export interface PageState {
   /** Local locks held. */
   readers: number
   writing: boolean
+  /** Who keeps the right to read, without a lock: others get the page to write when these have let go. */
+  holds: number
   /** For what the holders of local locks were told that somebody waits, since there were none. */
   wanted: Right
   /** The highest right that a child has. */
@@ -125,6 +127,7 @@ export function newPageState(page: PageIndex, right: Right, version: number): Pa
     formerly: undefined,
     readers: 0,
     writing: false,
+    holds: 0,
     wanted: none,
     lent: none,
     children: undefined,
@@ -165,6 +168,26 @@ export function localsAllow(state: PageState, right: Right): boolean {
   return right === exclusive ? state.readers === 0 && !state.writing : !state.writing
 }
 
+/** The same of somebody elsewhere, for whom those who keep the right to read must let go first. */
+export function siteAllows(state: PageState, right: Right): boolean {
+  return localsAllow(state, right) && (right !== exclusive || state.holds === 0)
+}
+
+/** Whether somebody elsewhere waits for this site to let go of the page. */
+export function isAwaitedElsewhere({ recalled, queue }: PageState): boolean {
+  return (
+    recalled?.keep === none || queue.some((waiter) => waiter.kind === 'child' && waiter.right === exclusive)
+  )
+}
+
+/**
+ * Whether all who wait for the page are elsewhere, and do so until those that keep the right to read let go: these may have to read before they can, and nobody
+ * waits any longer for that.
+ */
+export function isKeptFromOthers({ holds, queue }: PageState): boolean {
+  return holds > 0 && queue.every((waiter) => waiter.kind === 'child')
+}
+
 /** Whether what children hold allows a lock of this right here. */
 export function lentAllows(state: PageState, right: Right): boolean {
   return right === exclusive ? state.lent === none : state.lent !== exclusive
@@ -175,6 +198,7 @@ export function isIdle(state: PageState): boolean {
   return (
     state.readers === 0 &&
     !state.writing &&
+    state.holds === 0 &&
     state.lent === none &&
     state.queue.length === 0 &&
     state.asked === undefined &&

@@ -5,7 +5,7 @@ import { grantChild, recallChildren } from './downstream.js'
 import { graceAllows, pin, tellWanted } from './locks.js'
 import { yieldLost } from './lost-rights.js'
 import type { ChildRequest, ClaimRequest, PageState, Right, Waiter } from './page-state.js'
-import { exclusive, lentAllows, localsAllow, none, shared } from './page-state.js'
+import { exclusive, lentAllows, localsAllow, none, shared, siteAllows } from './page-state.js'
 import { ask } from './ask.js'
 import { obeyRecall } from './upstream.js'
 
@@ -39,7 +39,7 @@ function serveQueue(crew: CrewState, at: PageState): void {
       recallChildren(crew, state, waiter.right === shared ? shared : none, child)
       return
     }
-    if (!localsAllow(state, waiter.right)) {
+    if (child === undefined ? !localsAllow(state, waiter.right) : !siteAllows(state, waiter.right)) {
       tellWanted(crew, state, waiter.right)
       return
     }

@@ -9,7 +9,7 @@ import type { CrewState } from './crew-state.js'
 import { recallChildren, refuseWaiters } from './downstream.js'
 import { tellWanted } from './locks.js'
 import { loseRights } from './lost-rights.js'
-import { fromToken, isNamed, localsAllow, noBytes, none, rename, shared, toKept } from './page-state.js'
+import { fromToken, isNamed, noBytes, none, rename, shared, siteAllows, toKept } from './page-state.js'
 import type { PageState, Right } from './page-state.js'
 
 export function onGrant(
@@ -145,7 +145,7 @@ export function obeyRecall(crew: CrewState, state: PageState): boolean {
   const mayGo = crew.plantedBug === 'yield-while-locked'
   // What others may do once this site keeps no more than `keep`: to read beside it, or to write.
   const others: Right = recalled.keep === shared ? shared : 2
-  if (!mayGo && !localsAllow(state, others)) {
+  if (!mayGo && !siteAllows(state, others)) {
     tellWanted(crew, state, others)
     return false
   }

@@ -87,7 +87,7 @@ export class Contents {
     const { size: before, isInTail } = this.#inode
     if (size >= before) {
       return () => {
-        if (size > before) this.#inode.isSparse = true
+        if (size > before) this.#inode.becomeSparse()
         this.#noteEnd(size)
       }
     }
@@ -138,8 +138,8 @@ export class Contents {
     }
   }
 
-  /** The same to give the range storage, as `fallocate` does. */
-  toAllocate(from: number, to: number): () => void {
+  /** The same to give the range storage, as `fallocate` does; so many pages of it are holes, before where storage ends. */
+  toAllocate(from: number, to: number, holes: number): () => void {
     if (to > fileBytesMax) throw new FsError('EFBIG', `a file has at most ${fileBytesMax} bytes`)
     const moved = this.#inode.isInTail ? this.#toMoveOut() : () => undefined
     const { pageSize } = this.#region
@@ -147,8 +147,10 @@ export class Contents {
     this.#attempt.allocate(this.#region, first, last + 1 - first)
     return () => {
       moved()
-      if (first > this.#inode.allocatedEnd) this.#inode.isSparse = true
-      this.#inode.allocatedEnd = Math.max(this.#inode.allocatedEnd, last + 1)
+      if (first > this.#inode.allocatedEnd) this.#inode.becomeSparse()
+      const { allocatedEnd } = this.#inode
+      this.#inode.allocatedEnd = Math.max(allocatedEnd, last + 1)
+      this.#count(first, last, { allocatedEnd, filled: holes })
     }
   }
 
@@ -187,16 +189,36 @@ export class Contents {
   /** Storage for these pages, and some ahead where the file grows page by page. */
   #toStore(first: number, last: number): () => void {
     const { allocatedEnd, isSparse } = this.#inode
-    if (last < allocatedEnd) return () => undefined
+    const filled = isSparse
+      ? this.#attempt.filledHoles(this.#region, first, Math.min(last + 1, allocatedEnd) - first)
+      : 0
+    if (last < allocatedEnd) {
+      return () => {
+        this.#count(first, last, { allocatedEnd, filled })
+      }
+    }
     const isNext = first <= allocatedEnd
     const from = isNext ? allocatedEnd : first
     const ahead = isNext && !isSparse ? Math.min(allocatedEnd, growthPagesMax) : 0
     const end = Math.min(last + 1 + ahead, pageOfByte(fileBytesMax, this.#region.pageSize))
     this.#attempt.allocate(this.#region, from, end - from)
     return () => {
-      if (!isNext) this.#inode.isSparse = true
+      if (!isNext) this.#inode.becomeSparse()
       this.#inode.allocatedEnd = Math.max(this.#inode.allocatedEnd, end)
+      this.#count(first, last, { allocatedEnd, filled })
     }
+  }
+
+  /** These pages are in use, of which `filled` were holes, before where storage ended. */
+  #count(
+    first: number,
+    last: number,
+    { allocatedEnd, filled }: { readonly allocatedEnd: number; readonly filled: number },
+  ): void {
+    const { isSparse, storedPages } = this.#inode
+    this.#inode.storedPages = isSparse
+      ? storedPages + filled + Math.max(0, last + 1 - Math.max(first, allocatedEnd))
+      : Math.max(storedPages, last + 1 - firstDataPage)
   }
 
   #pagesOf(from: number, to: number): Uint8Array[] {

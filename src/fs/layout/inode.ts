@@ -54,6 +54,7 @@ const at = {
   tailBytes: 144,
   xattrBytes: 148,
   pageShift: 152,
+  storedPages: 160,
 } as const
 
 /** What comes before the inode's tail. Bytes. */
@@ -64,6 +65,7 @@ const inodeVersion = 1
 
 const isInTail = 1
 const isSparse = 2
+const mayBeNamed = 4
 
 /** Permissions with set-id and sticky bits. */
 export const modeBits = 0o7777
@@ -236,6 +238,15 @@ export class Inode {
     setUint53(this.#view, at.allocatedEnd, page)
   }
 
+  /** Of a file that is not in the tail: how many pages behind this one have storage that the file wanted, about. */
+  get storedPages(): number {
+    return getUint53(this.#view, at.storedPages)
+  }
+
+  set storedPages(count: number) {
+    setUint53(this.#view, at.storedPages, Math.max(0, Math.min(count, this.allocatedEnd - 1)))
+  }
+
   /**
    * Bytes of the file: beyond `size`, what has storage is zeros from here on. More than `size` where a file has been cut off and what was behind is not
    * taken away yet: that must be before the file may grow.
@@ -280,8 +291,25 @@ export class Inode {
     return this.#has(isSparse)
   }
 
-  set isSparse(yes: boolean) {
-    this.#set(isSparse, yes)
+  /** From now on there may be. What has storage ahead of what is in use is as good as without, as it is zeros. */
+  becomeSparse(): void {
+    if (!this.isSparse && !this.isInTail) {
+      const inUse = Math.max(
+        this.storedPages,
+        Math.ceil(Math.max(this.size, this.residueEnd) / this.bytes.length),
+      )
+      this.allocatedEnd = Math.min(this.allocatedEnd, inUse + 1)
+    }
+    this.#set(isSparse, true)
+  }
+
+  /** Whether a file without a name may get one, as it never had any. */
+  get mayBeNamed(): boolean {
+    return this.#has(mayBeNamed)
+  }
+
+  set mayBeNamed(yes: boolean) {
+    this.#set(mayBeNamed, yes)
   }
 
   /** How much of the tail is in use, from its front. */

@@ -1,7 +1,7 @@
 import { FsError } from '../errno.js'
 import type { Inode } from './inode.js'
 
-/** An extended attribute: a name, with its class in front (`user.`), and bytes. */
+/** An extended attribute: a name, with its class in front (`user.`) and a character (0 to 255) for each byte; and bytes. */
 export interface Xattr {
   readonly name: string
   readonly value: Uint8Array
@@ -17,9 +17,6 @@ const headBytes = 4
 /** The share of an inode's page that attributes may take. */
 const share = 0.5
 
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
-
 /** The extended attributes in an inode's page, in the order in which they were made. Throws `EIO` for what is damaged. */
 export function xattrsOf({ bytes, xattrBytes }: Inode): Xattr[] {
   const found: Xattr[] = []
@@ -28,7 +25,7 @@ export function xattrsOf({ bytes, xattrBytes }: Inode): Xattr[] {
     const end = nameEnd + (bytes[at + 1] ?? 0) * 65_536 + (bytes[at + 2] ?? 0) * 256 + (bytes[at + 3] ?? 0)
     if (end > bytes.length) throw new FsError('EIO', 'the extended attributes of a file are damaged')
     found.push({
-      name: decoder.decode(bytes.subarray(at + headBytes, nameEnd)),
+      name: String.fromCharCode(...bytes.subarray(at + headBytes, nameEnd)),
       value: bytes.slice(nameEnd, end),
     })
     at = end
@@ -38,10 +35,7 @@ export function xattrsOf({ bytes, xattrBytes }: Inode): Xattr[] {
 
 /** Bytes that they take. Throws `ENOSPC` where a page has no room for them. */
 export function xattrsBytes(xattrs: readonly Xattr[], pageSize: number): number {
-  const total = xattrs.reduce(
-    (sum, { name, value }) => sum + headBytes + encoder.encode(name).length + value.length,
-    0,
-  )
+  const total = xattrs.reduce((sum, { name, value }) => sum + headBytes + name.length + value.length, 0)
   if (total > pageSize * share)
     throw new FsError('ENOSPC', `the extended attributes of a file have room for ${pageSize * share} bytes`)
   return total
@@ -55,13 +49,12 @@ export function setXattrs(inode: Inode, xattrs: readonly Xattr[]): void {
   inode.xattrBytes = total
   let at = bytes.length - total
   for (const { name, value } of xattrs) {
-    const encoded = encoder.encode(name)
-    bytes[at] = encoded.length
+    bytes[at] = name.length
     bytes[at + 1] = value.length >> 16
     bytes[at + 2] = (value.length >> 8) & 0xff
     bytes[at + 3] = value.length & 0xff
-    bytes.set(encoded, at + headBytes)
-    bytes.set(value, at + headBytes + encoded.length)
-    at += headBytes + encoded.length + value.length
+    for (let index = 0; index < name.length; index++) bytes[at + headBytes + index] = name.charCodeAt(index)
+    bytes.set(value, at + headBytes + name.length)
+    at += headBytes + name.length + value.length
   }
 }

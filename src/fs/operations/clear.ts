@@ -50,7 +50,7 @@ export async function clearPages(volume: Volume, file: Address, from: number, to
       first,
       end,
       done: (after) => {
-        after.isSparse = true
+        after.becomeSparse()
         if (after.allocatedEnd === end) after.allocatedEnd = first
       },
     }
@@ -86,10 +86,12 @@ async function withoutStorage(
         const clearing = plan(new Inode(lock.read(range.offset, range.length)))
         if (clearing === undefined) return
         const { first, end, done } = clearing
+        const stored = end <= first ? 0 : await storedPages(handle, first, end)
         const isFree = end <= first || (await freed(environment, region, first, end - first))
         if (isFree) {
           const inode = new Inode(lock.map(range.offset, range.length))
           done(inode)
+          inode.storedPages -= stored
           inode.bump()
           await lock.unlock()
           return
@@ -105,6 +107,22 @@ async function withoutStorage(
     }
     if (tries === triesMax) throw new FsError('EIO', 'storage of a file could not be taken away')
   }
+}
+
+/** How many of these pages of a file's region have storage; of those that the home tells, which are many. */
+export async function storedPages(
+  handle: NonNullable<FsRegion['handle']>,
+  first: number,
+  end: number,
+): Promise<number> {
+  const { pageSize } = handle
+  const { allocated } = await handle.stat({ offset: 0, length: pageSize }, { timeoutMs })
+  let count = 0
+  for (const { offset, length } of allocated) {
+    const from = Math.max(offset / pageSize, first)
+    count += Math.max(0, Math.min((offset + length) / pageSize, end) - from)
+  }
+  return count
 }
 
 /** False where it was given up, and may yet happen for as long again. */

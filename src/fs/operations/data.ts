@@ -1,13 +1,15 @@
 import type { Address } from '../../address/address.js'
 import type { Timestamp } from '../environment.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import { FsError } from '../errno.js'
-import { Contents } from '../file/contents.js'
+import { fsErrorFrom } from '../errors.js'
+import { Contents, pageOfByte } from '../file/contents.js'
 import { fileBytesMax } from '../file/limits.js'
 import { Inode } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
 import { inodePage, readInode, writeInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
-import { needsClearing } from './clear.js'
+import { needsClearing, storedPages } from './clear.js'
 import { loseSetId } from './set-attributes.js'
 
 /** Seconds after which a file that is read is noted to have been, in any case. */
@@ -71,8 +73,7 @@ export function write(volume: Volume, file: Address, offset: number, bytes: Uint
 export function allocate(
   volume: Volume,
   file: Address,
-  from: number,
-  to: number,
+  { from, to, holes }: { readonly from: number; readonly to: number; readonly holes: number },
   grows: 'grows' | 'keeps-size',
 ) {
   return (attempt: Attempt): void => {
@@ -82,7 +83,7 @@ export function allocate(
     checkHasBytes(inode)
     if (to > fileBytesMax) throw new FsError('EFBIG', `a file has at most ${fileBytesMax} bytes`)
     if (to > inode.size) needsClearing(volume, attempt, inode, file)
-    const put = new Contents(attempt, region, inode).toAllocate(from, to)
+    const put = new Contents(attempt, region, inode).toAllocate(from, to, holes)
     attempt.change()
     put()
     if (grows === 'grows' && to > inode.size) {
@@ -90,6 +91,24 @@ export function allocate(
       inode.residueEnd = to
     }
     inode.touchModified(environment.now())
+  }
+}
+
+/** How many pages of the range are holes, before where the file's storage ends. */
+export async function holesIn({ runner }: Volume, file: Address, from: number, to: number): Promise<number> {
+  const region = runner.region(file)
+  const end = await runner.run((attempt) => {
+    const { isSparse, allocatedEnd } = readInode(attempt, region)
+    return isSparse ? allocatedEnd : 0
+  })
+  const { handle, pageSize } = region
+  if (handle === undefined || end === 0) return 0
+  const [first, last] = [pageOfByte(from, pageSize), Math.min(pageOfByte(to - 1, pageSize) + 1, end)]
+  if (last <= first) return 0
+  try {
+    return last - first - (await storedPages(handle, first, last))
+  } catch (reason) {
+    throw fsErrorFrom(KhazanaError.from(reason))
   }
 }
 

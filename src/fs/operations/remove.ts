@@ -13,7 +13,7 @@ import { writeDirectory, writeInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
 import type { Timestamp } from '../environment.js'
 
-/** Another name for a file. Throws `EPERM` for a directory, `EEXIST`, `EMLINK`, `ENOENT` for a file without any name, and as `create`. */
+/** Another name for a file. Throws `EPERM` for a directory, `EEXIST`, `EMLINK`, `ENOENT` for a file that has lost its last name, and as `create`. */
 export function link({ runner, environment }: Volume, file: Address, parent: Address, name: Uint8Array) {
   checkNewName(name, 'EEXIST')
   return (attempt: Attempt): FileAttributes => {
@@ -23,13 +23,14 @@ export function link({ runner, environment }: Volume, file: Address, parent: Add
     if (directory.find(name) !== undefined) throw new FsError('EEXIST', 'the name is there already')
     const inode = writeInode(attempt, runner.region(file))
     if (inode.kind === 'directory') throw new FsError('EPERM', 'a directory has one name only')
-    if (inode.links === 0) throw new FsError('ENOENT', 'the file has no name any more')
+    if (inode.links === 0 && !inode.mayBeNamed) throw new FsError('ENOENT', 'the file has no name any more')
     if (inode.links >= linksMax) throw new FsError('EMLINK', `a file has at most ${linksMax} names`)
     const add = directory.toAdd(name)
     attempt.change()
     const now = environment.now()
     add({ kind: inode.kind, ino: inode.ino, address: file })
     inode.links += 1
+    inode.mayBeNamed = false
     inode.touchChanged(now)
     parentInode.touchModified(now)
     return attributesOf(file, inode)
@@ -40,6 +41,8 @@ export function link({ runner, environment }: Volume, file: Address, parent: Add
 export interface Removed {
   readonly address: Address
   readonly ino: number
+  /** How many names it has left. A directory has none. */
+  readonly links: number
 }
 
 /** Takes a name away that is no directory's; with the last one the file, once nobody has it open. Throws `ENOENT`, `EISDIR`. */
@@ -51,7 +54,7 @@ export function unlink(volume: Volume, parent: Address, name: Uint8Array) {
     attempt.change()
     remove()
     parentInode.touchModified(volume.environment.now())
-    return { address: entry.address, ino: entry.ino }
+    return { address: entry.address, ino: entry.ino, links: inode.links }
   }
 }
 
@@ -66,7 +69,7 @@ export function removeDirectory(volume: Volume, parent: Address, name: Uint8Arra
     remove()
     parentInode.links -= 1
     parentInode.touchModified(volume.environment.now())
-    return { address: entry.address, ino: entry.ino }
+    return { address: entry.address, ino: entry.ino, links: inode.links }
   }
 }
 

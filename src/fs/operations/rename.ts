@@ -3,6 +3,8 @@ import { Directory } from '../directory/directory.js'
 import type { DirectoryEntry } from '../directory/entries.js'
 import { FsError } from '../errno.js'
 import { linksMax } from '../file/limits.js'
+import { toMake } from './create.js'
+import type { NewFile } from './create.js'
 import { checkNewName } from '../names.js'
 import type { Attempt } from '../pages/attempt.js'
 import { readDirectory, writeDirectory, writeInode } from '../volume/volume.js'
@@ -18,6 +20,13 @@ export interface Name {
   readonly name: Uint8Array
 }
 
+export interface Renaming {
+  readonly from: Name
+  readonly to: Name
+  /** A new file that has the name `from` afterwards; no directory. Not with `exchange`. */
+  readonly left?: NewFile | undefined
+}
+
 /** Directories that one may be deep. */
 const depthMax = 10_000
 
@@ -25,7 +34,7 @@ const depthMax = 10_000
  * Gives a file another name, in the same directory or another one; what had that name before loses it in the same moment. Answers what lost its name.
  * Throws `ENOENT`, `EEXIST`, `ENOTDIR`, `EISDIR`, `ENOTEMPTY`, `EINVAL` where a directory would come into itself, `EMLINK`, `EBUSY` for `.` and `..`, and as `create`.
  */
-export function rename(volume: Volume, from: Name, to: Name, how: RenameHow) {
+export function rename(volume: Volume, { from, to, left }: Renaming, how: RenameHow) {
   checkNewName(from.name, 'EBUSY')
   checkNewName(to.name, how === 'no-replace' ? 'EEXIST' : 'EBUSY')
   return (attempt: Attempt): Removed | undefined => {
@@ -64,7 +73,13 @@ export function rename(volume: Volume, from: Name, to: Name, how: RenameHow) {
       throw new FsError('EMLINK', `a directory has at most ${linksMax - 2} directories in it`)
     const put = replaced === undefined ? toDirectory.toAdd(to.name) : toDirectory.toReplace(to.name)
     const putBack = how === 'exchange' ? fromDirectory.toReplace(from.name) : undefined
-    const remove = how === 'exchange' ? undefined : fromDirectory.toRemove(from.name)
+    const leave =
+      left === undefined
+        ? undefined
+        : toMake(volume, attempt, { parent: from.parent, parentInode: fromInode, made: left })
+    const putLeft = leave === undefined ? undefined : fromDirectory.toReplace(from.name)
+    const isLeftEmpty = how !== 'exchange' && leave === undefined
+    const remove = isLeftEmpty ? fromDirectory.toRemove(from.name) : undefined
     const lose =
       how === 'exchange' || replacedRegion === undefined || replacedInode === undefined
         ? undefined
@@ -75,6 +90,11 @@ export function rename(volume: Volume, from: Name, to: Name, how: RenameHow) {
     put(moved)
     if (replaced !== undefined) putBack?.(replaced)
     remove?.()
+    if (leave !== undefined) {
+      const inode = leave.make(now)
+      inode.links = 1
+      putLeft?.({ kind: inode.kind, ino: inode.ino, address: leave.region.address })
+    }
     lose?.(now)
     if (!isSameParent && movedIsDirectory) {
       movedInode.parent = to.parent
@@ -91,9 +111,9 @@ export function rename(volume: Volume, from: Name, to: Name, how: RenameHow) {
     if (how === 'exchange') replacedInode?.touchChanged(now)
     fromInode.touchModified(now)
     if (!isSameParent) toInode.touchModified(now)
-    return lose === undefined || replaced === undefined
+    return lose === undefined || replaced === undefined || replacedInode === undefined
       ? undefined
-      : { address: replaced.address, ino: replaced.ino }
+      : { address: replaced.address, ino: replaced.ino, links: replacedInode.links }
   }
 }
 

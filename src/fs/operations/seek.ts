@@ -3,8 +3,14 @@ import { KhazanaError } from '../../stdx/errors.js'
 import { FsError } from '../errno.js'
 import { fsErrorFrom } from '../errors.js'
 import { byteOfPage } from '../file/contents.js'
+import { newRegionPages } from '../file/limits.js'
+import type { Attempt } from '../pages/attempt.js'
+import type { FsRegion } from '../pages/fs-region.js'
 import { readInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
+
+/** Ranges with storage that a home tells at most. */
+const rangesTold = 1024
 
 export type Whence = 'data' | 'hole'
 
@@ -35,10 +41,11 @@ export async function seek(
   try {
     const { allocated } = await handle.stat({ offset: 0, length: pageSize })
     let at = offset
+    const unusedEnd = await runner.run((attempt) => unusedPages(attempt, region))
     for (const range of allocated) {
-      const from = Math.max(0, byteOfPage(range.offset / pageSize, pageSize))
+      const from = byteOfPage(Math.max(range.offset / pageSize, unusedEnd), pageSize)
       const to = Math.min(size, byteOfPage((range.offset + range.length) / pageSize, pageSize))
-      if (to <= at) continue
+      if (to <= at || to <= from) continue
       if (whence === 'hole' && from > at) return at
       if (whence === 'data') {
         if (from >= size) break
@@ -46,11 +53,22 @@ export async function seek(
       }
       at = to
     }
+    // There is more than one is told: that may all be data.
+    if (allocated.length >= rangesTold && whence === 'data' && at < size) return at
     if (whence === 'hole') return Math.min(at, size)
     throw new FsError('ENXIO', 'no data is left')
   } catch (reason) {
     throw reason instanceof FsError ? reason : fsErrorFrom(KhazanaError.from(reason))
   }
+}
+
+/** Page of the region up to which nothing was ever written, of those that every file has storage for from its beginning. */
+function unusedPages(attempt: Attempt, region: FsRegion): number {
+  for (let page = 1; page < newRegionPages; page++) {
+    const bytes = attempt.read(region, page)
+    if (bytes?.some((byte) => byte !== 0) === true) return page
+  }
+  return newRegionPages
 }
 
 function found(offset: number, whence: Whence, end: number): number {

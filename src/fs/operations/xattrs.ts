@@ -47,11 +47,12 @@ export function listXattrs({ runner }: Volume, file: Address) {
   }
 }
 
-/** Throws `EEXIST`, `ENODATA`, `ERANGE`, `E2BIG`, `ENOSPC` where the inode has no room, `EINVAL` for a setting of Khazana's that cannot be. */
+/** Throws `EINVAL` for a name with more than bytes in it, `EEXIST`, `ENODATA`, `ERANGE`, `E2BIG`, `ENOSPC` where the inode has no room, `EINVAL` for a setting of Khazana's that cannot be. */
 export function setXattr(volume: Volume, file: Address, { name, value }: Xattr, how: SetHow) {
-  const nameBytes = encoder.encode(name).length
-  if (nameBytes === 0 || nameBytes > xattrNameBytesMax)
+  if (name.length === 0 || name.length > xattrNameBytesMax)
     throw new FsError('ERANGE', `the name of an attribute has 1 to ${xattrNameBytesMax} bytes`)
+  if (/[^\u0000-\u00ff]/.test(name))
+    throw new FsError('EINVAL', 'the name of an attribute has a character, 0 to 255, for each of its bytes')
   if (value.length > xattrValueBytesMax)
     throw new FsError('E2BIG', `the value of an attribute has at most ${xattrValueBytesMax} bytes`)
   return (attempt: Attempt): void => {

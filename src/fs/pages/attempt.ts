@@ -113,6 +113,16 @@ export class Attempt {
     if (!isDone) throw this.#missing({ kind: 'storage', region, first, count })
   }
 
+  /** How many of these pages were holes, and have got storage for this operation. */
+  filledHoles(region: FsRegion, first: number, count: number): number {
+    let filled = 0
+    for (const one of this.#allocated) {
+      if (one.region !== region) continue
+      filled += Math.max(0, Math.min(one.first + one.count, first + count) - Math.max(one.first, first))
+    }
+    return filled
+  }
+
   /** All pages have been asked for: from here on something changes. */
   change(): void {
     this.#isChanging = true

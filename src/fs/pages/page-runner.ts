@@ -50,6 +50,7 @@ export class PageRunner {
   /** Releases that are on their way, by their batches. */
   readonly #releasing = new Map<Batch, Promise<void>>()
   #isClosed = false
+  #lost: (region: FsRegion) => void = () => undefined
 
   constructor(options: PageRunnerOptions) {
     this.#options = options
@@ -63,6 +64,11 @@ export class PageRunner {
     this.#regions.set(address, made)
     if (this.#regions.size > regionsMax) this.#forgetSome()
     return made
+  }
+
+  /** Calls back for each region of which changes were lost that operations here have seen. */
+  onLost(listener: (region: FsRegion) => void): void {
+    this.#lost = listener
   }
 
   /** The region is no more. */
@@ -145,10 +151,15 @@ export class PageRunner {
     } catch (reason) {
       const error = KhazanaError.from(reason)
       batch.ended(error)
-      for (const region of batch.regions) region.failure = error
+      for (const region of batch.regions) this.#lose(region, error)
       for (const { lock } of batch.held) lock.discard()
       environment.warn('changes of a file system were lost', error)
     }
+  }
+
+  #lose(region: FsRegion, error: KhazanaError): void {
+    region.failure = error
+    this.#lost(region)
   }
 
   #forgetSome(): void {
@@ -184,7 +195,7 @@ export class PageRunner {
     const batch = this.#open
     batch.add(held)
     this.#close(batch)
-    for (const region of batch.regions) region.failure = error
+    for (const region of batch.regions) this.#lose(region, error)
     for (const { lock } of batch.held) lock.discard()
     batch.ended(error)
     this.#options.environment.warn('changes of a file system were lost', error)

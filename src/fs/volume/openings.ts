@@ -12,7 +12,7 @@ export const openingsPages = 1024
  */
 export class Openings {
   readonly #region: Region
-  readonly #open = new Map<number, { count: number; readonly lock: Promise<Lock> }>()
+  readonly #open = new Map<number, { count: number; readonly lock: Lock | Promise<Lock> }>()
   readonly #timeoutMs: number
 
   constructor(region: Region, timeoutMs: number) {
@@ -20,29 +20,27 @@ export class Openings {
     this.#timeoutMs = timeoutMs
   }
 
-  /** The file is open here, once more. Resolves when all mounts can know. */
-  async open(ino: number): Promise<void> {
+  /** The file is open here, once more: for this mount from now on, for all when what it answers resolves. Nothing, where all can know already. */
+  open(ino: number): Promise<void> | undefined {
     const page = ino % openingsPages
     const known = this.#open.get(page)
     if (known !== undefined) {
       known.count += 1
-      await known.lock
-      return
+      return known.lock instanceof Promise ? known.lock.then(nothing) : undefined
     }
     const range = this.#rangeOf(page)
     const hit = this.#region.tryLock('read', range)
-    const lock =
-      hit === undefined
-        ? this.#region.lock('read', range, { timeoutMs: this.#timeoutMs })
-        : Promise.resolve(hit)
+    if (hit !== undefined) {
+      this.#open.set(page, { count: 1, lock: hit })
+      return undefined
+    }
+    const lock = this.#region.lock('read', range, { timeoutMs: this.#timeoutMs })
     const entry = { count: 1, lock }
     this.#open.set(page, entry)
-    try {
-      await lock
-    } catch (reason) {
+    return lock.then(nothing, (reason: unknown) => {
       if (this.#open.get(page) === entry) this.#open.delete(page)
       throw reason
-    }
+    })
   }
 
   /** Once less. */
@@ -53,12 +51,7 @@ export class Openings {
     known.count -= 1
     if (known.count > 0) return
     this.#open.delete(page)
-    known.lock.then(
-      (lock) => {
-        lock.discard()
-      },
-      () => undefined,
-    )
+    endLock(known.lock)
   }
 
   /** Whether a file on the same page is open here. */
@@ -85,14 +78,7 @@ export class Openings {
   }
 
   closeAll(): void {
-    for (const { lock } of this.#open.values()) {
-      lock.then(
-        (one) => {
-          one.discard()
-        },
-        () => undefined,
-      )
-    }
+    for (const { lock } of this.#open.values()) endLock(lock)
     this.#open.clear()
   }
 
@@ -100,4 +86,13 @@ export class Openings {
     const { pageSize } = this.#region
     return { offset: page * pageSize, length: pageSize }
   }
+}
+
+function endLock(lock: Lock | Promise<Lock>): void {
+  if (lock instanceof Promise) lock.then(endLock, nothing)
+  else lock.discard()
+}
+
+function nothing(): void {
+  // Whoever opened the file hears of what went wrong.
 }

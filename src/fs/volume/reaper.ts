@@ -14,6 +14,10 @@ const waitMs = 100
 const againMs = 500
 const againMsMax = 60_000
 const timeoutMs = 30_000
+/** For how long a file stays that may have been found by its name a moment ago, and is about to be opened. Milliseconds. */
+const graceMs = 100
+/** Files that stay so long, at most: beyond, they go at once. */
+const graceMax = 256
 
 interface Orphan {
   readonly region: FsRegion
@@ -49,14 +53,19 @@ export class Reaper {
 
   /** The file has lost its last name, by something that is not durable yet. */
   add(address: Address, ino: number, place: number): void {
-    this.#queue.push({ region: this.#runner.region(address), ino, place, tries: 0 })
-    this.#work()
+    const orphan = { region: this.#runner.region(address), ino, place, tries: 0 }
+    if (this.#later.size < graceMax) this.#workLater(orphan, graceMs)
+    else {
+      this.#queue.push(orphan)
+      this.#work()
+    }
   }
 
   /** A file has been closed here: it may be one that waits for that. */
   closed(ino: number): void {
     for (const [orphan, cancel] of this.#later) {
-      if (orphan.ino !== ino) continue
+      // One that was never looked at yet has its time still.
+      if (orphan.ino !== ino || orphan.tries === 0) continue
       cancel()
       this.#later.delete(orphan)
       this.#queue.push(orphan)
@@ -108,7 +117,10 @@ export class Reaper {
     }
     if (this.#isClosed) return
     orphan.tries += 1
-    const ms = Math.min(againMs * 2 ** Math.min(orphan.tries - 1, 10), againMsMax)
+    this.#workLater(orphan, Math.min(againMs * 2 ** Math.min(orphan.tries - 1, 10), againMsMax))
+  }
+
+  #workLater(orphan: Orphan, ms: number): void {
     const cancel = this.#environment.after(ms, () => {
       this.#later.delete(orphan)
       this.#queue.push(orphan)

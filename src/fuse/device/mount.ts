@@ -1,93 +1,80 @@
-import { closeSync, constants, openSync, statSync } from 'node:fs'
+import fs from 'node:fs'
 import { KhazanaError } from '../../stdx/errors.js'
-import { errnoName, lastErrno, libc } from './libc.js'
+import { errnoName } from '../errno.js'
+import { mountByFusermount, runFusermount } from './fusermount.js'
+import { detachMount, prepareMountPoint } from './mount-point.js'
+import type { SystemCalls } from './system-calls.js'
 
-export interface FuseMountOptions {
-  /** What tools show as the source of the mount. */
-  readonly source: string
-  /** Whether the kernel itself checks who may do what, by owners and permissions; and everybody may come in. */
-  readonly checksPermissions: boolean
+export interface MountOptions {
+  readonly path: string
+  /** Who may enter: only the user who mounts, or all (as an ordinary user, only where /etc/fuse.conf allows). */
+  readonly access: 'owner' | 'all'
+  /** Who checks modes and owners: the kernel (`default_permissions`), or the file system at each operation. */
+  readonly permissions: 'kernel' | 'file-system'
+  /** What set-id bits and device nodes are: as anywhere, or nothing. An ordinary user's mount honours neither. */
+  readonly specials: 'honoured' | 'ignored'
+  /** The longest read in one request, bytes. */
+  readonly maxReadBytes: number
 }
 
-const detach = 2
-
-/** An open connection with the kernel, of a mount. */
-export interface FuseDevice {
-  /** To be closed by who has it, when the mount has ended. */
+/** A mounted device: the descriptor is its owner's to close, which ends the mount. */
+export interface Mounted {
   readonly fd: number
-  readonly directory: string
+  /** Takes the mount out of the tree; at once, also where it is in use. Throws `unsupported`. */
+  unmount(): Promise<void>
 }
+
+const source = 'khazana'
+const noSetUserId = 2
+const noDevices = 4
 
 /**
- * Mounts a file system on the directory, which this process is to serve. A mount that is left there, whose process has died, is cleared away first.
- * Throws `unsupported` where the machine has no FUSE or this process may not mount, `invalid-argument` for what is no directory.
+ * Mounts a fresh connection at the folder; dead mounts there are cleared away first. Throws `invalid-argument` where
+ * it is no directory, and `unsupported` where the machine has no /dev/fuse or does not allow it.
  */
-export function mountDevice(directory: string, options: FuseMountOptions): FuseDevice {
-  clearStale(directory)
-  const mode = directoryMode(directory)
-  const fd = openDevice()
-  const { source, checksPermissions } = options
-  const settings = [
-    `fd=${fd}`,
-    `rootmode=${mode.toString(8)}`,
-    `user_id=${process.getuid?.() ?? 0}`,
-    `group_id=${process.getgid?.() ?? 0}`,
-    'allow_other',
-    ...(checksPermissions ? ['default_permissions'] : []),
+export async function mountDevice(options: MountOptions, calls: SystemCalls): Promise<Mounted> {
+  await prepareMountPoint(options.path, calls)
+  const isRoot = process.getuid?.() === 0
+  const shared = [
+    ...(options.access === 'all' ? ['allow_other'] : []),
+    ...(options.permissions === 'kernel' ? ['default_permissions'] : []),
   ]
-  if (libc.mount(source, directory, 'fuse.khazana', 0, settings.join(',')) !== 0) {
-    const errno = errnoName(lastErrno())
-    closeSync(fd)
-    const hint = errno === 'EPERM' ? ': only root may mount' : ''
-    throw new KhazanaError('unsupported', `${directory} cannot be mounted on: ${errno}${hint}`)
-  }
-  return { fd, directory }
-}
-
-/** Ends the mount. What is in use of it stays, without a name, until it is not in use any more. Answers whether there was one. */
-export function unmountDirectory(directory: string): boolean {
-  return libc.umount2(directory, 0) === 0 || libc.umount2(directory, detach) === 0
-}
-
-/** Whether what was mounted there is served by nobody any more. */
-export function isStale(directory: string): boolean {
-  try {
-    statSync(directory)
-    return false
-  } catch (reason) {
-    return reason instanceof Error && 'code' in reason && reason.code === 'ENOTCONN'
-  }
-}
-
-function clearStale(directory: string): void {
-  if (isStale(directory) && !unmountDirectory(directory))
-    throw new KhazanaError(
-      'unsupported',
-      `a dead mount on ${directory} cannot be cleared away: ${errnoName(lastErrno())}`,
+  if (!isRoot) {
+    const fd = await mountByFusermount(
+      options.path,
+      [...shared, `fsname=${source}`, `subtype=${source}`, `max_read=${options.maxReadBytes}`].join(','),
+      calls,
     )
-}
-
-function directoryMode(directory: string): number {
-  let mode: number
-  try {
-    mode = statSync(directory).mode
-  } catch (reason) {
-    throw new KhazanaError('invalid-argument', `${directory} cannot be mounted on: ${String(reason)}`, {
-      cause: reason,
-    })
+    return { fd, unmount: async () => runFusermount(['-u', '-z', '--', options.path]) }
   }
-  if ((mode & constants.S_IFMT) !== constants.S_IFDIR)
-    throw new KhazanaError(
-      'invalid-argument',
-      `${directory} is no directory: a file system is mounted on one`,
-    )
-  return mode & constants.S_IFMT
+  const fd = openDevice()
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  const data = [
+    `fd=${fd}`,
+    'rootmode=40000',
+    `user_id=${uid}`,
+    `group_id=${gid}`,
+    `max_read=${options.maxReadBytes}`,
+    ...shared,
+  ].join(',')
+  const flags = options.specials === 'honoured' ? 0 : noSetUserId | noDevices
+  if (calls.mount(source, options.path, `fuse.${source}`, flags, data) !== 0) {
+    const errno = calls.lastErrno()
+    fs.closeSync(fd)
+    throw new KhazanaError('unsupported', `mounting at ${options.path} is not allowed: ${errnoName(errno)}`)
+  }
+  return {
+    fd,
+    unmount: async () => {
+      if (calls.umount2(options.path, 0) !== 0) await detachMount(options.path, calls)
+    },
+  }
 }
 
 function openDevice(): number {
   try {
-    return openSync('/dev/fuse', constants.O_RDWR | constants.O_NONBLOCK)
-  } catch (reason) {
-    throw new KhazanaError('unsupported', `this machine has no FUSE: ${String(reason)}`, { cause: reason })
+    return fs.openSync('/dev/fuse', fs.constants.O_RDWR | fs.constants.O_NONBLOCK)
+  } catch (cause) {
+    throw new KhazanaError('unsupported', '/dev/fuse cannot be opened: is the fuse module there?', { cause })
   }
 }

@@ -1,46 +1,51 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
+import type { HoldNumber } from '../../fs/volume/file-holds.js'
+import type { Logger } from '../../io/logger.js'
 import type { FileSystem, Soon } from '../../fs/file-system.js'
-import { ErrnoError } from '../errno.js'
-import {
-  encodeAttributes,
-  encodeCount,
-  encodeCreated,
-  encodeEntry,
-  encodeOffset,
-  encodeOpen,
-  encodeStatfs,
-} from '../protocol/replies.js'
-import type { EntryReply } from '../protocol/replies.js'
-import type { Request, SetAttributes } from '../protocol/request.js'
-import type { Answer, FuseHandler } from '../server/fuse-server.js'
+import type { NewFile } from '../../fs/operations/create.js'
+import type { Removed } from '../../fs/operations/remove.js'
+import type { RenameHow } from '../../fs/operations/rename.js'
+import { Errno, errnoOf } from '../errno.js'
+import type { Attributes, AttributesAnswer, Entry } from '../protocol/attributes.js'
+import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
+import type { Forgotten, RequestOf } from '../protocol/requests.js'
+import type { FuseServer } from '../server/fuse-server.js'
+import type { Answer, Call, FuseOperations } from '../server/operations.js'
+import { openFlagsOf } from './caching.js'
+import { KernelCache } from './kernel-cache.js'
 import { Listing } from './listing.js'
+import type { Seen } from './listing.js'
 import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
+import { patiently } from './patience.js'
+import { inDirectory, then } from './soon.js'
+import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
 const openAppends = 0o2000
 const openExclusively = 0o200
-const renameNoReplace = 1
-const renameExchange = 2
+/** O_DSYNC, which O_SYNC has in it, too. */
+const openWritesThrough = 0o10000
+/** By the flags of renameat2, but for the one that goes with them. */
+const renames: readonly (RenameHow | undefined)[] = ['replace', 'no-replace', 'exchange']
+const renameWhiteout = 4
 const keepSize = 1
 const punchHole = 2
 const zeroRange = 16
 const seekData = 3
 const seekHole = 4
+/** In one request, so that others have their turn. */
+const copiedBytesMax = 1024 * 1024
 const setCreates = 1
 const setReplaces = 2
 
-/** What the kernel is told of an open file: every read and write comes here, as other mounts may have changed it. */
-const uncached = 1
-/** Nor does it keep what it is told of names and files. Seconds. */
-const validSeconds = 0
-
-const decoder = new TextDecoder('utf-8', { fatal: false })
-const encoder = new TextEncoder()
-const done: Answer = []
-
-type Of<Op extends Request['op']> = Extract<Request, { readonly op: Op }>
+const noTime = { seconds: 0, nanoseconds: 0 }
+/** Nobody looks at them. */
+const absentAttributes: Attributes = {
+  ...{ node: 0, size: 0, blocks: 0, atime: noTime, mtime: noTime, ctime: noTime },
+  ...{ mode: 0, nlink: 0, uid: 0, gid: 0, rdev: 0, blockSize: 0 },
+}
 
 export interface FuseFrontOptions {
   readonly fs: FileSystem
@@ -48,110 +53,314 @@ export interface FuseFrontOptions {
   readonly blockSize: number
 }
 
-/** A file system for the kernel: each of its requests as an operation of the library, which is done at once where that can. */
-export class FuseFront implements FuseHandler {
+/**
+ * A file system for the kernel: each of its requests as an operation of the library, which is done at once where that can. Who may do what, the kernel checks
+ * (`default_permissions`).
+ */
+export class FuseFront implements FuseOperations {
   readonly #fs: FileSystem
-  readonly #options: FuseFrontOptions
+  readonly #blockSize: number
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
+  #cache: KernelCache | undefined
   #lastHandle = 0
 
-  constructor(options: FuseFrontOptions) {
-    this.#options = options
-    this.#fs = options.fs
-    this.#nodes = new NodeTable(options.fs.root)
+  constructor({ fs, blockSize }: FuseFrontOptions) {
+    this.#fs = fs
+    this.#blockSize = blockSize
+    this.#nodes = new NodeTable(fs.root)
   }
 
-  answer(request: Request): Answer | Promise<Answer> {
-    switch (request.op) {
-      case 'lookup':
-        return then(this.#fs.lookup(this.#at(request.node), request.name), (file) => [
-          encodeEntry(this.#tell(file)),
-        ])
-      case 'forget':
-        this.#nodes.forget(request.node, request.count)
-        return 'no-answer'
-      case 'batchForget':
-        for (const { node, count } of request.forgets) this.#nodes.forget(node, count)
-        return 'no-answer'
-      case 'getattr':
-        return then(this.#fs.attributes(this.#at(request.node)), (file) => this.#attributes(file))
-      case 'setattr':
-        return this.#setAttributes(this.#at(request.node), request.changes)
-      case 'readlink':
-        return then(this.#fs.readLink(this.#at(request.node)), (target) => [target])
-      case 'symlink':
-        return this.#create(request, { kind: 'symlink', mode: 0o777, target: request.target })
-      case 'mknod':
-        return this.#makeNode(request)
-      case 'mkdir':
-        return this.#create(request, { kind: 'directory', mode: request.mode & permissionBits })
-      case 'unlink':
-        return then(this.#fs.unlink(this.#at(request.node), request.name), () => done)
-      case 'rmdir':
-        return then(this.#fs.removeDirectory(this.#at(request.node), request.name), () => done)
-      case 'rename':
-      case 'rename2':
-        return this.#rename(request)
-      case 'link':
-        return then(this.#fs.link(this.#at(request.file), this.#at(request.node), request.name), (file) => [
-          encodeEntry(this.#tell(file)),
-        ])
-      case 'open':
-        return this.#open(request)
-      case 'create':
-        return this.#createAndOpen(request)
-      case 'read':
-        return then(this.#fs.read(this.#at(request.node), request.offset, request.size), (bytes) => [bytes])
-      case 'write':
-        return this.#write(request)
-      case 'flush':
-      case 'fsync':
-      case 'fsyncdir':
-        return this.#sync(this.#at(request.node))
-      case 'release':
-        this.#fs.close(this.#known(request.node).ino)
-        return done
-      case 'opendir':
-        return this.#openDirectory(request)
-      case 'readdir':
-        return this.#listing(request.handle).names(request.offset, request.size)
-      case 'readdirplus':
-        return this.#listing(request.handle).namesAndFiles(request.offset, request.size)
-      case 'releasedir':
-        this.#listings.delete(request.handle)
-        return done
-      case 'statfs':
-        return this.#usage()
-      case 'getxattr':
-        return this.#getXattr(request)
-      case 'listxattr':
-        return this.#listXattrs(request)
-      case 'setxattr':
-        return this.#setXattr(request)
-      case 'removexattr':
-        return then(this.#fs.removeXattr(this.#at(request.node), xattrName(request.name)), () => done)
-      case 'fallocate':
-        return this.#allocate(request)
-      case 'lseek':
-        return this.#seek(request)
-      case 'syncfs':
-        return this.#fs.syncAll().then(() => done)
-      case 'destroy':
-        return done
-      case 'access':
-      case 'getlk':
-      case 'setlk':
-      case 'setlkw':
-      case 'init':
-      case 'interrupt':
-        throw new ErrnoError('ENOSYS')
+  /** From now on the kernel keeps what it is told for as long as it is right: `server` is what it is told by. Once; until then it keeps nothing. */
+  cacheIn(server: FuseServer, logger: Logger): void {
+    const holds = this.#fs.holdFiles((file) => this.#cache?.ended(file))
+    this.#cache = new KernelCache({ holds, nodes: this.#nodes, server, logger })
+  }
+
+  // ---- names -------------------------------------------------------------------------------------------------------
+
+  lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
+    const parent = this.#at(header.node)
+    const absent = (reason: unknown): Entry => this.#absent(reason, parent)
+    try {
+      const found = patiently(
+        call,
+        inDirectory(() => this.#fs.lookup(parent, name)),
+      )
+      if (found instanceof Promise) return found.then((file) => this.#tell(file, parent), absent)
+      return this.#tell(found, parent)
+    } catch (reason) {
+      return absent(reason)
     }
+  }
+
+  forget(forgotten: readonly Forgotten[]): void {
+    for (const { node, lookups } of forgotten) this.#forget(node, lookups)
+  }
+
+  symlink(request: RequestOf<'symlink'>): Answer<Entry> {
+    return this.#create(request, { kind: 'symlink', mode: 0o777, target: request.target })
+  }
+
+  mknod(request: RequestOf<'mknod'>): Answer<Entry> {
+    const kind = kindOfMode(request.mode)
+    if (kind === undefined || kind === 'directory' || kind === 'symlink') return Errno.of('EINVAL')
+    return this.#create(request, { kind, mode: request.mode & permissionBits, device: request.rdev })
+  }
+
+  mkdir(request: RequestOf<'mkdir'>): Answer<Entry> {
+    return this.#create(request, { kind: 'directory', mode: request.mode & permissionBits })
+  }
+
+  link({ header, source, name }: RequestOf<'link'>): Answer<Entry> {
+    const parent = this.#at(header.node)
+    const linked = inDirectory(() => this.#fs.link(this.#at(source), parent, name))
+    return then(linked, (file) => this.#tell(file, parent))
+  }
+
+  unlink({ header, name }: RequestOf<'unlink'>): Answer<void> {
+    return then(
+      inDirectory(() => this.#fs.unlink(this.#at(header.node), name)),
+      (removed) => this.#keep(removed),
+    )
+  }
+
+  rmdir({ header, name }: RequestOf<'rmdir'>): Answer<void> {
+    return then(
+      inDirectory(() => this.#fs.removeDirectory(this.#at(header.node), name)),
+      (removed) => this.#keep(removed),
+    )
+  }
+
+  rename({ header, name, newParent, newName, flags }: RequestOf<'rename'>): Answer<void> {
+    const isWhiteout = (flags & renameWhiteout) !== 0
+    const how = renames[flags & ~renameWhiteout]
+    if (how === undefined || (isWhiteout && how === 'exchange')) return Errno.of('EINVAL')
+    // What Linux shows that a name is not there by, where it lays file systems over each other.
+    const { uid, gid } = header
+    const left = isWhiteout ? ({ kind: 'character', mode: 0, uid, gid, device: 0 } as const) : undefined
+    const from = { parent: this.#at(header.node), name }
+    const to = { parent: this.#at(newParent), name: newName }
+    return then(
+      inDirectory(() => this.#fs.rename(from, to, how, left)),
+      (removed) => this.#keep(removed),
+    )
+  }
+
+  readlink({ header }: RequestOf<'readlink'>, call: Call): Answer<Uint8Array> {
+    return patiently(call, this.#fs.readLink(this.#at(header.node)))
+  }
+
+  // ---- attributes --------------------------------------------------------------------------------------------------
+
+  getattr({ header }: RequestOf<'getattr'>, call: Call): Answer<AttributesAnswer> {
+    return then(patiently(call, this.#fs.attributes(this.#at(header.node))), (file) => this.#attributes(file))
+  }
+
+  setattr(request: RequestOf<'setattr'>): Answer<AttributesAnswer> {
+    const { header, mode, uid, gid, size, atime, mtime, killSuidGid } = request
+    const changes = { mode, uid, gid, size, accessed: atime, modified: mtime, losesSetId: killSuidGid }
+    return then(this.#fs.setAttributes(this.#at(header.node), changes), (file) => this.#attributes(file))
+  }
+
+  getxattr({ header, name }: RequestOf<'getxattr'>, call: Call): Answer<Uint8Array> {
+    checkXattrName(name)
+    return patiently(call, this.#fs.getXattr(this.#at(header.node), name))
+  }
+
+  listxattr({ header }: RequestOf<'listxattr'>, call: Call): Answer<readonly string[]> {
+    const names = patiently(call, this.#fs.listXattrs(this.#at(header.node)))
+    return then(names, (all) => all.filter((name) => isListed(name, header)))
+  }
+
+  setxattr({ header, name, value, flags }: RequestOf<'setxattr'>): Answer<void> {
+    checkXattrName(name)
+    const how = (flags & setCreates) !== 0 ? 'create' : (flags & setReplaces) !== 0 ? 'replace' : 'any'
+    return this.#fs.setXattr(this.#at(header.node), { name, value }, how)
+  }
+
+  removexattr({ header, name }: RequestOf<'removexattr'>): Answer<void> {
+    checkXattrName(name)
+    return this.#fs.removeXattr(this.#at(header.node), name)
+  }
+
+  statfs(_: RequestOf<'statfs'>, call: Call): Answer<StatfsAnswer> {
+    return then(patiently(call, this.#fs.usage()), ({ bytesMax, bytesUsed, nameBytesMax }) => {
+      const blocks = Math.floor(bytesMax / this.#blockSize)
+      const blocksFree = Math.max(0, Math.floor((bytesMax - bytesUsed) / this.#blockSize))
+      return {
+        ...{ blocks, blocksFree, blocksAvailable: blocksFree, nameBytesMax },
+        // Files are not counted: there may be as many as there are blocks.
+        ...{
+          files: blocks,
+          filesFree: blocksFree,
+          blockSize: this.#blockSize,
+          fragmentSize: this.#blockSize,
+        },
+      }
+    })
+  }
+
+  // ---- open files --------------------------------------------------------------------------------------------------
+
+  open({ header, flags, killSuidGid }: RequestOf<'open'>): Answer<OpenAnswer> {
+    const file = this.#known(header.node)
+    return then(this.#fs.open(file.address), () =>
+      (flags & openTruncates) === 0 ? this.#opened(flags) : this.#truncated(file, flags, killSuidGid),
+    )
+  }
+
+  async create(request: RequestOf<'create'>): Promise<CreateAnswer> {
+    const { header, name, flags, mode, killSuidGid } = request
+    const { uid, gid } = header
+    const parent = this.#at(header.node)
+    let file: FileAttributes
+    try {
+      const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+      file = await inDirectory(() => this.#fs.create(parent, name, made))
+    } catch (reason) {
+      if (errnoOf(reason) !== 'EEXIST' || (flags & openExclusively) !== 0) throw reason
+      // Somebody was faster.
+      file = await this.#fs.lookup(parent, name)
+      if (file.kind !== 'file') throw Errno.of(file.kind === 'directory' ? 'EISDIR' : 'ELOOP')
+      if ((flags & openTruncates) !== 0)
+        file = await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killSuidGid })
+    }
+    const seen = this.#seen(file)
+    const directory = this.#cache?.stamp(parent)
+    await this.#fs.open(file.address)
+    return { entry: this.#tellSeen(seen, parent, directory), ...this.#opened(flags) }
+  }
+
+  async tmpfile({ header, flags, mode }: RequestOf<'tmpfile'>): Promise<CreateAnswer> {
+    const { node, uid, gid } = header
+    const made = { kind: 'file', mode: mode & permissionBits, uid, gid } as const
+    const naming = (flags & openExclusively) === 0 ? 'may-be-named' : 'never-named'
+    const file = await inDirectory(() => this.#fs.createUnnamed(this.#at(node), made, naming))
+    return { entry: this.#tell(file, undefined), ...this.#opened(flags) }
+  }
+
+  read(request: RequestOf<'read'>, call: Call): Answer<Uint8Array> {
+    const { header, offset, size } = request
+    const file = this.#at(header.node)
+    const cache = this.#cache
+    if (cache === undefined) return patiently(call, this.#fs.read(file, offset, size))
+    const paused = cache.beforeRead(file)
+    if (paused !== undefined) return paused.then(() => this.read(request, call))
+    return then(patiently(call, this.#fs.readHeld(file, offset, size)), ({ bytes, hold }) => {
+      cache.reads(file, hold, { offset, length: size })
+      return bytes
+    })
+  }
+
+  write({ header, offset, data, flags, fromCache, killSuidGid }: RequestOf<'write'>): Answer<number> {
+    const file = this.#at(header.node)
+    // Pages that come from the kernel belong where they were, however the file was opened.
+    const isAppend = (flags & openAppends) !== 0 && !fromCache
+    const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
+    return then(written, () => {
+      // What comes from the kernel's pages is in them, and it waits for us with these.
+      const forgotten = fromCache ? undefined : this.#cache?.wrote(file)
+      const durable = (flags & openWritesThrough) === 0 ? undefined : this.#sync(file)
+      if (forgotten === undefined) return then(durable, () => data.length)
+      return Promise.all([forgotten, durable]).then(() => data.length)
+    })
+  }
+
+  /** Without it the kernel would copy by way of its pages, which are not told what other mounts write. */
+  async copyFileRange(request: RequestOf<'copyFileRange'>): Promise<number> {
+    const { header, offset, targetNode, targetOffset, length } = request
+    const [from, to] = [this.#at(header.node), this.#at(targetNode)]
+    // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
+    const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
+    await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
+    await this.#cache?.wrote(to)
+    return bytes.length
+  }
+
+  flush({ header }: RequestOf<'flush'>): Answer<void> {
+    return this.#sync(this.#at(header.node))
+  }
+
+  fsync({ header }: RequestOf<'fsync'>, call: Call): Answer<void> {
+    return patiently(call, this.#sync(this.#at(header.node)))
+  }
+
+  release({ header }: RequestOf<'release'>): void {
+    this.#fs.close(this.#known(header.node).ino)
+  }
+
+  async fallocate(request: RequestOf<'fallocate'>): Promise<void> {
+    await this.#allocate(request)
+    await this.#cache?.wrote(this.#at(request.header.node))
+  }
+
+  async #allocate({ header, offset, length, mode }: RequestOf<'fallocate'>): Promise<void> {
+    const file = this.#at(header.node)
+    switch (mode) {
+      case 0:
+        return this.#fs.allocate(file, offset, length, 'grows')
+      case keepSize:
+        return this.#fs.allocate(file, offset, length, 'keeps-size')
+      case punchHole | keepSize:
+        return this.#fs.punchHole(file, offset, length)
+      case zeroRange:
+      case zeroRange | keepSize:
+        await this.#fs.punchHole(file, offset, length)
+        return this.#fs.allocate(file, offset, length, mode === zeroRange ? 'grows' : 'keeps-size')
+      default:
+        throw Errno.of('EOPNOTSUPP')
+    }
+  }
+
+  lseek({ header, offset, whence }: RequestOf<'lseek'>, call: Call): Answer<number> {
+    if (whence !== seekData && whence !== seekHole) return Errno.of('EINVAL')
+    if (offset < 0) return Errno.of('ENXIO')
+    const sought = whence === seekData ? 'data' : 'hole'
+    return patiently(call, this.#fs.seek(this.#at(header.node), offset, sought))
+  }
+
+  syncfs(): Promise<void> {
+    return this.#fs.syncAll()
+  }
+
+  // ---- open directories --------------------------------------------------------------------------------------------
+
+  opendir({ header }: RequestOf<'opendir'>): Answer<OpenAnswer> {
+    const directory = this.#at(header.node)
+    return then(this.#fs.open(directory), () => {
+      const fh = ++this.#lastHandle
+      const listing = new Listing({
+        fs: this.#fs,
+        directory,
+        stamp: (file) => this.#cache?.stamp(file),
+        tell: (seen, held) => this.#tellSeen(seen, directory, held),
+      })
+      this.#listings.set(fh, listing)
+      return { fh, flags: 0 }
+    })
+  }
+
+  readdir({ fh, offset, size }: RequestOf<'readdir'>): Promise<Uint8Array> {
+    return this.#listing(fh).names(offset, size)
+  }
+
+  readdirplus({ fh, offset, size }: RequestOf<'readdirplus'>): Promise<Uint8Array> {
+    return this.#listing(fh).namesAndFiles(offset, size)
+  }
+
+  releasedir({ header, fh }: RequestOf<'releasedir'>): void {
+    this.#listings.delete(fh)
+    this.#fs.close(this.#known(header.node).ino)
+  }
+
+  fsyncdir({ header }: RequestOf<'fsyncdir'>, call: Call): Answer<void> {
+    return patiently(call, this.#sync(this.#at(header.node)))
   }
 
   #known(node: number): KnownFile {
     const file = this.#nodes.get(node)
-    if (file === undefined) throw new ErrnoError('ESTALE')
+    if (file === undefined) throw Errno.of('ESTALE')
     return file
   }
 
@@ -159,175 +368,90 @@ export class FuseFront implements FuseHandler {
     return this.#known(node).address
   }
 
-  #tell(file: FileAttributes): EntryReply {
-    const { blockSize } = this.#options
+  /** What has just been found, or made, in a directory. */
+  #tell(file: FileAttributes, parent: FileAddress | undefined): Entry {
+    return this.#tellSeen(this.#seen(file), parent, parent && this.#cache?.stamp(parent))
+  }
+
+  #seen(file: FileAttributes): Seen {
+    return { file, stamp: this.#cache?.stamp(file.address) }
+  }
+
+  /** `directory`: what the parent was held under when the file was found there. */
+  #tellSeen(seen: Seen, parent: FileAddress | undefined, directory: HoldNumber | undefined): Entry {
+    const { file } = seen
     const { node } = this.#nodes.tell(file.address, file.ino)
+    const entryValidMs = parent === undefined ? 0 : (this.#cache?.entryValidMs(parent, directory) ?? 0)
+    return { node, generation: 0, entryValidMs, ...this.#attributesOf(seen) }
+  }
+
+  /** That a name is not there, where the kernel may remember that; else the reason is thrown again. */
+  #absent(reason: unknown, parent: FileAddress): Entry {
+    const cache = this.#cache
+    if (cache === undefined || errnoOf(reason) !== 'ENOENT') throw reason
+    const entryValidMs = cache.entryValidMs(parent, cache.stamp(parent))
+    if (entryValidMs === 0) throw reason
+    return { node: 0, generation: 0, entryValidMs, attributesValidMs: 0, attributes: absentAttributes }
+  }
+
+  /** What has lost its last name stays for as long as the kernel knows it, as what is open does. */
+  #keep(removed: Removed | undefined): Soon<void> {
+    if (removed === undefined || removed.links > 0) return undefined
+    const known = this.#nodes.at(removed.address)
+    if (known === undefined || known.isKept) return undefined
+    known.isKept = true
+    return this.#fs.keep(removed.ino)
+  }
+
+  #forget(node: number, lookups: number): void {
+    const file = this.#nodes.forget(node, lookups)
+    if (file === undefined) return
+    this.#cache?.forgotten(file.address)
+    if (file.isKept) this.#fs.close(file.ino)
+  }
+
+  #attributes(file: FileAttributes): AttributesAnswer {
+    return this.#attributesOf(this.#seen(file))
+  }
+
+  #attributesOf({ file, stamp }: Seen): AttributesAnswer {
     return {
-      ...{ node, generation: 0, attributes: toFuse(file, blockSize) },
-      ...{ entryValid: validSeconds, attributesValid: validSeconds },
+      attributesValidMs: this.#cache?.attributesValidMs(file.address, stamp) ?? 0,
+      attributes: toFuse(file, this.#blockSize),
     }
   }
 
-  #attributes(file: FileAttributes): Answer {
-    const { blockSize } = this.#options
-    return [encodeAttributes(toFuse(file, blockSize), validSeconds)]
+  async #truncated({ address, ino }: KnownFile, flags: number, losesSetId: boolean): Promise<OpenAnswer> {
+    try {
+      await this.#fs.setAttributes(address, { size: 0, losesSetId })
+    } catch (reason) {
+      this.#fs.close(ino)
+      throw reason
+    }
+    return this.#opened(flags)
   }
 
-  #setAttributes(file: FileAddress, { killsSetId, ...changes }: SetAttributes): Soon<Answer> {
-    return then(this.#fs.setAttributes(file, { ...changes, losesSetId: killsSetId }), (after) =>
-      this.#attributes(after),
-    )
+  #opened(flags: number): OpenAnswer {
+    return { fh: ++this.#lastHandle, flags: openFlagsOf(flags, this.#cache !== undefined) }
   }
 
   #create(
-    { node, name, uid, gid }: Of<'symlink' | 'mkdir' | 'mknod' | 'create'>,
-    file: Omit<Parameters<FileSystem['create']>[2], 'uid' | 'gid'>,
-  ): Soon<Answer> {
-    return then(this.#fs.create(this.#at(node), name, { ...file, uid, gid }), (made) => [
-      encodeEntry(this.#tell(made)),
-    ])
-  }
-
-  #makeNode(request: Of<'mknod'>): Soon<Answer> {
-    const kind = kindOfMode(request.mode)
-    if (kind === undefined || kind === 'directory' || kind === 'symlink') throw new ErrnoError('EINVAL')
-    return this.#create(request, { kind, mode: request.mode & permissionBits, device: request.device })
-  }
-
-  #rename({ node, name, newParent, newName, flags }: Of<'rename' | 'rename2'>): Soon<Answer> {
-    if ((flags & ~(renameNoReplace | renameExchange)) !== 0) throw new ErrnoError('EINVAL')
-    const how = flags === renameNoReplace ? 'no-replace' : flags === renameExchange ? 'exchange' : 'replace'
-    const from = { parent: this.#at(node), name }
-    return then(this.#fs.rename(from, { parent: this.#at(newParent), name: newName }, how), () => done)
-  }
-
-  async #open({ node, flags, killsSetId }: Of<'open' | 'opendir'>): Promise<Answer> {
-    const file = this.#known(node)
-    await this.#fs.open(file.address)
-    if ((flags & openTruncates) !== 0) {
-      try {
-        await this.#fs.setAttributes(file.address, { size: 0, losesSetId: killsSetId })
-      } catch (reason) {
-        this.#fs.close(file.ino)
-        throw reason
-      }
-    }
-    return [encodeOpen(++this.#lastHandle, uncached)]
-  }
-
-  async #createAndOpen(request: Of<'create'>): Promise<Answer> {
-    const { node, name, uid, gid, flags, mode } = request
+    { header, name }: RequestOf<'symlink'> | RequestOf<'mkdir'> | RequestOf<'mknod'>,
+    file: Omit<NewFile, 'uid' | 'gid'>,
+  ): Soon<Entry> {
+    const { node, uid, gid } = header
     const parent = this.#at(node)
-    let file: FileAttributes
-    try {
-      file = await this.#fs.create(parent, name, { kind: 'file', mode: mode & permissionBits, uid, gid })
-    } catch (reason) {
-      const isThere = reason instanceof Error && 'code' in reason && reason.code === 'EEXIST'
-      if (!isThere || (flags & openExclusively) !== 0) throw reason
-      // Somebody was faster.
-      file = await this.#fs.lookup(parent, name)
-      if (file.kind !== 'file') throw new ErrnoError(file.kind === 'directory' ? 'EISDIR' : 'ELOOP')
-      if ((flags & openTruncates) !== 0) file = await this.#fs.setAttributes(file.address, { size: 0 })
-    }
-    await this.#fs.open(file.address)
-    return [encodeCreated(this.#tell(file), ++this.#lastHandle, uncached)]
+    const made = inDirectory(() => this.#fs.create(parent, name, { ...file, uid, gid }))
+    return then(made, (found) => this.#tell(found, parent))
   }
 
-  #write({ node, offset, bytes, flags, killsSetId }: Of<'write'>): Soon<Answer> {
-    const how = { isAppend: (flags & openAppends) !== 0, losesSetId: killsSetId }
-    return then(this.#fs.write(this.#at(node), offset, bytes, how), () => [encodeCount(bytes.length)])
-  }
-
-  #sync(file: FileAddress): Soon<Answer> {
-    return this.#fs.isDurable(file) ? done : this.#fs.sync(file).then(() => done)
-  }
-
-  #openDirectory({ node }: Of<'open' | 'opendir'>): Answer {
-    const handle = ++this.#lastHandle
-    const tell = (file: FileAttributes): EntryReply => this.#tell(file)
-    this.#listings.set(
-      handle,
-      new Listing({
-        fs: this.#fs,
-        directory: this.#at(node),
-        tell,
-        forget: (one) => this.#nodes.forget(one, 1),
-      }),
-    )
-    return [encodeOpen(handle, 0)]
+  #sync(file: FileAddress): Soon<void> {
+    return this.#fs.isDurable(file) ? undefined : this.#fs.sync(file)
   }
 
   #listing(handle: number): Listing {
     const listing = this.#listings.get(handle)
-    if (listing === undefined) throw new ErrnoError('EBADF')
+    if (listing === undefined) throw Errno.of('EBADF')
     return listing
   }
-
-  async #usage(): Promise<Answer> {
-    const { blockSize } = this.#options
-    const { bytesMax, bytesUsed, nameBytesMax } = await this.#fs.usage()
-    const blocks = Math.floor(bytesMax / blockSize)
-    const freeBlocks = Math.max(0, Math.floor((bytesMax - bytesUsed) / blockSize))
-    return [encodeStatfs({ blocks, freeBlocks, blockSize, nameBytesMax })]
-  }
-
-  #getXattr({ node, name, size }: Of<'getxattr'>): Soon<Answer> {
-    return then(this.#fs.getXattr(this.#at(node), xattrName(name)), (value) => sized(value, size))
-  }
-
-  #listXattrs({ node, size }: Of<'listxattr'>): Soon<Answer> {
-    return then(this.#fs.listXattrs(this.#at(node)), (names) =>
-      sized(encoder.encode(names.map((name) => `${name}\0`).join('')), size),
-    )
-  }
-
-  #setXattr({ node, name, value, flags }: Of<'setxattr'>): Soon<Answer> {
-    const how = (flags & setCreates) !== 0 ? 'create' : (flags & setReplaces) !== 0 ? 'replace' : 'any'
-    return then(this.#fs.setXattr(this.#at(node), { name: xattrName(name), value }, how), () => done)
-  }
-
-  async #allocate({ node, offset, length, mode }: Of<'fallocate'>): Promise<Answer> {
-    const file = this.#at(node)
-    switch (mode) {
-      case 0:
-        await this.#fs.allocate(file, offset, length, 'grows')
-        return done
-      case keepSize:
-        await this.#fs.allocate(file, offset, length, 'keeps-size')
-        return done
-      case punchHole | keepSize:
-        await this.#fs.punchHole(file, offset, length)
-        return done
-      case zeroRange:
-      case zeroRange | keepSize:
-        await this.#fs.punchHole(file, offset, length)
-        await this.#fs.allocate(file, offset, length, mode === zeroRange ? 'grows' : 'keeps-size')
-        return done
-      default:
-        throw new ErrnoError('EOPNOTSUPP')
-    }
-  }
-
-  async #seek({ node, offset, whence }: Of<'lseek'>): Promise<Answer> {
-    if (whence !== seekData && whence !== seekHole) throw new ErrnoError('EINVAL')
-    return [encodeOffset(await this.#fs.seek(this.#at(node), offset, whence === seekData ? 'data' : 'hole'))]
-  }
-}
-
-function then<T>(soon: Soon<T>, answer: (value: T) => Answer): Answer | Promise<Answer> {
-  return soon instanceof Promise ? soon.then(answer) : answer(soon)
-}
-
-/** Of what Linux keeps there for itself, only what every file system can have. */
-function xattrName(name: Uint8Array): string {
-  const text = decoder.decode(name)
-  if (text.startsWith('system.')) throw new ErrnoError('EOPNOTSUPP')
-  return text
-}
-
-/** Nothing but the length is asked for by a size of 0. */
-function sized(value: Uint8Array, size: number): Answer {
-  if (size === 0) return [encodeCount(value.length)]
-  if (value.length > size) throw new ErrnoError('ERANGE')
-  return [value]
 }

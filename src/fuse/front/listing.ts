@@ -1,19 +1,36 @@
 import type { FileAddress, FileAttributes } from '../../fs/attributes.js'
 import type { DirectoryEntry } from '../../fs/directory/entries.js'
 import type { FileSystem } from '../../fs/file-system.js'
-import { DirentBuilder } from '../protocol/replies.js'
-import type { EntryReply } from '../protocol/replies.js'
-import type { Answer } from '../server/fuse-server.js'
+import type { HoldNumber } from '../../fs/volume/file-holds.js'
+import type { Entry } from '../protocol/attributes.js'
+import { DirectoryBuilder, DirectoryPlusBuilder } from '../protocol/directory-builder.js'
+import type { DirectoryItem } from '../protocol/directory-builder.js'
 import { typeBits } from './modes.js'
 
 export interface ListingOptions {
   readonly fs: FileSystem
   readonly directory: FileAddress
-  /** The kernel is told of a file. */
-  readonly tell: (file: FileAttributes) => EntryReply
-  /** What it was told does not reach it. */
-  readonly forget: (node: number) => void
+  /** Under what a file is as it has just been said to be. */
+  readonly stamp: (file: FileAddress) => HoldNumber | undefined
+  /** The kernel is told of a file; `held`: what the directory was held under when the name was found there. */
+  readonly tell: (seen: Seen, held: HoldNumber | undefined) => Entry
 }
+
+/** A file, and what it was held under when it was looked at. */
+export interface Seen {
+  readonly file: FileAttributes
+  readonly stamp: HoldNumber | undefined
+}
+
+interface Found {
+  readonly item: DirectoryItem
+  /** Undefined for `.` and `..`. */
+  readonly address: FileAddress | undefined
+  readonly held: HoldNumber | undefined
+}
+
+/** Files that are looked at together. */
+const lookedAtMax = 64
 
 const dot = Uint8Array.of(46)
 const dotDot = Uint8Array.of(46, 46)
@@ -25,59 +42,73 @@ export class Listing {
   readonly #options: ListingOptions
   /** What was read ahead. */
   #ahead: readonly DirectoryEntry[] = []
+  /** What the directory was held under then. */
+  #held: HoldNumber | undefined
 
   constructor(options: ListingOptions) {
     this.#options = options
   }
 
-  async names(offset: number, size: number): Promise<Answer> {
-    const builder = new DirentBuilder(size)
-    await this.#fill(offset, (name, ino, type, next) => Promise.resolve(builder.add(name, ino, type, next)))
-    return [builder.bytes]
+  async names(offset: number, sizeBytes: number): Promise<Uint8Array> {
+    const builder = new DirectoryBuilder(sizeBytes)
+    await this.#fill(offset, (item) => Promise.resolve(builder.add(item)))
+    return builder.finish()
   }
 
-  async namesAndFiles(offset: number, size: number): Promise<Answer> {
-    const { fs, tell, forget } = this.#options
-    const builder = new DirentBuilder(size)
-    await this.#fill(offset, async (name, ino, type, next, address) => {
-      if (!builder.fitsPlus(name)) return false
-      if (address === undefined) return builder.addPlus(name, ino, type, next, undefined)
-      const file = await attributesOf(fs, address)
-      const entry = file === undefined ? undefined : tell(file)
-      const isAdded = builder.addPlus(name, ino, type, next, entry)
-      if (!isAdded && entry !== undefined) forget(entry.node)
-      return isAdded
+  /** All that the files take is brought before the kernel is told of the first, so that what it is told is right when it hears of it. */
+  async namesAndFiles(offset: number, sizeBytes: number): Promise<Uint8Array> {
+    const room = new DirectoryPlusBuilder(sizeBytes)
+    const found: Found[] = []
+    await this.#fill(offset, (item, address) => {
+      const hasRoom = room.addEntry(item, undefined)
+      if (hasRoom) found.push({ item, address, held: this.#held })
+      return Promise.resolve(hasRoom)
     })
-    return [builder.bytes]
+    const files = await this.#look(found)
+    const builder = new DirectoryPlusBuilder(sizeBytes)
+    found.forEach(({ item, held }, index) => {
+      const seen = files[index]
+      builder.addEntry(item, seen && this.#options.tell(seen, held))
+    })
+    return builder.finish()
+  }
+
+  /** Some at a time: where the files are elsewhere, one after the other would take long. */
+  async #look(found: readonly Found[]): Promise<readonly (Seen | undefined)[]> {
+    const { fs, stamp } = this.#options
+    const seen: (Seen | undefined)[] = []
+    for (let at = 0; at < found.length; at += lookedAtMax) {
+      const looks = found.slice(at, at + lookedAtMax).map(async ({ address }) => {
+        const file = address === undefined ? undefined : await attributesOf(fs, address)
+        return file && { file, stamp: stamp(file.address) }
+      })
+      seen.push(...(await Promise.all(looks)))
+    }
+    return seen
   }
 
   async #fill(
     offset: number,
-    add: (
-      name: Uint8Array,
-      ino: number,
-      type: number,
-      next: number,
-      address?: FileAddress,
-    ) => Promise<boolean>,
+    add: (item: DirectoryItem, address?: FileAddress) => Promise<boolean>,
   ): Promise<void> {
     const { fs, directory } = this.#options
-    const directoryType = typeBits('directory')
+    const mode = typeBits('directory')
     if (offset === 0) {
       this.#ahead = []
       const { ino } = await fs.attributes(directory)
-      if (!(await add(dot, ino, directoryType, 1))) return
+      if (!(await add({ name: dot, node: ino, mode, nextOffset: 1 }))) return
     }
     if (offset <= 1) {
       const { ino } = await fs.parentOf(directory)
-      if (!(await add(dotDot, ino, directoryType, firstOffset))) return
+      if (!(await add({ name: dotDot, node: ino, mode, nextOffset: firstOffset }))) return
     }
     let behind = offset <= firstOffset ? -1 : offset - firstOffset - 1
     for (;;) {
       const entries = await this.#entriesBehind(behind)
       if (entries.length === 0) return
       for (const { name, ino, kind, position, address } of entries) {
-        if (!(await add(name, ino, typeBits(kind), position + firstOffset + 1, address))) return
+        const item = { name, node: ino, mode: typeBits(kind), nextOffset: position + firstOffset + 1 }
+        if (!(await add(item, address))) return
         behind = position
       }
     }
@@ -91,7 +122,9 @@ export class Listing {
         ? this.#ahead.filter(({ position }) => position > behind)
         : []
     if (known.length > 0) return known
-    this.#ahead = await this.#options.fs.list(this.#options.directory, behind)
+    const { fs, directory, stamp } = this.#options
+    this.#ahead = await fs.list(directory, behind)
+    this.#held = stamp(directory)
     return this.#ahead
   }
 }

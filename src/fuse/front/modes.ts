@@ -1,6 +1,6 @@
 import type { FileAttributes } from '../../fs/attributes.js'
 import type { FileKind } from '../../fs/layout/inode.js'
-import type { FuseAttributes } from '../protocol/replies.js'
+import type { Attributes } from '../protocol/attributes.js'
 
 /** The upper bits of a mode, which say what a file is. */
 const kindBits: Readonly<Record<FileKind, number>> = {
@@ -29,11 +29,12 @@ export function kindOfMode(mode: number): FileKind | undefined {
 
 const blockBytes = 512
 
-export function toFuse(attributes: FileAttributes, blockSize: number): FuseAttributes {
+export function toFuse(attributes: FileAttributes, blockSize: number): Attributes {
   const { ino, size, storedBytes, accessed, modified, changed, kind, mode, links, uid, gid, device } =
     attributes
   return {
-    ...{ ino, size, accessed, modified, changed, links, uid, gid, device, blockSize },
+    ...{ node: ino, size, atime: accessed, mtime: modified, ctime: changed },
+    ...{ nlink: links, uid, gid, rdev: device, blockSize },
     blocks: Math.ceil(storedBytes / blockBytes),
     mode: typeBits(kind) | mode,
   }

@@ -8,6 +8,8 @@ export interface KnownFile {
   readonly ino: number
   /** How often the kernel was told of it, and has not forgotten it. */
   lookups: number
+  /** Whether it has no name any more, and stays for as long as the kernel knows it: it may be some program's current directory. */
+  isKept: boolean
 }
 
 export const rootNode = 1
@@ -19,13 +21,18 @@ export class NodeTable {
   #next = rootNode + 1
 
   constructor(root: FileAddress) {
-    const file = { node: rootNode, address: root, ino: 1, lookups: 1 }
+    const file = { node: rootNode, address: root, ino: 1, lookups: 1, isKept: false }
     this.#byNode.set(rootNode, file)
     this.#byAddress.set(root, file)
   }
 
   get(node: number): KnownFile | undefined {
     return this.#byNode.get(node)
+  }
+
+  /** Undefined for what the kernel does not know. */
+  at(address: FileAddress): KnownFile | undefined {
+    return this.#byAddress.get(address)
   }
 
   /** The kernel is told of the file, once more. */
@@ -35,7 +42,7 @@ export class NodeTable {
       known.lookups += 1
       return known
     }
-    const file = { node: this.#next++, address, ino, lookups: 1 }
+    const file = { node: this.#next++, address, ino, lookups: 1, isKept: false }
     this.#byNode.set(file.node, file)
     this.#byAddress.set(address, file)
     return file

@@ -1,4 +1,4 @@
-/** What the kernel asks, by its numbers (linux/fuse.h). */
+/** The numbers of the requests that this library decodes (`enum fuse_opcode`). All others are answered ENOSYS. */
 export const opcodes = {
   lookup: 1,
   forget: 2,
@@ -35,21 +35,13 @@ export const opcodes = {
   create: 35,
   interrupt: 36,
   destroy: 38,
+  ioctl: 39,
   batchForget: 42,
   fallocate: 43,
   readdirplus: 44,
   rename2: 45,
   lseek: 46,
+  copyFileRange: 47,
   syncfs: 50,
+  tmpfile: 51,
 } as const
-
-export type Opcode = keyof typeof opcodes
-
-const names = new Map<number, Opcode>(
-  Object.entries(opcodes).map(([name, number]) => [number, name as Opcode]),
-)
-
-/** Undefined for what is not known here. */
-export function opcodeOf(number: number): Opcode | undefined {
-  return names.get(number)
-}

@@ -1,186 +1,204 @@
-import { closeSync, writeSync, writevSync } from 'node:fs'
+import fs from 'node:fs'
 import type { Logger } from '../../io/logger.js'
 import { KhazanaError } from '../../stdx/errors.js'
-import type { FuseDevice } from '../device/mount.js'
-import { errnoNumbers, errnoOf } from '../errno.js'
-import { encodeInit, viewOf } from '../protocol/replies.js'
-import { readBody, readHeader } from '../protocol/request.js'
-import type { Request, RequestBody } from '../protocol/request.js'
-import { capabilities, maxPages, maxWrite } from './capabilities.js'
-import type { FuseSettings } from './capabilities.js'
-import { RequestSource } from './request-source.js'
-
-/** Pieces of an answer, without its header; none at all for what has no answer. */
-export type Answer = readonly Uint8Array[] | 'no-answer'
-
-/** What serves a mount. */
-export interface FuseHandler {
-  /** Throws, or rejects with, what has an errno as its `code`, or `ErrnoError`; anything else is logged, and is `EIO`. `ENOSYS` says that this will never be served. */
-  answer(request: Request): Answer | Promise<Answer>
-}
+import { Channel } from './channel.js'
+import type { Mounted, MountOptions } from '../device/mount.js'
+import { mountDevice } from '../device/mount.js'
+import { Notifier } from '../device/notifier.js'
+import type { SystemCalls } from '../device/system-calls.js'
+import { loadSystemCalls } from '../device/system-calls.js'
+import { Watcher } from '../device/watcher.js'
+import { Dispatcher } from './dispatcher.js'
+import type { FuseOperations } from './operations.js'
+import type { Offers } from '../protocol/negotiate.js'
+import { transferBytesMax } from '../protocol/negotiate.js'
+import type { Notification } from '../protocol/notifications.js'
+import { encodeNotification } from '../protocol/notifications.js'
 
 export interface FuseServerOptions {
-  readonly device: FuseDevice
-  readonly handler: FuseHandler
+  readonly path: string
+  readonly operations: FuseOperations
   readonly logger: Logger
-  readonly settings: FuseSettings
+  /** Default `owner`. */
+  readonly access?: MountOptions['access']
+  /** Default `kernel`. */
+  readonly permissions?: MountOptions['permissions']
+  /** Default `ignored`. */
+  readonly specials?: MountOptions['specials']
+  /** `kernel`: writes are gathered in the page cache, which then owns size and mtime. Default `through`. */
+  readonly writes?: 'through' | 'kernel'
+  /** Default 1 MiB. */
+  readonly maxReadaheadBytes?: number
+  /** Requests that wait for a promise; beyond it none is read. Locks that wait are counted apart. Default 1024. */
+  readonly inFlightMax?: number
+  /** Default 4096. */
+  readonly notificationsMax?: number
+  /** How long the main thread looks again and again for a request that follows an answer. 0: not at all. Default 50. */
+  readonly lingerUs?: number
 }
 
-/** Requests that are answered later, at most: the kernel itself sends no more of its own accord, but threads of programs may. */
-const openMax = 4096
-const minorMin = 31
-const headerBytes = 16
-const nothing: readonly Uint8Array[] = []
+/** The time for which requests are handled before timers and sockets of this process have their turn. */
+const sliceMs = 4
+/** The longest request: a full WRITE, or a SETXATTR, with its headers. */
+const receiveBytes = transferBytesMax + 4096
 
 /**
- * Speaks the kernel's FUSE protocol (linux/fuse.h): reads requests, has them answered, at once or later, and writes the answers. All of it on the main
- * thread: an answer that is at hand goes back in the same turn in which the request was read.
+ * A file system mounted. Its thread is the main one: it reads requests without blocking and answers them by
+ * synchronous writes, so an operation that is answered at once is a system call in and one out. After an answer it looks
+ * for the next request for a while without sleeping, as whoever got the answer mostly asks again: to be woken takes
+ * longer than most answers (rejected for that: to wait in ppoll, which was 2 to 5 times slower wherever the program ran
+ * on another processor). Another thread waits for the device while nothing comes (see `Watcher`), another writes
+ * notifications (see `Notifier`).
+ *
+ * This process must not make synchronous calls on its own mount: they wait for the very thread that would answer.
  */
 export class FuseServer {
-  readonly #options: FuseServerOptions
-  readonly #source: RequestSource
-  /** Requests that are answered later. */
-  #open = 0
-  #onClosed: () => void = () => undefined
-  /** Resolves when the mount has ended: it was unmounted, or `close` was called. */
+  /** Resolves when the mount has ended, in whatever way, and all is released. */
   readonly closed: Promise<void>
-  #isClosed = false
+  readonly #mounted: Mounted
+  readonly #channel: Channel
+  readonly #notifier: Notifier
+  readonly #watcher: Watcher
+  readonly #dispatcher: Dispatcher
+  readonly #lingerMs: number
+  readonly #resolveClosed: () => void
+  readonly #buffers: Uint8Array[] = [new Uint8Array(receiveBytes)]
+  #state: 'serving' | 'ended' = 'serving'
+  #turn: 'none' | 'planned' = 'none'
+  /** Milliseconds of `performance.now()`. */
+  #lingersUntil = 0
 
-  constructor(options: FuseServerOptions) {
-    this.#options = options
-    const { fd } = options.device
-    this.closed = new Promise((resolve) => {
-      this.#onClosed = resolve
-    })
-    this.#source = new RequestSource({
-      fd,
-      requestBytesMax: maxWrite + 4096,
-      onRequest: (bytes) => {
-        this.#onRequest(bytes)
+  /** Mounts, and resolves when the kernel and we have agreed. Throws as `mountDevice`, and `wrong-version`. */
+  static async mount(options: FuseServerOptions): Promise<FuseServer> {
+    const calls = loadSystemCalls()
+    const mounted = await mountDevice(
+      {
+        path: options.path,
+        access: options.access ?? 'owner',
+        permissions: options.permissions ?? 'kernel',
+        specials: options.specials ?? 'ignored',
+        maxReadBytes: transferBytesMax,
       },
-      onEnd: () => void this.close(),
+      calls,
+    )
+    const server = new FuseServer(options, mounted, calls)
+    server.#watcher.arm()
+    const outcome = await Promise.race([
+      server.#dispatcher.agreed,
+      server.closed.then(() => 'refused' as const),
+    ])
+    if (outcome === 'agreed') return server
+    await server.unmount()
+    throw new KhazanaError('wrong-version', 'the kernel speaks another version of FUSE')
+  }
+
+  private constructor(options: FuseServerOptions, mounted: Mounted, calls: SystemCalls) {
+    this.#lingerMs = (options.lingerUs ?? 50) / 1000
+    this.#mounted = mounted
+    this.#channel = new Channel(mounted.fd, calls)
+    this.#notifier = new Notifier(mounted.fd, options.notificationsMax ?? 4096)
+    this.#dispatcher = new Dispatcher({
+      operations: options.operations,
+      logger: options.logger,
+      channel: this.#channel,
+      writes: options.writes ?? 'through',
+      maxReadaheadBytes: options.maxReadaheadBytes ?? transferBytesMax,
+      inFlightMax: options.inFlightMax ?? 1024,
+      onRoom: () => this.#planTurn(),
+      releaseBuffer: (buffer) => this.#buffers.push(buffer),
     })
+    let settle: () => void = () => undefined
+    this.closed = new Promise((resolve) => (settle = resolve))
+    this.#resolveClosed = settle
+    this.#watcher = new Watcher(
+      mounted.fd,
+      () => this.#drain(),
+      (error) => {
+        options.logger.log('error', 'The thread that watches the device has failed', { error })
+        this.#end()
+      },
+    )
   }
 
-  start(): void {
-    this.#source.start()
+  /**
+   * Tells the kernel to forget. Resolves when it has: what is read after that comes from the operations. Pages are
+   * to be invalidated before attributes with a new size are answered; else the kernel shows old pages, and zeros
+   * behind them, for the new size. The promise may wait for operations (dirty pages are written back first), so no
+   * operation may wait for it. Rejects with `busy` or `closed`.
+   */
+  async notify(notification: Notification): Promise<void> {
+    return this.#notifier.send(encodeNotification(notification))
   }
 
-  /** Ends the service; the mount itself is for `unmountDirectory`. Idempotent. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    await this.#source.close()
-    closeSync(this.#options.device.fd)
-    this.#onClosed()
+  /** What the kernel can be told. */
+  get offers(): Offers {
+    return this.#dispatcher.offers
   }
 
-  #onRequest(bytes: Uint8Array): void {
-    const header = readHeader(bytes)
-    const { op, unique } = header
-    if (op === undefined) {
-      this.#refuse(unique, errnoNumbers.ENOSYS)
-      return
-    }
-    let body: RequestBody
-    try {
-      body = readBody(op, bytes)
-    } catch (reason) {
-      this.#options.logger.log('warn', 'a request of the kernel was not understood', {
-        op,
-        reason: KhazanaError.from(reason).message,
-      })
-      this.#refuse(unique, errnoNumbers.EIO)
-      return
-    }
-    if (body.op === 'init') this.#onInit(unique, body)
-    // Whoever was interrupted waits all the same: operations end by themselves, within their time.
-    else if (body.op !== 'interrupt') this.#serve({ ...header, ...body })
+  /**
+   * Has all names that were told until now looked up again before they are used, at once and before any notification that waits: the kernel only counts, and
+   * waits for nothing. Throws `unsupported` where it does not offer that: see `offers`.
+   */
+  startEpoch(): void {
+    if (!this.offers.epochs) throw new KhazanaError('unsupported', 'the kernel knows no epochs of names')
+    this.#channel.reply(encodeNotification({ kind: 'epoch' }))
   }
 
-  #serve(request: Request): void {
-    const { unique } = request
-    if (this.#open >= openMax) {
-      this.#refuse(unique, errnoNumbers.EAGAIN)
-      return
-    }
-    try {
-      const answer = this.#options.handler.answer(request)
-      if (answer instanceof Promise) {
-        this.#open += 1
-        const giveBack = request.op === 'write' ? this.#source.detach() : undefined
-        void this.#later(request, answer).then(giveBack)
-      } else this.#answer(unique, answer)
-    } catch (reason) {
-      this.#fail(request, reason)
-    }
+  /** Ends the mount, also while it is in use. Resolves as `closed`. */
+  async unmount(): Promise<void> {
+    if (this.#state === 'serving') await this.#mounted.unmount()
+    // A mount that others have open lives on in the kernel until they close: the end of the descriptor ends it.
+    this.#end()
+    return this.closed
   }
 
-  /** Never rejects. */
-  async #later(request: Request, answer: Promise<Answer>): Promise<void> {
-    try {
-      this.#answer(request.unique, await answer)
-    } catch (reason) {
-      this.#fail(request, reason)
-    } finally {
-      this.#open -= 1
-    }
-  }
-
-  #fail({ unique, op }: Request, reason: unknown): void {
-    const errno = errnoOf(reason)
-    if (errno === undefined)
-      this.#options.logger.log('error', 'an operation of the file system failed', {
-        op,
-        reason: reason instanceof Error ? reason.stack : String(reason),
-      })
-    if (op !== 'forget' && op !== 'batchForget') this.#refuse(unique, errno ?? errnoNumbers.EIO)
-  }
-
-  #answer(unique: bigint, pieces: Answer): void {
-    if (pieces !== 'no-answer') this.#write(unique, 0, pieces)
-  }
-
-  #refuse(unique: bigint, errno: number): void {
-    this.#write(unique, -errno, nothing)
-  }
-
-  #write(unique: bigint, error: number, pieces: readonly Uint8Array[]): void {
-    if (this.#isClosed) return
-    const header = new Uint8Array(headerBytes)
-    const view = viewOf(header)
-    let length = headerBytes
-    for (const piece of pieces) length += piece.length
-    view.setUint32(0, length, true)
-    view.setInt32(4, error, true)
-    view.setBigUint64(8, unique, true)
-    const { fd } = this.#options.device
-    try {
-      if (pieces.length === 0) writeSync(fd, header)
-      else writevSync(fd, [header, ...pieces])
-    } catch (reason) {
-      // Whoever asked has gone meanwhile (ENOENT), or the mount has.
-      const code = reason instanceof Error && 'code' in reason ? reason.code : undefined
-      if (code !== 'ENOENT' && code !== 'ENODEV')
-        this.#options.logger.log('warn', 'an answer to the kernel was refused', { reason: String(reason) })
+  /** Reads and handles requests until there are none, or others have to have their turn. */
+  #drain(): void {
+    this.#turn = 'none'
+    const sliceEnd = performance.now() + sliceMs
+    while (this.#state === 'serving' && this.#dispatcher.hasRoom()) {
+      const buffer = this.#buffers.pop() ?? new Uint8Array(receiveBytes)
+      const received = this.#channel.receive(buffer)
+      if (received === 'ended') {
+        this.#end()
+        return
+      }
+      if (received === 'nothing') {
+        this.#buffers.push(buffer)
+        // With promises outstanding the event loop must turn; else the next request is but microseconds away.
+        if (this.#dispatcher.isIdle && performance.now() < this.#lingersUntil) continue
+        this.#watcher.arm()
+        return
+      }
+      const use = this.#dispatcher.handle(buffer, received)
+      if (use === 'done') this.#buffers.push(buffer)
+      const now = performance.now()
+      this.#lingersUntil = now + this.#lingerMs
+      if (now > sliceEnd) {
+        this.#planTurn()
+        return
+      }
     }
   }
 
-  #onInit(unique: bigint, { major, minor, maxReadahead, flags }: Extract<RequestBody, { op: 'init' }>): void {
-    const { logger, settings } = this.#options
-    if (major !== 7 || minor < minorMin) {
-      logger.log('error', 'the kernel speaks another version of FUSE', { major, minor })
-      this.#refuse(unique, errnoNumbers.EIO)
-      return
-    }
-    const reply = {
-      minor: Math.min(minor, 38),
-      maxReadahead: Math.min(maxReadahead, maxWrite),
-      flags: flags & capabilities(settings),
-      maxBackground: 64,
-      maxWrite,
-      maxPages,
-    }
-    this.#answer(unique, [encodeInit(reply)])
+  #planTurn(): void {
+    if (this.#turn === 'planned' || this.#state === 'ended') return
+    this.#turn = 'planned'
+    setImmediate(() => this.#drain())
+  }
+
+  #end(): void {
+    if (this.#state === 'ended') return
+    this.#state = 'ended'
+    this.#dispatcher.end()
+    void this.#release()
+  }
+
+  async #release(): Promise<void> {
+    await this.#watcher.stop()
+    // Before the descriptor is closed, as its number may be another file's a moment later.
+    await this.#notifier.stop()
+    fs.closeSync(this.#mounted.fd)
+    this.#resolveClosed()
   }
 }

@@ -16,6 +16,8 @@ import type { FoundRegion, Location } from '../location/location.js'
 import { checkNotSystem } from '../map/system-regions.js'
 import type { Peers } from '../peers.js'
 import { unreserved } from '../unreserved.js'
+import { refusedWith } from './result.js'
+import type { ResultOf } from './result.js'
 
 /** Homes that a request follows a region to. */
 const hopsMax = 8
@@ -118,6 +120,8 @@ export class HomeCalls {
         } catch (reason) {
           const { code } = KhazanaError.from(reason)
           const isServed = home.find(descriptor.address)?.era === descriptor.era
+          // Somebody else could not be reached: where the region is served, no other home would do better.
+          if (code === 'unreachable' && caller.kind === 'node' && isServed) return refusal(reason)
           if (code === 'unreachable' && caller.kind === 'client' && !isServed) {
             // Somebody serves it soon, or this node again, who has not heard of the call. Another node that asks looks by itself: this one may not even have a copy by now.
             await this.#pause(wait())
@@ -139,6 +143,7 @@ export class HomeCalls {
         continue
       }
       if (result === undefined) continue
+      if (result.op === 'refused') throw refusedWith(result)
       if (result.op !== 'moved') {
         if (result.op === 'set-attributes' || result.op === 'migrate') location.learned(result.descriptor)
         if (result.op === 'unreserve') location.forget(descriptor.address)
@@ -259,6 +264,11 @@ export class HomeCalls {
     const problem = named === undefined ? 'no node of the cluster is' : 'several nodes of the cluster are'
     throw new KhazanaError('invalid-argument', `${problem} called ${shown(text)}: see \`khazana nodes\``)
   }
+}
+
+function refusal(reason: unknown): ResultOf<'refused'> {
+  const { code, message } = KhazanaError.from(reason)
+  return { op: 'refused', code, message }
 }
 
 function nobodyServes(): KhazanaError {

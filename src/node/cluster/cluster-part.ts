@@ -10,7 +10,9 @@ import { PoolHints } from '../../location/pool-hints.js'
 import { RegionDirectory } from '../../location/region-directory.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import { sharedAbortController } from '../../stdx/shared-abort.js'
 import type { Store } from '../../store/store.js'
+import { checkCoordinator } from '../coordinator/coordinator-check.js'
 import { CoordinatorDesk } from '../coordinator/coordinator-desk.js'
 import { groupKey } from '../group/group-registry.js'
 import { HomeGroups } from '../group/home-groups.js'
@@ -85,6 +87,8 @@ export class ClusterPart {
   readonly #review: MoveReview
   readonly #options: ClusterPartOptions
   readonly #rootMap: RootMap
+
+  readonly #stopped = sharedAbortController()
 
   constructor(parts: ClusterPartOptions) {
     this.#options = parts
@@ -273,6 +277,21 @@ export class ClusterPart {
     if (!this.members.hasLeft) await this.maps.start()
   }
 
+  /** Never rejects; ends with this. */
+  checkCoordinator(): Promise<void> {
+    const { options, identity } = this.#options
+    const { clock, logger } = options.world
+    const isOther = options.coordinator !== undefined && identity.node !== founder
+    const desk = isOther ? this.desk : undefined
+    return checkCoordinator({
+      clock,
+      logger,
+      coordinator: this.coordinator,
+      desk,
+      signal: this.#stopped.signal,
+    })
+  }
+
   /** Begins nothing new. What is served goes on: in home groups, too, whose lease is kept, so that nobody takes them over. */
   quiesce(error: KhazanaError): void {
     this.members.stop()
@@ -285,6 +304,7 @@ export class ClusterPart {
 
   /** After this nothing may be served any more: others take over when the lease has ended. */
   stop(error: KhazanaError): void {
+    this.#stopped.abort(error)
     this.groups.stop(error)
     this.coordinator.close()
     this.desk.close()

@@ -10,6 +10,8 @@ import { sharedAbortController } from '../../stdx/shared-abort.js'
 
 /** Of the lease's time, what one question to the coordinator may take. */
 const answerShare = 1 / 3
+/** Between two lines of the log about a coordinator that does not answer, which is asked several times a second. Milliseconds. */
+const sayEveryMs = 30_000
 
 /** Under which a node's life is kept: whoever takes its place makes sure that it is absent. */
 export function lifeKey(node: NodeId): string {
@@ -42,6 +44,10 @@ export class LeaseKeeper {
   #isStarted = false
   #isResting = false
   #modified: Revision | undefined
+  /** In a row. */
+  #failures = 0
+  /** On this node's clock. */
+  #sayAt = -Infinity
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options
@@ -155,6 +161,7 @@ export class LeaseKeeper {
       )
       if (outcome.kind !== 'applied') throw new KhazanaError('busy', `the key ${key} has changed meanwhile`)
       this.#modified = outcome.revision
+      this.#answered()
       this.#step({ kind: 'registered', now: clock.now(), lease: id, ttlMs, askedAt })
     } catch (reason) {
       this.#failed('a lease was not had', reason)
@@ -168,6 +175,7 @@ export class LeaseKeeper {
     try {
       const answer = await coordinator.keepAlive(lease, this.#wait())
       const now = clock.now()
+      this.#answered()
       if (answer === 'alive') this.#step({ kind: 'renewed', now, lease, askedAt })
       else this.#step({ kind: 'ended', now, lease })
     } catch (reason) {
@@ -175,11 +183,20 @@ export class LeaseKeeper {
     }
   }
 
+  #answered(): void {
+    this.#failures = 0
+    this.#sayAt = -Infinity
+  }
+
   #failed(what: string, reason: unknown): void {
     const { clock, logger } = this.#options
     const { code, message } = KhazanaError.from(reason)
     if (this.#stopped.signal.aborted) return
-    logger.log('info', what, { code, reason: message })
+    this.#failures += 1
+    if (clock.now() >= this.#sayAt) {
+      logger.log('warn', what, { code, reason: message, attempts: this.#failures })
+      this.#sayAt = clock.now() + sayEveryMs
+    }
     this.#step({ kind: 'failed', now: clock.now() })
   }
 

@@ -116,8 +116,8 @@ function waitingOf(changes: readonly PlacedChange[], done: CommitDone): Waiting 
       0,
     ),
     isPlain: changes.every(
-      ({ change: { record, frees = [], own } }) =>
-        record === undefined && frees.length === 0 && own === undefined,
+      ({ change: { record, lost = [], frees = [], own } }) =>
+        record === undefined && lost.length === 0 && frees.length === 0 && own === undefined,
     ),
     // As they are when they are asked for.
     own: () => {
@@ -131,7 +131,10 @@ function waitingOf(changes: readonly PlacedChange[], done: CommitDone): Waiting 
   }
 }
 
-function stepOf({ address }: RegionPlace, { pages = [], frees = [], record }: RegionChange): GroupStep {
+function stepOf(
+  { address }: RegionPlace,
+  { pages = [], lost = [], frees = [], record }: RegionChange,
+): GroupStep {
   return {
     address,
     region: record === undefined || record === 'ended' ? undefined : regionOf(record),
@@ -139,6 +142,6 @@ function stepOf({ address }: RegionPlace, { pages = [], frees = [], record }: Re
     frees,
     // Those of a lock are used again when it is durable here, and may still be on their way then.
     pages: pages.map(({ page, version, bytes }) => ({ page, version, bytes: bytes.slice() })),
-    lost: [],
+    lost,
   }
 }

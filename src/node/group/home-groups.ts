@@ -85,7 +85,7 @@ export interface HomeGroupsOptions {
 /** The groups of a node, by the part that it has in them. */
 export interface GroupCounts {
   readonly led: number
-  /** Those that it leads and that lack members. */
+  /** Those that it leads and that lack members, and keep something: one that was made in vain waits for more nodes. */
   readonly short: number
   /** Those of which it keeps a copy for others: whether it counts as a member they may know before it does. */
   readonly backed: number
@@ -170,9 +170,10 @@ export class HomeGroups {
 
   get counts(): GroupCounts {
     const counts = { led: 0, short: 0, backed: 0 }
-    for (const { isLed, record } of this.#parts.values()) {
+    for (const { isLed, record, copies } of this.#parts.values()) {
       if (isLed) counts.led += 1
-      if (isLed && record !== undefined && record.members.length < record.replicas) counts.short += 1
+      const isShort = record !== undefined && record.members.length < record.replicas
+      if (isLed && isShort && !copies.isEmpty) counts.short += 1
       if (!isLed) counts.backed += 1
     }
     return counts

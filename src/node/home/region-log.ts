@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.js'
 import type { PageRange } from '../../address/page.js'
 import type { SpaceId } from '../../store/space.js'
 import type { CommitDone, CommitGroup, MetadataPut, Store } from '../../store/store.js'
+import type { TransferredPage } from '../../wire/transfer-message.js'
 import type { HomeWrite } from '../replica/home-backing.js'
 import { fencesKey } from './fence-reserve.js'
 import { encodeRegion, regionKey } from './region-record.js'
@@ -23,6 +24,8 @@ export interface OwnRecords {
 /** What becomes durable of a region at once, all or nothing. */
 export interface RegionChange {
   readonly pages?: readonly HomeWrite[]
+  /** Pages that have become these versions, and whose bytes nobody has any more: they are damaged from then on. */
+  readonly lost?: readonly TransferredPage[]
   /** Ranges whose storage is taken away. */
   readonly frees?: readonly PageRange[]
   /** What is kept of the region besides its pages, from then on; `ended`: nothing, nor its pages. */
@@ -78,15 +81,17 @@ function together(groups: readonly CommitGroup[]): CommitGroup {
     puts: groups.flatMap(({ puts = [] }) => puts),
     deletes: groups.flatMap(({ deletes = [] }) => deletes),
     drops: groups.flatMap(({ drops = [] }) => drops),
+    damages: groups.flatMap(({ damages = [] }) => damages),
   }
 }
 
 function groupOf({ address, space }: RegionPlace, change: RegionChange): CommitGroup {
-  const { pages = [], frees = [], record, own } = change
+  const { pages = [], lost = [], frees = [], record, own } = change
   const { puts = [], deletes = [] } = own?.() ?? {}
   const isKept = record !== undefined && record !== 'ended'
   return {
     pages: pages.map(({ page, version, bytes }) => ({ space, page, version, bytes })),
+    damages: lost.map(({ page, version }) => ({ space, page, version })),
     frees: frees.map((range) => ({ space, range })),
     puts: isKept ? [{ key: regionKey(address), value: encodeRegion(record) }, ...puts] : puts,
     deletes: record === 'ended' ? [regionKey(address), fencesKey(address), ...deletes] : deletes,

@@ -519,6 +519,11 @@ export class Engine {
     )
   }
 
+  /** Ends a hold on the page. */
+  letGo(page: PageIndex): void {
+    if (!this.#isClosed) this.perform(this.manager.letGo?.(page) ?? [])
+  }
+
   /** Ends a lock under which nothing was written. */
   release(pages: PageRange, mode: Parameters<ConsistencyManager['release']>[2], terms = plainTerms): void {
     if (!this.#isClosed) this.perform(this.manager.release(pages.first, pages.count, mode, terms))

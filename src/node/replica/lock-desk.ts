@@ -49,6 +49,15 @@ function isVoid(waiting: WaitingLock): boolean {
   return waiting.isVoid
 }
 
+/** Whether the right is lost that it was granted. */
+function isLost(waiting: WaitingLock): boolean {
+  return waiting.isLost
+}
+
+function rightLost(): KhazanaError {
+  return new KhazanaError('context-broken', 'the right was lost while pages were being fetched')
+}
+
 /** A lock for taking storage away. */
 interface Seizure extends Omit<LockWish, 'mode'> {
   readonly outcome: Resolvers<void>
@@ -84,8 +93,8 @@ export class LockDesk {
   async lock(mode: LockMode, range: ByteRange, terms: LockTerms, options: WaitOptions): Promise<LockContext> {
     const { clock, pageSize } = this.#options
     const pages = pagesOf(range, pageSize)
-    const id = this.#nextId()
     const waiting: WaitingLock = {
+      id: this.#nextId(),
       mode,
       range,
       terms,
@@ -94,12 +103,13 @@ export class LockDesk {
       deadline: undefined,
       state: 'asked',
       isWithManager: false,
+      isLost: false,
       isVoid: false,
       failure: undefined,
     }
     const what = `${mode} lock on ${range.length} bytes at offset ${range.offset}`
     const deadline = Deadline.start(clock, what, options, (error) => {
-      this.#giveUp(id, waiting, error)
+      this.#giveUp(waiting, error)
     })
     waiting.deadline = deadline
     try {
@@ -108,8 +118,7 @@ export class LockDesk {
       deadline.stop()
       throw error
     }
-    this.#waiting.set(id, waiting)
-    void this.#ask(id, waiting)
+    void this.#ask(waiting)
     return waiting.outcome.promise
   }
 
@@ -151,15 +160,12 @@ export class LockDesk {
     if (waiting !== undefined) this.#end(id, waiting, error)
   }
 
-  /** The right to the page is lost: locks that were granted and are not handed out yet fail. */
+  /** The right to the page is lost: locks that were granted and are not handed out yet are asked for again. */
   broken(page: PageIndex): void {
     for (const waiting of this.#waiting.values()) {
       const { first, count } = waiting.pages
       if (waiting.state !== 'granted' || page < first || page >= first + count) continue
-      waiting.failure ??= new KhazanaError(
-        'context-broken',
-        'the right was lost while pages were being fetched',
-      )
+      waiting.isLost = true
     }
   }
 
@@ -261,8 +267,10 @@ export class LockDesk {
   }
 
   /** Hands the request to the manager, once the disk has caught up with writers before it. Never rejects. */
-  async #ask(id: LockId, waiting: WaitingLock): Promise<void> {
+  async #ask(waiting: WaitingLock): Promise<void> {
     const { whenCaughtUp } = this.#options
+    const { id } = waiting
+    this.#waiting.set(id, waiting)
     try {
       for (let wait = whenCaughtUp(waiting.mode); wait !== undefined; wait = whenCaughtUp(waiting.mode)) {
         await wait
@@ -275,8 +283,16 @@ export class LockDesk {
     this.#askOrPark(id, waiting)
   }
 
-  #giveUp(id: LockId, waiting: WaitingLock, error: KhazanaError): void {
-    if (waiting.state === 'asked') this.#withdraw(id, waiting, error)
+  /** By a name that no answer to the last time has. */
+  #askAgain(waiting: WaitingLock): void {
+    this.#waiting.delete(waiting.id)
+    waiting.id = this.#nextId()
+    waiting.state = 'asked'
+    void this.#ask(waiting)
+  }
+
+  #giveUp(waiting: WaitingLock, error: KhazanaError): void {
+    if (waiting.state === 'asked') this.#withdraw(waiting.id, waiting, error)
     else if (waiting.state === 'granted') {
       waiting.failure ??= error
       waiting.outcome.reject(error)
@@ -307,6 +323,7 @@ export class LockDesk {
     const { whenUsable, release, makeContext } = this.#options
     waiting.state = 'granted'
     waiting.isVoid = false
+    waiting.isLost = false
     waiting.isWithManager = false
     const frames: RegionFrame[] = []
     const seen: Uint8Array[] = []
@@ -314,10 +331,14 @@ export class LockDesk {
       await this.#pin(waiting, frames, seen)
       await whenUsable(waiting.mode, waiting.terms)
       if (waiting.failure !== undefined) throw waiting.failure
+      if (isLost(waiting)) throw rightLost()
     } catch (error) {
       for (const frame of frames) frame.pins -= 1
-      this.#end(id, waiting, KhazanaError.from(error))
+      const { failure } = waiting
+      const isAskedAgain = isLost(waiting) && failure === undefined
+      if (!isAskedAgain) this.#end(id, waiting, failure ?? KhazanaError.from(error))
       if (!isVoid(waiting)) release(waiting.pages, waiting.mode, waiting.terms)
+      if (isAskedAgain) this.#askAgain(waiting)
       return
     }
     waiting.state = 'over'

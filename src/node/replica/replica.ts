@@ -31,6 +31,8 @@ import { LockDesk } from './lock-desk.js'
 import type { PinnedPages } from './lock-desk.js'
 import type { Parcel } from './parcel-table.js'
 import { Rest } from './rest.js'
+import { RightHold } from './right-hold.js'
+import type { HoldEnd } from './right-hold.js'
 import type { Suspension } from './rest.js'
 import type { ReplicaRole } from './role.js'
 import type { SiteEnvironment } from './site-environment.js'
@@ -48,6 +50,7 @@ export class Replica implements ContextOwner {
   readonly #env: SiteEnvironment
   readonly #frames: FrameTable
   readonly #contexts = new Set<LockContext>()
+  readonly #holds = new Set<RightHold>()
   readonly #desk: LockDesk
   #descriptor: RegionDescriptor
   #role: ReplicaRole
@@ -125,6 +128,7 @@ export class Replica implements ContextOwner {
         this.#break(page)
       },
       wanted: (page, mode) => {
+        if (mode === 'write') for (const hold of this.#holds) if (hold.has(page)) hold.tell('wanted')
         for (const context of this.#contexts)
           if (page >= context.first && page < context.first + context.count) context.want(mode)
       },
@@ -220,6 +224,32 @@ export class Replica implements ContextOwner {
       frames,
       kept: this.#keptBytes(frames, terms, undefined),
     })
+  }
+
+  /** The right to read these pages, kept without a lock, where it is here at this moment; else undefined. Throws where the replica is closed, `out-of-range`. */
+  tryHold(range: ByteRange, ended: (why: HoldEnd) => void): RightHold | undefined {
+    if (this.#closed !== undefined) throw this.#closed
+    checkRange(range, this.descriptor.size)
+    if (!this.isValid('read') || this.#desk.isParked) return undefined
+    const { first, count } = pagesOf(range, this.pageSize)
+    const { manager } = this.#engine
+    let isWanted = false
+    for (let page = first; page < first + count; page++) {
+      const answer = manager.hold?.(page) ?? 'refused'
+      if (answer === 'wanted') isWanted = true
+      if (answer !== 'refused') continue
+      for (let taken = first; taken < page; taken++) this.#engine.letGo(taken)
+      return undefined
+    }
+    const hold = new RightHold({ first, count }, ended, () => {
+      this.#holds.delete(hold)
+      if (this.#closed !== undefined || manager !== this.#engine.manager) return
+      for (let page = first; page < first + count; page++) this.#engine.letGo(page)
+      this.#rest.stepped()
+    })
+    this.#holds.add(hold)
+    if (isWanted) hold.tell('wanted')
+    return hold
   }
 
   /** The strongest lock on the page that `tryLock` would grant at this moment. Counts as no use of it. */
@@ -518,6 +548,7 @@ export class Replica implements ContextOwner {
     if (this.#closed !== undefined) return
     this.#closed = error
     this.#desk.close(error)
+    for (const hold of this.#holds) hold.tell('lost')
     for (const context of [...this.#contexts]) {
       context.break()
       this.#letGo(context)
@@ -572,6 +603,7 @@ export class Replica implements ContextOwner {
   suspend(who: object, suspension: Suspension): void {
     this.#rest.suspend(who, suspension)
     for (const context of this.#contexts) context.want('write')
+    for (const hold of this.#holds) hold.tell('wanted')
   }
 
   /** While suspended: whether no lock is open and nothing is on its way. */
@@ -688,6 +720,7 @@ export class Replica implements ContextOwner {
       context.break()
       this.#letGo(context)
     }
+    for (const hold of this.#holds) hold.tell('lost')
     this.#desk.breakAll()
     const carried = carries && protocol.codec === undefined ? this.#engine.closeForNext(error) : undefined
     if (carried === undefined) this.#engine.close(error)
@@ -744,6 +777,7 @@ export class Replica implements ContextOwner {
       context.break()
       this.abandon(context)
     }
+    for (const hold of this.#holds) if (hold.has(page)) hold.tell('lost')
     this.#desk.broken(page)
   }
 

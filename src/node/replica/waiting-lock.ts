@@ -2,6 +2,7 @@ import type { LockMode } from '../../address/lock-mode.js'
 import type { LockTerms } from '../../address/lock-terms.js'
 import type { ByteRange } from '../../address/range.js'
 import type { PageRange } from '../../address/page.js'
+import type { LockId } from '../../consistency/contract.js'
 import type { KhazanaError } from '../../stdx/errors.js'
 import type { Deadline, Resolvers } from '../../io/deadline.js'
 import type { LockContext } from './lock-context.js'
@@ -16,6 +17,10 @@ export interface WaitingLock {
   deadline: Deadline | undefined
   /** Whether the manager has been asked, and has not answered. */
   isWithManager: boolean
+  /** By which the manager knows it: another one each time that it is asked. */
+  id: LockId
+  /** Whether the right was lost before the caller had its context: it is asked for again, as if it had not been granted. */
+  isLost: boolean
   /** Whether the manager that granted it is no more. */
   isVoid: boolean
   /**

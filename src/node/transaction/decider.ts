@@ -1,5 +1,5 @@
 import type { Address } from '../../address/address.js'
-import type { TransactionOutcome } from '../../wire/transaction-message.js'
+import type { TransactionOutcome, TransactionVote } from '../../wire/transaction-message.js'
 import type { TransactionBug } from './transaction-bug.js'
 
 export type DeciderEvent =
@@ -7,7 +7,7 @@ export type DeciderEvent =
   | { readonly kind: 'own-ready'; readonly others: readonly Address[] }
   /** It never will be, or rests on what has failed. */
   | { readonly kind: 'own-failed' }
-  | { readonly kind: 'vote'; readonly by: Address; readonly vote: 'ready' | 'not' }
+  | { readonly kind: 'vote'; readonly by: Address; readonly vote: TransactionVote }
   | { readonly kind: 'time-over' }
   /** The decision is durable, with what was written in this region. */
   | { readonly kind: 'decided' }
@@ -98,7 +98,10 @@ export class Decider {
         return this.#decideIfReady(state, event.others)
       case 'vote':
         if (event.vote === 'not') return give()
+        // What was written here should have come by now: it was lost with a home, and nobody gets these pages before it is known.
+        const isLost = event.vote === 'still-ready' && !isHere && state.ready.size === 0
         state.ready.add(event.by)
+        if (isLost) return give()
         return state.others === undefined ? [] : this.#decideIfReady(state, state.others)
       case 'own-failed':
       case 'time-over':

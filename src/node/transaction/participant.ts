@@ -1,3 +1,5 @@
+import type { TransactionVote } from '../../wire/transaction-message.js'
+
 export type ParticipantEvent =
   /** What this rests on has failed. */
   | { readonly kind: 'failed' }
@@ -14,8 +16,8 @@ export type ParticipantEvent =
 export type ParticipantEffect =
   /** Make what was written durable beside the region, then tell `prepared` or `not-prepared`. */
   | { readonly kind: 'prepare' }
-  /** `ready`: tell `outcome` where the answer has it; ask again after a while, by an `alarm`. */
-  | { readonly kind: 'vote'; readonly vote: 'ready' | 'not' }
+  /** Unless it is `not`: tell `outcome` where the answer has it; ask again after a while, by an `alarm`. */
+  | { readonly kind: 'vote'; readonly vote: TransactionVote }
   /** What was prepared becomes the region's pages, as one with its own end; then `done`. Again until it succeeds. */
   | { readonly kind: 'apply' }
   /** What was prepared is no more; then `done`. Again until it succeeds. */
@@ -44,7 +46,7 @@ export class Participant {
 
   /** Goes on with what was found prepared on the disk. */
   resume(): readonly ParticipantEffect[] {
-    return this.#becomeReady()
+    return this.#becomeReady('still-ready')
   }
 
   step(event: ParticipantEvent): readonly ParticipantEffect[] {
@@ -53,7 +55,7 @@ export class Participant {
       case 'preparing':
         return this.#whilePreparing(state, event)
       case 'ready':
-        if (event.kind === 'alarm') return [{ kind: 'vote', vote: 'ready' }]
+        if (event.kind === 'alarm') return [vote('still-ready')]
         if (event.kind !== 'outcome') return []
         if (event.outcome === 'aborted') return this.#drop()
         this.#state = { kind: 'applying' }
@@ -79,7 +81,7 @@ export class Participant {
         if (event.outcome === 'aborted') state.isSpoiled = true
         return []
       case 'prepared':
-        return state.isSpoiled ? [vote('not'), ...this.#drop()] : this.#becomeReady()
+        return state.isSpoiled ? [vote('not'), ...this.#drop()] : this.#becomeReady('ready')
       case 'not-prepared':
         return event.isSure ? [vote('not'), ...this.#end('aborted')] : this.#end('unknown')
       case 'alarm':
@@ -88,9 +90,9 @@ export class Participant {
     }
   }
 
-  #becomeReady(): readonly ParticipantEffect[] {
+  #becomeReady(how: 'ready' | 'still-ready'): readonly ParticipantEffect[] {
     this.#state = { kind: 'ready' }
-    return [vote('ready')]
+    return [vote(how)]
   }
 
   #drop(): readonly ParticipantEffect[] {
@@ -104,6 +106,6 @@ export class Participant {
   }
 }
 
-function vote(how: 'ready' | 'not'): ParticipantEffect {
+function vote(how: TransactionVote): ParticipantEffect {
   return { kind: 'vote', vote: how }
 }

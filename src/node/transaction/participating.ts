@@ -1,3 +1,4 @@
+import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
 import type { PageIndex } from '../../address/page.js'
 import type { Timer } from '../../io/clock.js'
@@ -5,7 +6,9 @@ import { withResolvers } from '../../io/deadline.js'
 import { unreachable } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { sharedAbortController } from '../../stdx/shared-abort.js'
-import type { TransactionId } from '../../wire/transaction-message.js'
+import type { StoredPage } from '../../store/store.js'
+import type { TransactionId, TransactionVote } from '../../wire/transaction-message.js'
+import type { TransferredPage } from '../../wire/transfer-message.js'
 import { expectResult } from '../calls/result.js'
 import type { HomedRegion } from '../home/homed-region.js'
 import type { PlacedChange, RegionLog, RegionPlace } from '../home/region-log.js'
@@ -21,7 +24,15 @@ import { Participant } from './participant.js'
 import type { ParticipantEffect, ParticipantEvent } from './participant.js'
 import { isSure } from './transaction-environment.js'
 import type { TransactionEnvironment } from './transaction-environment.js'
-import { askAgainMs, callMs } from './transaction-limits.js'
+import { askAgainMs, callMs, lostAfterMs } from './transaction-limits.js'
+
+interface Content {
+  readonly pages: readonly HomeWrite[]
+  /** Nobody has their bytes. */
+  readonly lost: readonly TransferredPage[]
+}
+
+const noContent: Content = { pages: [], lost: [] }
 
 /** One transaction at the home of a region that does not decide: performs what `Participant` says. */
 export class Participating {
@@ -40,6 +51,8 @@ export class Participating {
   /** To be performed when it begins. */
   readonly #first: readonly ParticipantEffect[]
   #alarm: Timer | undefined
+  /** When it was first seen that a page of the note has rotted, on the node's clock. */
+  #damagedSince: number | undefined
   /** Why it could not be prepared. */
   #failure: KhazanaError | undefined
 
@@ -139,13 +152,13 @@ export class Participating {
   }
 
   /** Never rejects. */
-  async #vote(vote: 'ready' | 'not'): Promise<void> {
+  async #vote(vote: TransactionVote): Promise<void> {
     const { call, clock } = this.#environment
     const { address, generation } = this.#decider
     const by: Address = this.region.descriptor.address
     const { signal } = this.#closing
     this.#alarm?.cancel()
-    if (vote === 'ready') {
+    if (vote !== 'not') {
       this.#alarm = clock.after(askAgainMs, () => {
         this.step({ kind: 'alarm' })
       })
@@ -187,8 +200,8 @@ export class Participating {
   async #commit(how: 'apply' | 'drop'): Promise<void> {
     const { log, place } = this.region
     const ending: PlacedChange = { place: this.#place, change: { record: 'ended' } }
-    const pages = how === 'apply' ? await this.#pages() : []
-    const changes = how === 'apply' ? [{ place, change: { pages } }, ending] : [ending]
+    const { pages, lost } = how === 'apply' ? await this.#content() : noContent
+    const changes = how === 'apply' ? [{ place, change: { pages, lost } }, ending] : [ending]
     if (this.#closing.signal.aborted) return
     await new Promise<void>((resolve, reject) => {
       log.submitAll(changes, (failure) => {
@@ -203,16 +216,41 @@ export class Participating {
     })
   }
 
-  /** Throws `damaged`. */
-  async #pages(): Promise<readonly HomeWrite[]> {
-    if (this.#parts.length > 0) return this.#parts.flatMap((part) => part.pages)
+  /** What was prepared; of what the disk has rotted, what others of the group have. Throws `damaged` while somebody may come back who has the rest. */
+  async #content(): Promise<Content> {
+    if (this.#parts.length > 0) return { pages: this.#parts.flatMap((part) => part.pages), lost: [] }
     const { store } = this.#environment
     const pages: HomeWrite[] = []
-    for (const { page } of [...store.pagesOf(this.#note.space)]) {
-      const stored = await store.read(this.#note.space, page)
-      if (stored !== undefined) pages.push({ page, ...stored })
+    const lost: TransferredPage[] = []
+    for (const { page, version } of [...store.pagesOf(this.#note.space)]) {
+      const stored = await this.#read(page)
+      if (stored === 'lost') lost.push({ page, version })
+      else if (stored !== undefined) pages.push({ page, ...stored })
     }
-    return pages
+    if (lost.length > 0) {
+      const what =
+        'pages that were released together with others have rotted, and nobody has them: they are damaged'
+      this.#environment.logger.log('error', what, {
+        region: formatAddress(this.region.descriptor.address),
+        pages: lost.map(({ page }) => page),
+      })
+    }
+    return { pages, lost }
+  }
+
+  async #read(page: PageIndex): Promise<StoredPage | 'lost' | undefined> {
+    const { store, clock } = this.#environment
+    const { group } = this.region
+    try {
+      return await (group === undefined ? store.read(this.#note.space, page) : group.read(this.#note, page))
+    } catch (reason) {
+      if (KhazanaError.from(reason).code !== 'damaged') throw reason
+      // Of a region that one disk alone keeps nobody else has anything.
+      if (group === undefined) return 'lost'
+      this.#damagedSince ??= clock.now()
+      if (clock.now() < this.#damagedSince + lostAfterMs) throw reason
+      return 'lost'
+    }
   }
 
   #end(outcome: 'committed' | 'aborted' | 'unknown'): void {

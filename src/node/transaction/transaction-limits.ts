@@ -11,3 +11,8 @@ export const callMs = 5000
 export const refusalMs = 600_000
 /** Transactions that one home has open, or remembers, of each kind. */
 export const transactionsMax = 4096
+/**
+ * For how long a page of a note that is damaged at all who can be reached is looked for, before what was decided is done without it. Until then it is the region's
+ * other pages that wait, which are sound: longer than it takes a node to come back from a restart. Milliseconds.
+ */
+export const lostAfterMs = 30_000

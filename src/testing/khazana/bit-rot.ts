@@ -5,6 +5,7 @@ import type { Node } from '../../node/node.js'
 import type { GroupPart } from '../../node/group/group-part.js'
 import type { PagePlace } from '../../store/store.js'
 import type { Prng } from '../../stdx/prng.js'
+import { isNote, noteOf } from '../../node/transaction/note.js'
 import { DirectoryDisk } from '../directory-disk.js'
 import { SimDirectory } from '../sim-directory.js'
 import type { SimMachine } from '../sim-machine.js'
@@ -19,6 +20,8 @@ const bytesMax = 8
 export interface Kept {
   readonly group: string
   readonly address: Address
+  /** The region that it is to become part of, where it is in a note of what was released together. */
+  readonly region: Address | undefined
   readonly space: SpaceId
   readonly page: PageIndex
   readonly version: Version
@@ -82,7 +85,10 @@ export class BitRot {
   /** Pages that were hit, and are damaged wherever they are, while all nodes serve. */
   lost(): readonly Kept[] {
     const nodes = this.#options.machines().flatMap((machine) => this.#options.nodeOn(machine) ?? [])
-    return this.#all.filter((kept) => isLost(kept, nodes))
+    const all = this.#all.flatMap((kept) =>
+      kept.region === undefined ? [kept] : [kept, { ...kept, address: kept.region }],
+    )
+    return all.filter((kept) => isLost(kept, nodes))
   }
 
   /** Whether it is damaged still, as far as can be told. */
@@ -128,9 +134,11 @@ function otherMembers(group: string, node: Node, nodes: readonly Node[]): GroupP
 }
 
 function* pagesOf(group: string, copies: GroupPart['copies']): Generator<Kept> {
-  for (const { descriptor, space } of copies.all()) {
+  for (const record of copies.all()) {
+    const { descriptor, space } = record
+    const region = isNote(descriptor) ? noteOf(record).region : undefined
     for (const { page, version } of copies.stampsOf(space))
-      yield { group, address: descriptor.address, space, page, version }
+      yield { group, address: descriptor.address, region, space, page, version }
   }
 }
 

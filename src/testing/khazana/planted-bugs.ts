@@ -36,6 +36,8 @@ const simulatedGroupBugs = [
   'skip-the-lease',
   'acknowledge-before-backups',
   'no-new-era',
+  'acknowledge-before-durable',
+  'ignore-the-reign',
 ] as const satisfies readonly GroupBug[]
 type SimulatedGroupBug = (typeof simulatedGroupBugs)[number]
 

@@ -4,6 +4,7 @@ import type { DeciderEffect } from '../../../src/node/transaction/decider.js'
 import { Participant } from '../../../src/node/transaction/participant.js'
 import type { ParticipantEffect } from '../../../src/node/transaction/participant.js'
 import type { TransactionBug } from '../../../src/node/transaction/transaction-bug.js'
+import type { TransactionVote } from '../../../src/wire/transaction-message.js'
 import type { Prng } from '../../../src/stdx/prng.js'
 
 type Ended = 'committed' | 'aborted'
@@ -271,7 +272,7 @@ export class TransactionWorld {
   }
 
   /** A question may come late, or twice, also when the one who asked is no more. */
-  #vote(other: OtherHome, vote: 'ready' | 'not'): void {
+  #vote(other: OtherHome, vote: TransactionVote): void {
     const { life } = other
     const ask = (): void => {
       if (this.decider.isDown || this.#isLost()) return

@@ -1,0 +1,88 @@
+import type { Address } from '../../address/address.js'
+import type { HoldEnd, RightHold } from '../../node/replica/right-hold.js'
+import type { FsRegion } from '../pages/fs-region.js'
+import type { PageRunner } from '../pages/page-runner.js'
+import { inodePage } from './volume.js'
+
+/** Is told that copies of what is known of a file must go, once for each hold; who has them calls `release` when they have gone. */
+export type HoldEnded = (file: Address, why: HoldEnd) => void
+
+/** Tells one hold of a file from the next. */
+export type HoldNumber = number
+
+interface Held {
+  readonly number: HoldNumber
+  readonly hold: RightHold
+  isEnding: boolean
+}
+
+/**
+ * What keeps copies of files' attributes, names and bytes outside of Khazana valid, as a kernel's caches are. All changes of a file write to the page of its inode, also those of its bytes,
+ * and those of the names in a directory. So the right to read that one page, kept at this mount, covers all that is known of the file.
+ */
+export class FileHolds {
+  readonly #ended: HoldEnded
+  readonly #max: number
+  /** The oldest first. */
+  readonly #held = new Map<Address, Held>()
+  #last = 0
+
+  /** `max`: files that are held; beyond that the oldest is to end. */
+  constructor(runner: PageRunner, ended: HoldEnded, max: number) {
+    this.#ended = ended
+    this.#max = max
+    runner.onLost((region) => {
+      this.#tell(region.address, 'lost')
+    })
+  }
+
+  get count(): number {
+    return this.#held.size
+  }
+
+  /** Holds the file from now on, where that can be: in an operation that has its inode it can. */
+  take(region: FsRegion): void {
+    const { address, handle, pageSize } = region
+    if (handle === undefined || this.#held.has(address)) return
+    const range = { offset: inodePage * pageSize, length: pageSize }
+    const hold = handle.tryHold(range, (why) => {
+      this.#tell(address, why)
+    })
+    if (hold === undefined) return
+    this.#last += 1
+    this.#held.set(address, { number: this.#last, hold, isEnding: false })
+    if (this.#held.size > this.#max) this.#endOldest()
+  }
+
+  /** The hold under which a copy that is made now is valid; undefined where there is none, or it is to end. */
+  current(file: Address): HoldNumber | undefined {
+    const held = this.#held.get(file)
+    return held?.isEnding === false && held.hold.isHeld ? held.number : undefined
+  }
+
+  /** No copy of what the file was is in use any more. Idempotent. */
+  release(file: Address): void {
+    const held = this.#held.get(file)
+    this.#held.delete(file)
+    held?.hold.release()
+  }
+
+  releaseAll(): void {
+    for (const file of [...this.#held.keys()]) this.release(file)
+  }
+
+  #endOldest(): void {
+    for (const [file, { isEnding }] of this.#held) {
+      if (isEnding) continue
+      this.#tell(file, 'wanted')
+      return
+    }
+  }
+
+  #tell(file: Address, why: HoldEnd): void {
+    const held = this.#held.get(file)
+    if (held === undefined || held.isEnding) return
+    held.isEnding = true
+    this.#ended(file, why)
+  }
+}
