@@ -9,6 +9,9 @@ import { fsErrorFrom } from './errors.js'
 import { fileBytesMax, nameBytesMax, pieceBytesMax } from './file/limits.js'
 import { Inode } from './layout/inode.js'
 import type { Xattr } from './layout/xattrs.js'
+import type { LockKind } from './locks/file-lock.js'
+import { lockEndMax } from './locks/file-lock.js'
+import type { LockInTheWay, LockRequest } from './locks/mount-locks.js'
 import { clearPages, clearResidue } from './operations/clear.js'
 import { create, createUnnamed } from './operations/create.js'
 import type { Naming, NewFile } from './operations/create.js'
@@ -262,6 +265,39 @@ export class FileSystem {
   /** The next place from `offset` on where there is data, or where there is none. Throws `ENXIO` behind the end. */
   seek(file: Address, offset: number, whence: Whence): Promise<number> {
     return seek(this.#volume, file, offset, whence)
+  }
+
+  // ---- locks -------------------------------------------------------------------------------------------------------
+
+  /**
+   * The lock that keeps this one from being had: the first by its bytes; undefined where it could be had. Locks of records (`posix`) and of whole files (`flock`)
+   * take no notice of each other, and hold at all mounts: docs/file-system.md. Throws `EINVAL`, `ENOLCK`.
+   */
+  testLock(file: Address, request: LockRequest): Soon<LockInTheWay | undefined> {
+    return this.#volume.locks.test(file, request)
+  }
+
+  /**
+   * Locks, at once or not at all. What the owner had on these bytes before it has no longer, whatever it was; of `flock` also where the new lock cannot be had. Throws
+   * `EAGAIN` where another owner's lock is in the way, `ENOLCK` where there is no room for more, `EINVAL`.
+   */
+  setLock(file: Address, request: LockRequest): Soon<void> {
+    return this.#volume.locks.set(file, request)
+  }
+
+  /** The same, which waits for as long as it takes. Throws `EINTR` by the signal, `EDEADLK` where those in the way wait for this owner: docs/file-system.md says what is seen of that. */
+  setLockWait(file: Address, request: LockRequest, signal?: AbortSignal): Soon<void> {
+    return this.#volume.locks.setWait(file, request, signal)
+  }
+
+  /** The owner has no lock of the kind on these bytes any more. Throws `ENOLCK` where there is no room for what is left of one on both sides. */
+  unlock(file: Address, request: Pick<LockRequest, 'kind' | 'owner' | 'start' | 'end'>): Soon<void> {
+    return this.#volume.locks.clear(file, request)
+  }
+
+  /** The same for the whole file: an owner has closed it. Costs nothing where the owner has no locks. */
+  releaseLocks(file: Address, kind: LockKind, owner: bigint): Soon<void> {
+    return this.#volume.locks.clear(file, { kind, owner, start: 0n, end: lockEndMax })
   }
 
   // ---- being open, being durable -----------------------------------------------------------------------------------

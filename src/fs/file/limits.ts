@@ -1,5 +1,9 @@
-/** Bytes of a file at most: 16 TiB. A region is reserved for all of them, of which only what is written has storage. */
-export const fileBytesMax = 2 ** 44
+/** Addresses behind the first page of a file's region: 16 TiB, of which only what is written has storage. */
+export const fileSpaceBytes = 2 ** 44
+/** The last of them are for what belongs to the file and is no part of its contents: the page of its locks. No smaller than the largest page. */
+const asideBytes = 1024 * 1024
+/** Bytes of a file at most. */
+export const fileBytesMax = fileSpaceBytes - asideBytes
 /** Bytes that one operation writes or reads at most: longer ones are several. */
 export const pieceBytesMax = 256 * 1024
 /** Bytes of a name. */

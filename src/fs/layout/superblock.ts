@@ -15,6 +15,7 @@ const at = {
   nextIno: 48,
   id: 56,
   born: 72,
+  lives: 96,
 } as const
 
 /** The page in which the superblock is, and that which lists the mounts, in its region. */
@@ -64,6 +65,16 @@ export class Superblock {
 
   set openings(address: Address) {
     writeAddress(this.#view, at.openings, address)
+  }
+
+  /** The region that says which mounts live that have locks on files: `locks/lives.ts`. Undefined in file systems that were made before there was one. */
+  get lives(): Address | undefined {
+    const address = readAddress(this.#view, at.lives)
+    return address === 0n ? undefined : address
+  }
+
+  set lives(address: Address | undefined) {
+    writeAddress(this.#view, at.lives, address ?? (0n as Address))
   }
 
   /** On how many nodes the file system's own regions are, and files, unless their directory says otherwise. */

@@ -2,9 +2,10 @@ import type { Address } from '../../address/address.js'
 import type { Khazana } from '../../client/khazana.js'
 import type { Region } from '../../client/region.js'
 import type { FsEnvironment } from '../environment.js'
-import { fileBytesMax, newRegionPages } from '../file/limits.js'
+import { fileSpaceBytes, newRegionPages } from '../file/limits.js'
 import { Inode } from '../layout/inode.js'
 import { Superblock, mountListPage, superblockPage, superblockPages } from '../layout/superblock.js'
+import { livesPages } from '../locks/lives.js'
 import { openingsPages } from './openings.js'
 
 /** Bytes of a page of the file system's own regions. */
@@ -45,7 +46,9 @@ export async function makeVolume(
   try {
     const openingsBytes = openingsPages * ownPageSize
     const openings = await reserve(openingsBytes, openingsBytes, ownPageSize)
-    const root = await reserve(pageSize + fileBytesMax, newRegionPages * pageSize, pageSize)
+    const livesBytes = livesPages * ownPageSize
+    const lives = await reserve(livesBytes, livesBytes, ownPageSize)
+    const root = await reserve(pageSize + fileSpaceBytes, newRegionPages * pageSize, pageSize)
     const main = await reserve(superblockPages * ownPageSize, superblockPages * ownPageSize, ownPageSize)
     const rootLock = await root.lock('write', { offset: 0, length: pageSize })
     const inode = Inode.format(rootLock.map(0, pageSize), 'directory', rootIno)
@@ -67,6 +70,7 @@ export async function makeVolume(
     const superblock = Superblock.format(mainLock.map(superblockPage * ownPageSize, ownPageSize))
     superblock.root = root.address
     superblock.openings = openings.address
+    superblock.lives = lives.address
     superblock.replicas = minReplicas
     superblock.nextIno = firstIno
     superblock.id = random.subarray(0, 16)

@@ -19,8 +19,16 @@ const timeoutMs = 30_000
 export interface OwnRecord {
   readonly region: Region
   readonly alive: Lock
+  /** Its place in the list. */
+  readonly slot: number
   /** It is new: nobody has left anything in it. */
   readonly isNew: boolean
+}
+
+/** A record, dead or alive, and its place in the list. */
+export interface ListedRecord {
+  readonly slot: number
+  readonly address: Address
 }
 
 export interface MountRegisterOptions {
@@ -40,21 +48,21 @@ export class MountRegister {
 
   /** The record of a mount that is no more, or a new one. Throws `FsError`, `KhazanaError`. */
   async enter(): Promise<OwnRecord> {
-    for (const address of await this.#list()) {
-      const taken = await this.take(address)
+    for (const listed of await this.#list()) {
+      const taken = await this.take(listed)
       if (taken !== undefined) return taken
     }
     return this.#make()
   }
 
   /** The record, where its mount is no more. */
-  async take(address: Address): Promise<OwnRecord | undefined> {
+  async take({ slot, address }: ListedRecord): Promise<OwnRecord | undefined> {
     const { khazana } = this.#options
     try {
       const region = await khazana.region(address, { timeoutMs })
       const range = { offset: alivePage * ownPageSize, length: ownPageSize }
       const alive = await region.lock('write', range, { timeoutMs: isAliveMs })
-      return { region, alive, isNew: false }
+      return { region, alive, slot, isNew: false }
     } catch (reason) {
       const { code } = KhazanaError.from(reason)
       if (code === 'timeout' || code === 'unreachable' || code === 'no-such-region') return undefined
@@ -63,8 +71,8 @@ export class MountRegister {
   }
 
   /** Records of others, dead or alive. */
-  async others(own: Address): Promise<readonly Address[]> {
-    return (await this.#list()).filter((address) => address !== own)
+  async others(own: Address): Promise<readonly ListedRecord[]> {
+    return (await this.#list()).filter(({ address }) => address !== own)
   }
 
   /** A dead mount's record has nothing in it any more. */
@@ -80,11 +88,9 @@ export class MountRegister {
     await region.unreserve({ timeoutMs })
   }
 
-  async #list(): Promise<readonly Address[]> {
+  async #list(): Promise<readonly ListedRecord[]> {
     const { runner, superblock } = this.#options
-    return runner.run((attempt) =>
-      [...new Slots(attempt.pageOf(superblock, mountListPage)).all()].map(({ address }) => address),
-    )
+    return runner.run((attempt) => [...new Slots(attempt.pageOf(superblock, mountListPage)).all()])
   }
 
   async #make(): Promise<OwnRecord> {
@@ -96,15 +102,16 @@ export class MountRegister {
     try {
       await region.allocate()
       const alive = await region.lock('write', { offset: alivePage * ownPageSize, length: ownPageSize })
-      await runner.run((attempt) => {
+      const slot = await runner.run((attempt) => {
         const slots = new Slots(attempt.write(superblock, mountListPage))
         const slot = slots.free()
         if (slot === undefined) throw new FsError('ENOSPC', `the file system has ${slots.count} mounts`)
         attempt.change()
         slots.set(slot, region.address)
+        return slot
       })
       await runner.durable(superblock)
-      return { region, alive, isNew: true }
+      return { region, alive, slot, isNew: true }
     } catch (reason) {
       // Where the lock is held still, it is done when that has ended with this process.
       await region.unreserve({ timeoutMs: isAliveMs }).catch(() => undefined)

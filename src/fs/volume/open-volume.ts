@@ -4,6 +4,9 @@ import type { FsEnvironment } from '../environment.js'
 import { Inode } from '../layout/inode.js'
 import { Slots } from '../layout/slots.js'
 import { Superblock, superblockPage } from '../layout/superblock.js'
+import { Lives } from '../locks/lives.js'
+import { MountIdentity } from '../locks/mount-identity.js'
+import { MountLocks } from '../locks/mount-locks.js'
 import { PageRunner } from '../pages/page-runner.js'
 import { InoSource } from './ino-source.js'
 import { ownPageSize } from './make-volume.js'
@@ -24,6 +27,7 @@ export interface OpenVolumeOptions {
 /** A volume that is mounted, until `close`. */
 export interface OpenVolume extends Volume {
   readonly id: Uint8Array
+  readonly locks: MountLocks
   /** Work in the background, which `close` waits for; what it fails with is logged. Never rejects. */
   whenIdle(work: () => Promise<void>): Promise<void>
   close(): Promise<void>
@@ -42,11 +46,13 @@ export async function openVolume(
   const {
     root,
     openings: openingsAddress,
+    lives: livesAddress,
     replicas,
     id,
   } = await runner.run((attempt) => {
     const page = new Superblock(attempt.pageOf(superblock, superblockPage))
-    return { root: page.root, openings: page.openings, replicas: page.replicas, id: page.id }
+    const { root, openings, lives, replicas, id } = page
+    return { root, openings, lives, replicas, id }
   })
   const register = new MountRegister({ khazana, runner, superblock, minReplicas: replicas })
   const record = await register.enter()
@@ -61,6 +67,10 @@ export async function openVolume(
   const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
+  const lives = new Lives({ khazana, address: livesAddress, timeoutMs })
+  const identity = new MountIdentity(runner, inos, { lives, slot: record.slot })
+  const isOver = lives.isOver.bind(lives)
+  const locks = new MountLocks({ runner, identity, environment, timeoutMs, isOver })
   const work = new Set<Promise<void>>()
   const state = { isClosed: false }
   const whenIdle = (run: () => Promise<void>): Promise<void> => {
@@ -73,9 +83,11 @@ export async function openVolume(
     return done
   }
   const volume: OpenVolume = {
-    ...{ khazana, environment, runner, root, inos, spares, orphans, openings, reaper, id, whenIdle },
+    ...{ khazana, environment, runner, root, inos, spares, orphans, openings, reaper, id, locks, whenIdle },
     close: async () => {
       state.isClosed = true
+      await locks.close()
+      await identity.close()
       await reaper.close()
       await Promise.all(work)
       await giveBack(volume, recordRegion.address)
@@ -109,8 +121,9 @@ async function takeOver(volume: Volume, { region }: OwnRecord): Promise<void> {
 /** Records of other mounts that are dead are emptied, and go. */
 async function clearAway(volume: Volume, register: MountRegister, own: Address): Promise<void> {
   const { runner, orphans, reaper } = volume
-  for (const address of await register.others(own)) {
-    const dead = await register.take(address)
+  for (const listed of await register.others(own)) {
+    const { address } = listed
+    const dead = await register.take(listed)
     if (dead === undefined) continue
     const record = runner.region(address)
     record.handle = dead.region

@@ -1,5 +1,5 @@
 import type { Khazana } from '../../client/khazana.js'
-import { fileBytesMax, newRegionPages } from '../file/limits.js'
+import { fileSpaceBytes, newRegionPages } from '../file/limits.js'
 import { Slots } from '../layout/slots.js'
 import type { Attempt } from '../pages/attempt.js'
 import type { FsRegion } from '../pages/fs-region.js'
@@ -119,7 +119,7 @@ export class Spares {
     const { pageSize } = settings
     const reserved = await Promise.all(
       Array.from({ length: reservedAtOnce }, async () => {
-        const handle = await khazana.reserve(pageSize + fileBytesMax, settings)
+        const handle = await khazana.reserve(pageSize + fileSpaceBytes, settings)
         await handle.allocate({ offset: 0, length: newRegionPages * pageSize })
         // So that its first page is in memory when it becomes a file's.
         const lock = await handle.lock('write', { offset: 0, length: pageSize })
