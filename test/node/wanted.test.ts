@@ -113,4 +113,26 @@ describe('a lock that stands in the way of others', () => {
       assert.ok(cluster.now() - start < 500, `it took ${cluster.now() - start} ms`)
     })
   })
+
+  it('is heard by a lock over several pages, too, which had some of them before others asked, and not yet all', async () => {
+    const cluster = new NodeCluster({ nodes: 3 })
+    await cluster.run(async () => {
+      const range = { offset: 0, length: 4 * pageSize }
+      const region = await cluster.reserve(1, 4)
+      const before = await (await cluster.at(2, region)).lock('write', range)
+      before.write(0, Uint8Array.of(1))
+      const reading = region.lock('read', range)
+      await cluster.pause(20)
+      const writing = (await cluster.at(3, region)).lock('write', range)
+      await cluster.pause(20)
+      await before.unlock()
+      const reader = await reading
+      const heard: string[] = []
+      reader.onWanted((mode) => heard.push(mode))
+      await cluster.pause(20)
+      assert.deepEqual(heard, ['write'])
+      await reader.unlock()
+      await (await writing).unlock()
+    })
+  })
 })

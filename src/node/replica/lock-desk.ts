@@ -103,6 +103,7 @@ export class LockDesk {
       deadline: undefined,
       state: 'asked',
       isWithManager: false,
+      wanted: undefined,
       isLost: false,
       isVoid: false,
       failure: undefined,
@@ -166,6 +167,18 @@ export class LockDesk {
       const { first, count } = waiting.pages
       if (waiting.state !== 'granted' || page < first || page >= first + count) continue
       waiting.isLost = true
+    }
+  }
+
+  /**
+   * Others wait for the page. A lock that is granted has it, and one over several pages may, while it waits for the rest: nobody else is there to hear of it, and it is not told
+   * again.
+   */
+  want(page: PageIndex, mode: 'read' | 'write'): void {
+    for (const waiting of this.#waiting.values()) {
+      const { first, count } = waiting.pages
+      if (page < first || page >= first + count) continue
+      if ((waiting.state === 'granted' || count > 1) && waiting.wanted !== 'write') waiting.wanted = mode
     }
   }
 
@@ -345,9 +358,10 @@ export class LockDesk {
     waiting.deadline?.stop()
     this.#waiting.delete(id)
     for (const frame of frames) frame.uses += 1
-    waiting.outcome.resolve(
-      makeContext(waiting.mode, waiting.range, waiting.terms, waiting.pages.first, { frames, seen }),
-    )
+    const { mode, range, terms, pages, wanted } = waiting
+    const context = makeContext(mode, range, terms, pages.first, { frames, seen })
+    if (wanted !== undefined) context.want(wanted)
+    waiting.outcome.resolve(context)
   }
 
   /**

@@ -131,6 +131,7 @@ export class Replica implements ContextOwner {
         if (mode === 'write') for (const hold of this.#holds) if (hold.has(page)) hold.tell('wanted')
         for (const context of this.#contexts)
           if (page >= context.first && page < context.first + context.count) context.want(mode)
+        this.#desk.want(page, mode)
       },
       stepped: () => {
         this.#rest.stepped()

@@ -19,6 +19,8 @@ export interface WaitingLock {
   isWithManager: boolean
   /** By which the manager knows it: another one each time that it is asked. */
   id: LockId
+  /** For what others wait already, whose request came before the caller has its context: it is told of that then. */
+  wanted: 'read' | 'write' | undefined
   /** Whether the right was lost before the caller had its context: it is asked for again, as if it had not been granted. */
   isLost: boolean
   /** Whether the manager that granted it is no more. */
