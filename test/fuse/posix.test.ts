@@ -10,14 +10,13 @@ import { runPosixTests } from '../posix/run-posix-tests.js'
 import { TwoMounts, cannotMount } from './khazana-mounts.js'
 
 const shifts = 'no part of a file is moved within it: EOPNOTSUPP, as of most file systems'
-const locks =
-  'SKIPPED: flock and fcntl hold among the programs of one mount only, until locks come to the file system'
+const processes = 'FUSE says of no lock whether a process has it, or an open file'
 
 const capabilities: Capabilities = {
   ...everyCapability,
+  'description-locks-have-no-process': processes,
   'collapse-range': shifts,
   'insert-range': shifts,
-  'locks-across-mounts': locks,
 }
 
 describe('a file system at two nodes', { skip: cannotMount }, () => {

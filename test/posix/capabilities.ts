@@ -41,6 +41,8 @@ export const everyCapability = {
   'record-locks': true,
   /** Locks of open file descriptions. */
   'description-locks': true,
+  /** Who asks is told of such a lock that no process has it. */
+  'description-locks-have-no-process': true,
   /** F_SETLKW answers EDEADLK. */
   'deadlock-detection': true,
   /** The type of each entry is in the directory. */

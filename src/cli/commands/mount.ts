@@ -14,9 +14,10 @@ import { writeLine } from '../standard-output.js'
 const description = `Mount a file system of "khazana mkfs" on a directory, until interrupted or unmounted. Linux only.
 
 Runs in the foreground and prints "ready {json}" when programs can use it. The same file system may be mounted at many
-nodes: what a system call has done at one is seen by the next one at any other. Locks of flock and fcntl hold among the
-programs of one mount. A dead mount on the directory is cleared away. Root's mounts are for all users; those of others
-need fusermount3 (of fuse3), and are for them alone.`
+nodes: what a system call has done at one is seen by the next one at any other, and locks of flock and fcntl hold among
+the programs of all. The kernel keeps what it has read for as long as nobody elsewhere changes it. A dead mount on the
+directory is cleared away. Root's mounts are for all users; those of others need fusermount3 (of fuse3), and are for them
+alone.`
 
 const examples = `  khazana mount ::1:400:0 /mnt/shared &
   umount /mnt/shared                          # ends it`

@@ -8,10 +8,11 @@ import type { RenameHow } from '../../fs/operations/rename.js'
 import { Errno, errnoOf } from '../errno.js'
 import type { Attributes, AttributesAnswer, Entry } from '../protocol/attributes.js'
 import type { CreateAnswer, OpenAnswer, StatfsAnswer } from '../protocol/reply-writer.js'
-import type { Forgotten, RequestOf } from '../protocol/requests.js'
+import type { FileLock, Forgotten, RequestOf } from '../protocol/requests.js'
 import type { FuseServer } from '../server/fuse-server.js'
 import type { Answer, Call, FuseOperations } from '../server/operations.js'
 import { openFlagsOf } from './caching.js'
+import { DescriptionLocks } from './description-locks.js'
 import { KernelCache } from './kernel-cache.js'
 import { Listing } from './listing.js'
 import type { Seen } from './listing.js'
@@ -62,6 +63,7 @@ export class FuseFront implements FuseOperations {
   readonly #blockSize: number
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
+  readonly #descriptionLocks = new DescriptionLocks()
   #cache: KernelCache | undefined
   #lastHandle = 0
 
@@ -278,16 +280,61 @@ export class FuseFront implements FuseOperations {
     return bytes.length
   }
 
-  flush({ header }: RequestOf<'flush'>): Answer<void> {
-    return this.#sync(this.#at(header.node))
+  /** A descriptor is closed: by that a process loses all its locks of records on the file. */
+  flush({ header, fh, lockOwner }: RequestOf<'flush'>): Answer<void> {
+    const file = this.#at(header.node)
+    this.#descriptionLocks.closed(fh, lockOwner)
+    return then(this.#fs.releaseLocks(file, 'posix', lockOwner), () => this.#sync(file))
   }
 
   fsync({ header }: RequestOf<'fsync'>, call: Call): Answer<void> {
     return patiently(call, this.#sync(this.#at(header.node)))
   }
 
-  release({ header }: RequestOf<'release'>): void {
-    this.#fs.close(this.#known(header.node).ino)
+  /** Nobody waits for it. */
+  release({ header, fh, unlockFlock, lockOwner }: RequestOf<'release'>): Answer<void> {
+    const { address, ino } = this.#known(header.node)
+    const owners = this.#descriptionLocks.released(fh)
+    if (owners.length > 0 || unlockFlock)
+      return this.#releaseLocked(address, ino, owners, unlockFlock ? lockOwner : undefined)
+    this.#fs.close(ino)
+  }
+
+  /** `flocks`: whose locks of the whole file end, too. */
+  async #releaseLocked(
+    file: FileAddress,
+    ino: number,
+    owners: readonly bigint[],
+    flocks: bigint | undefined,
+  ): Promise<void> {
+    try {
+      for (const owner of owners) await this.#fs.releaseLocks(file, 'posix', owner)
+      if (flocks !== undefined) await this.#fs.releaseLocks(file, 'flock', flocks)
+    } finally {
+      this.#fs.close(ino)
+    }
+  }
+
+  getlk({ header, owner, lock, isFlock }: RequestOf<'getlk'>, call: Call): Answer<FileLock> {
+    const { type, start, end, pid } = lock
+    if (type === 'unlock') return Errno.of('EINVAL')
+    const request = { kind: isFlock ? 'flock' : 'posix', owner, type, start, end, pid } as const
+    const found = patiently(call, this.#fs.testLock(this.#at(header.node), request))
+    return then(found, (inTheWay) => {
+      if (inTheWay === undefined) return { ...lock, type: 'unlock' as const }
+      // Processes of other machines have no number here.
+      return { ...inTheWay, pid: inTheWay.isOfThisMount ? inTheWay.pid : 0 }
+    })
+  }
+
+  setlk({ header, fh, owner, lock, isFlock, waits }: RequestOf<'setlk'>, call: Call): Answer<void> {
+    const file = this.#at(header.node)
+    const { type, start, end, pid } = lock
+    const kind = isFlock ? 'flock' : 'posix'
+    if (type === 'unlock') return this.#fs.unlock(file, { kind, owner, start, end })
+    if (!isFlock) this.#descriptionLocks.asked(fh, owner)
+    const request = { kind, owner, type, start, end, pid } as const
+    return waits ? this.#fs.setLockWait(file, request, call.signal) : this.#fs.setLock(file, request)
   }
 
   async fallocate(request: RequestOf<'fallocate'>): Promise<void> {

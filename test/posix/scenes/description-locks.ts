@@ -33,12 +33,25 @@ export const descriptionLocksTheme: PosixTheme = {
         await fails(b.setLock(two, { type: 'read', ...whole }), 'EAGAIN', 'EACCES')
         await fails(a.setLock(one, { type: 'read', ...whole }), 'EAGAIN', 'EACCES')
         const found = await b.getLock(two, { type: 'write', ...whole })
-        same(found === 'none' ? found : [found.type, found.pid], ['write', -1])
+        same(found === 'none' ? found : found.type, 'write')
         await works(a.setLock(one, { type: 'unlock', ...whole }, own))
         await works(b.setLock(two, { type: 'write', ...whole }))
         await fails(a.setLock(one, { type: 'read', ...whole }, own), 'EAGAIN', 'EACCES')
       },
       'description-locks',
+    ),
+    scene(
+      'have no process, for whoever asks',
+      async (bed) => {
+        const { a, same } = bed
+        const b = await bed.agent()
+        await a.writeFile('f', '')
+        const [one, two] = [await a.open('f', O.RDWR), await b.open('f', O.RDWR)]
+        await a.setLock(one, { type: 'write', ...whole }, own)
+        const found = await b.getLock(two, { type: 'write', ...whole })
+        same(found === 'none' ? found : found.pid, -1)
+      },
+      'description-locks-have-no-process',
     ),
     scene(
       'are shared by duplicates, and end with the last of them',
