@@ -4,6 +4,8 @@ import type { Lock } from '../pages/lock.js'
 
 /** Pages of the region: files whose numbers have the same remainder share one. */
 export const openingsPages = 1024
+/** Brought together. */
+const broughtPages = 64
 
 /**
  * Which files are open, at whichever mount: a file that is open somewhere has a read lock on a page of a region of its own, by the file's number. Who wants to
@@ -14,6 +16,7 @@ export class Openings {
   readonly #region: Region
   readonly #open = new Map<number, { count: number; readonly lock: Lock | Promise<Lock> }>()
   readonly #timeoutMs: number
+  #isBringing = false
 
   constructor(region: Region, timeoutMs: number) {
     this.#region = region
@@ -37,6 +40,7 @@ export class Openings {
     const lock = this.#region.lock('read', range, { timeoutMs: this.#timeoutMs })
     const entry = { count: 1, lock }
     this.#open.set(page, entry)
+    this.#bringNext(page)
     return lock.then(nothing, (reason: unknown) => {
       if (this.#open.get(page) === entry) this.#open.delete(page)
       throw reason
@@ -80,6 +84,21 @@ export class Openings {
   closeAll(): void {
     for (const { lock } of this.#open.values()) endLock(lock)
     this.#open.clear()
+  }
+
+  /** Files that are made one after the other have pages one after the other: it costs one message to have them all here. */
+  #bringNext(page: number): void {
+    if (this.#isBringing) return
+    this.#isBringing = true
+    const first = Math.floor(page / broughtPages) * broughtPages
+    const { pageSize } = this.#region
+    const range = { offset: first * pageSize, length: broughtPages * pageSize }
+    this.#region
+      .lock('read', range, { timeoutMs: this.#timeoutMs })
+      .then(endLock, nothing)
+      .finally(() => {
+        this.#isBringing = false
+      })
   }
 
   #rangeOf(page: number): { readonly offset: number; readonly length: number } {

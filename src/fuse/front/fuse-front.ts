@@ -64,6 +64,8 @@ export class FuseFront implements FuseOperations {
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
   readonly #descriptionLocks = new DescriptionLocks()
+  /** Files whose bytes have been changed since they were closed last: whoever closes one waits until it is durable. */
+  readonly #written = new Set<FileAddress>()
   #cache: KernelCache | undefined
   #lastHandle = 0
 
@@ -162,6 +164,7 @@ export class FuseFront implements FuseOperations {
   setattr(request: RequestOf<'setattr'>): Answer<AttributesAnswer> {
     const { header, mode, uid, gid, size, atime, mtime, killSuidGid } = request
     const changes = { mode, uid, gid, size, accessed: atime, modified: mtime, losesSetId: killSuidGid }
+    if (size !== undefined) this.#written.add(this.#at(header.node))
     return then(this.#fs.setAttributes(this.#at(header.node), changes), (file) => this.#attributes(file))
   }
 
@@ -259,6 +262,7 @@ export class FuseFront implements FuseOperations {
     const file = this.#at(header.node)
     // Pages that come from the kernel belong where they were, however the file was opened.
     const isAppend = (flags & openAppends) !== 0 && !fromCache
+    this.#written.add(file)
     const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
     return then(written, () => {
       // What comes from the kernel's pages is in them, and it waits for us with these.
@@ -275,6 +279,7 @@ export class FuseFront implements FuseOperations {
     const [from, to] = [this.#at(header.node), this.#at(targetNode)]
     // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
     const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
+    this.#written.add(to)
     await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
     await this.#cache?.wrote(to)
     return bytes.length
@@ -284,7 +289,10 @@ export class FuseFront implements FuseOperations {
   flush({ header, fh, lockOwner }: RequestOf<'flush'>): Answer<void> {
     const file = this.#at(header.node)
     this.#descriptionLocks.closed(fh, lockOwner)
-    return then(this.#fs.releaseLocks(file, 'posix', lockOwner), () => this.#sync(file))
+    return then(this.#fs.releaseLocks(file, 'posix', lockOwner), () =>
+      // A name, and who may do what, take no time to be closed: they follow in a moment, and `fsync` waits for them.
+      this.#written.delete(file) ? this.#sync(file) : undefined,
+    )
   }
 
   fsync({ header }: RequestOf<'fsync'>, call: Call): Answer<void> {
@@ -338,8 +346,10 @@ export class FuseFront implements FuseOperations {
   }
 
   async fallocate(request: RequestOf<'fallocate'>): Promise<void> {
+    const file = this.#at(request.header.node)
+    this.#written.add(file)
     await this.#allocate(request)
-    await this.#cache?.wrote(this.#at(request.header.node))
+    await this.#cache?.wrote(file)
   }
 
   async #allocate({ header, offset, length, mode }: RequestOf<'fallocate'>): Promise<void> {
@@ -454,6 +464,7 @@ export class FuseFront implements FuseOperations {
     const file = this.#nodes.forget(node, lookups)
     if (file === undefined) return
     this.#cache?.forgotten(file.address)
+    this.#written.delete(file.address)
     if (file.isKept) this.#fs.close(file.ino)
   }
 
@@ -469,6 +480,7 @@ export class FuseFront implements FuseOperations {
   }
 
   async #truncated({ address, ino }: KnownFile, flags: number, losesSetId: boolean): Promise<OpenAnswer> {
+    this.#written.add(address)
     try {
       await this.#fs.setAttributes(address, { size: 0, losesSetId })
     } catch (reason) {
