@@ -183,6 +183,7 @@ export class Attempt {
         one.region === region && one.lock.first <= first && one.lock.first + one.lock.count >= first + count,
     )
     if (known !== undefined) return known.lock
+    this.#awaitLeaving(region, first, count)
     const lock = handle.tryLock('read', range)
     if (lock === undefined) throw this.#missing({ kind: 'pages', region, first, count, mode: 'read' })
     this.#reading.push({ region, lock })
@@ -193,11 +194,20 @@ export class Attempt {
     const { handle, pageSize } = this.#sized(region)
     // It was written to before, or is about to be: a hole is no place for that.
     if (this.#isHole(region, first)) throw this.#missing({ kind: 'storage', region, first, count })
+    this.#awaitLeaving(region, first, count)
     this.#endReadingOf(region, first, count)
     const range = { offset: first * pageSize, length: count * pageSize }
     const lock = handle.tryLock('write', range)
     if (lock === undefined) throw this.#missing({ kind: 'pages', region, first, count, mode: 'write' })
     return this.#hold(region, lock)
+  }
+
+  #awaitLeaving({ leaving }: FsRegion, first: number, count: number): void {
+    if (leaving.size === 0) return
+    for (let page = first; page < first + count; page++) {
+      const ending = leaving.get(page)
+      if (ending !== undefined) throw this.#missing({ kind: 'call', call: () => ending })
+    }
   }
 
   #hold(region: FsRegion, lock: Lock): HeldPages {

@@ -10,6 +10,7 @@ export class HeldPages {
   readonly first: number
   readonly count: number
   #bytes: Uint8Array | undefined
+  #before: Uint8Array | undefined
 
   constructor(region: FsRegion, lock: Lock) {
     this.region = region
@@ -20,8 +21,16 @@ export class HeldPages {
 
   /** All their bytes, as they will be: whoever asks for them counts as having written to them. */
   get bytes(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes
     const { pageSize } = this.region
-    return (this.#bytes ??= this.lock.map(this.first * pageSize, this.count * pageSize))
+    const bytes = this.lock.map(this.first * pageSize, this.count * pageSize)
+    this.#before = bytes.slice()
+    return (this.#bytes = bytes)
+  }
+
+  /** What they were before that, to tell later whether others have changed them. */
+  get before(): Uint8Array {
+    return this.#before ?? this.bytes
   }
 
   get isUsed(): boolean {
@@ -38,6 +47,8 @@ export class FsRegion {
   readonly held = new Map<number, HeldPages>()
   /** Why the last release with something of it failed, for who asks whether it is durable; told once. */
   failure: KhazanaError | undefined
+  /** By their pages: when what is being released has come to its end. Until then nobody here has the page: where a home is lost, it may be had without what is on its way. */
+  readonly leaving = new Map<number, Promise<void>>()
   /** Of a directory: how deep its pages were where something was found last, which is where to look first. */
   directoryDepth = 0
   /** What keeps it from being forgotten. */

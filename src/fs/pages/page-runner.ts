@@ -11,6 +11,7 @@ import { FsRegion } from './fs-region.js'
 import type { HeldPages } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
+import { redo } from './redo.js'
 import type { Need } from './miss.js'
 
 /** A plain function over pages: see `Attempt`. */
@@ -131,7 +132,14 @@ export class PageRunner {
     this.#close(batch)
     const ending = this.#releaseBatch(batch)
     this.#releasing.set(batch, ending)
-    void ending.then(() => this.#releasing.delete(batch))
+    for (const { region, first, count } of batch.held)
+      for (let page = first; page < first + count; page++) region.leaving.set(page, ending)
+    void ending.then(() => {
+      this.#releasing.delete(batch)
+      for (const { region, first, count } of batch.held)
+        for (let page = first; page < first + count; page++)
+          if (region.leaving.get(page) === ending) region.leaving.delete(page)
+    })
     return ending
   }
 
@@ -149,10 +157,11 @@ export class PageRunner {
       await khazana.unlockAll(batch.held.map(({ lock }) => lock))
       batch.ended(undefined)
     } catch (reason) {
-      const error = KhazanaError.from(reason)
-      batch.ended(error)
-      for (const region of batch.regions) this.#lose(region, error)
       for (const { lock } of batch.held) lock.discard()
+      const error = await redo(batch, KhazanaError.from(reason), this.#options)
+      batch.ended(error)
+      if (error === undefined) return
+      for (const region of batch.regions) this.#lose(region, error)
       environment.warn('changes of a file system were lost', error)
     }
   }
@@ -164,7 +173,8 @@ export class PageRunner {
 
   #forgetSome(): void {
     for (const [address, region] of this.#regions) {
-      if (region.uses > 0 || region.held.size > 0 || region.failure !== undefined) continue
+      if (region.uses > 0 || region.held.size > 0 || region.leaving.size > 0) continue
+      if (region.failure !== undefined) continue
       this.#regions.delete(address)
       if (this.#regions.size <= regionsMax * 0.75) return
     }

@@ -7,12 +7,13 @@ import { Superblock, superblockPage } from '../layout/superblock.js'
 import { Lives } from '../locks/lives.js'
 import { MountIdentity } from '../locks/mount-identity.js'
 import { MountLocks } from '../locks/mount-locks.js'
+import { KeptLock } from '../pages/kept-lock.js'
 import { PageRunner } from '../pages/page-runner.js'
 import { InoSource } from './ino-source.js'
 import { ownPageSize } from './make-volume.js'
 import { MountRegister } from './mount-register.js'
 import type { OwnRecord } from './mount-register.js'
-import { orphansFirstPage, orphansPages, sparesPage } from './mount-record.js'
+import { alivePage, orphansFirstPage, orphansPages, sparesPage } from './mount-record.js'
 import { Openings } from './openings.js'
 import { Orphans } from './orphans.js'
 import { Reaper } from './reaper.js'
@@ -62,9 +63,14 @@ export async function openVolume(
   const warn = (message: string, reason: unknown): void => {
     environment.warn(message, reason)
   }
+  const aliveRange = { offset: alivePage * ownPageSize, length: ownPageSize }
+  const alive = new KeptLock(
+    { region: record.region, mode: 'write', range: aliveRange, environment, timeoutMs },
+    record.alive,
+  )
   const spares = new Spares({ khazana, runner, record: recordRegion, warn })
   const orphans = new Orphans(recordRegion)
-  const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), timeoutMs)
+  const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), environment, timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
   const lives = new Lives({ khazana, address: livesAddress, timeoutMs })
@@ -93,7 +99,7 @@ export async function openVolume(
       await giveBack(volume, recordRegion.address)
       openings.closeAll()
       await runner.close()
-      record.alive.discard()
+      alive.discard()
     },
   }
   if (!record.isNew) await takeOver(volume, record)

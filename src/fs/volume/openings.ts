@@ -1,11 +1,18 @@
 import type { Region } from '../../client/region.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import type { FsEnvironment } from '../environment.js'
+import { KeptLock } from '../pages/kept-lock.js'
 import type { Lock } from '../pages/lock.js'
 
 /** Pages of the region: files whose numbers have the same remainder share one. */
 export const openingsPages = 1024
 /** Brought together. */
 const broughtPages = 64
+
+interface Opening {
+  count: number
+  readonly lock: KeptLock | Promise<KeptLock>
+}
 
 /**
  * Which files are open, at whichever mount: a file that is open somewhere has a read lock on a page of a region of its own, by the file's number. Who wants to
@@ -14,12 +21,14 @@ const broughtPages = 64
  */
 export class Openings {
   readonly #region: Region
-  readonly #open = new Map<number, { count: number; readonly lock: Lock | Promise<Lock> }>()
+  readonly #environment: FsEnvironment
+  readonly #open = new Map<number, Opening>()
   readonly #timeoutMs: number
   #isBringing = false
 
-  constructor(region: Region, timeoutMs: number) {
+  constructor(region: Region, environment: FsEnvironment, timeoutMs: number) {
     this.#region = region
+    this.#environment = environment
     this.#timeoutMs = timeoutMs
   }
 
@@ -34,10 +43,12 @@ export class Openings {
     const range = this.#rangeOf(page)
     const hit = this.#region.tryLock('read', range)
     if (hit !== undefined) {
-      this.#open.set(page, { count: 1, lock: hit })
+      this.#open.set(page, { count: 1, lock: this.#keep(page, hit) })
       return undefined
     }
-    const lock = this.#region.lock('read', range, { timeoutMs: this.#timeoutMs })
+    const lock = this.#region
+      .lock('read', range, { timeoutMs: this.#timeoutMs })
+      .then((first) => this.#keep(page, first))
     const entry = { count: 1, lock }
     this.#open.set(page, entry)
     this.#bringNext(page)
@@ -55,7 +66,7 @@ export class Openings {
     known.count -= 1
     if (known.count > 0) return
     this.#open.delete(page)
-    endLock(known.lock)
+    end(known.lock)
   }
 
   /** Whether a file on the same page is open here. */
@@ -82,7 +93,7 @@ export class Openings {
   }
 
   closeAll(): void {
-    for (const { lock } of this.#open.values()) endLock(lock)
+    for (const { lock } of this.#open.values()) end(lock)
     this.#open.clear()
   }
 
@@ -95,10 +106,19 @@ export class Openings {
     const range = { offset: first * pageSize, length: broughtPages * pageSize }
     this.#region
       .lock('read', range, { timeoutMs: this.#timeoutMs })
-      .then(endLock, nothing)
+      .then((lock) => {
+        lock.discard()
+      }, nothing)
       .finally(() => {
         this.#isBringing = false
       })
+  }
+
+  /** Where a home is lost the file stays open. */
+  #keep(page: number, first: Lock): KeptLock {
+    const range = this.#rangeOf(page)
+    const [region, environment, timeoutMs] = [this.#region, this.#environment, this.#timeoutMs]
+    return new KeptLock({ region, mode: 'read', range, environment, timeoutMs }, first)
   }
 
   #rangeOf(page: number): { readonly offset: number; readonly length: number } {
@@ -107,8 +127,8 @@ export class Openings {
   }
 }
 
-function endLock(lock: Lock | Promise<Lock>): void {
-  if (lock instanceof Promise) lock.then(endLock, nothing)
+function end(lock: KeptLock | Promise<KeptLock>): void {
+  if (lock instanceof Promise) lock.then(end, nothing)
   else lock.discard()
 }
 

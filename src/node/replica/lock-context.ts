@@ -88,6 +88,7 @@ export class LockContext {
   /** For what others wait: 'write' is more than 'read'. */
   #wanted: 'read' | 'write' | undefined
   #onWanted: ((mode: 'read' | 'write') => void) | undefined
+  #onBroken: (() => void) | undefined
 
   constructor(owner: ContextOwner, mode: LockMode, range: ByteRange, terms: LockTerms, pages: LockedPages) {
     this.#owner = owner
@@ -271,6 +272,22 @@ export class LockContext {
     if (this.#wanted !== undefined) this.#tellWanted(this.#wanted)
   }
 
+  /**
+   * Has `listener` called when the right is lost (`context-broken`), in a turn of its own; soon where it is lost already; never after the end. For who keeps a lock without
+   * using it. A later listener replaces the one before.
+   */
+  onBroken(listener: () => void): void {
+    this.#onBroken = listener
+    if (this.#state === 'broken') this.#tellBroken()
+  }
+
+  #tellBroken(): void {
+    if (this.#onBroken === undefined) return
+    void settledAlready.then(() => {
+      if (this.#state === 'broken') this.#onBroken?.()
+    })
+  }
+
   /** Somebody waits. Not for users. */
   want(mode: 'read' | 'write'): void {
     if (this.#wanted === mode || this.#wanted === 'write') return
@@ -299,7 +316,9 @@ export class LockContext {
 
   /** The right is lost: every further use says so. */
   break(): void {
-    if (this.#state === 'open') this.#state = 'broken'
+    if (this.#state !== 'open') return
+    this.#state = 'broken'
+    this.#tellBroken()
   }
 
   #checkOpen(): void {
