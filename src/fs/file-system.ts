@@ -21,12 +21,13 @@ import { attributes, list, lookup, parentOf } from './operations/lookup.js'
 import { link, removeDirectory, unlink } from './operations/remove.js'
 import type { Removed } from './operations/remove.js'
 import { rename } from './operations/rename.js'
+import { changeReplicas } from './operations/replicas.js'
 import type { Name, RenameHow } from './operations/rename.js'
 import { seek } from './operations/seek.js'
 import type { Whence } from './operations/seek.js'
 import { setAttributes } from './operations/set-attributes.js'
 import type { AttributeChanges } from './operations/set-attributes.js'
-import { getXattr, listXattrs, removeXattr, setXattr } from './operations/xattrs.js'
+import { getXattr, listXattrs, removeXattr, replicasIn, setXattr } from './operations/xattrs.js'
 import type { SetHow } from './operations/xattrs.js'
 import type { Operation } from './pages/page-runner.js'
 import { FileHolds } from './volume/file-holds.js'
@@ -36,6 +37,8 @@ import type { MakeOptions } from './volume/make-volume.js'
 import { openVolume } from './volume/open-volume.js'
 import type { OpenVolume } from './volume/open-volume.js'
 
+/** For how long a file is copied, at most. Milliseconds. */
+const replicasTimeoutMs = 3_600_000
 /** Files that are held, unless told: each takes a page of memory at this site. */
 const holdsMax = 65_536
 
@@ -188,7 +191,12 @@ export class FileSystem {
     return this.#run(listXattrs(this.#volume, file))
   }
 
+  /** `user.khazana.replicas` has the file kept on so many nodes, and what a directory gets from then on: throws `EIO` where there are too few. */
   setXattr(file: Address, xattr: Xattr, how: SetHow = 'any'): Soon<void> {
+    const replicas = replicasIn(xattr)
+    if (replicas !== undefined && how === 'create')
+      throw new FsError('EEXIST', 'every file is kept on some number of nodes')
+    if (replicas !== undefined) return changeReplicas(this.#volume, file, replicas, replicasTimeoutMs)
     return this.#run(setXattr(this.#volume, file, xattr, how))
   }
 

@@ -14,11 +14,15 @@ import type { Volume } from '../volume/volume.js'
 
 /** Attributes that say how the file is kept, and, of directories, how new files in it will be. */
 const ownPrefix = 'user.khazana.'
-const replicasMax = 7
 const pageSizeMin = 4096
 const pageSizeMax = 1024 * 1024
 
 const encoder = new TextEncoder()
+
+/** The number that the attribute is set to, where it is the one that says on how many nodes a file is kept, which takes more than the inode. */
+export function replicasIn({ name, value }: Xattr): number | undefined {
+  return name === `${ownPrefix}replicas` ? Number(new TextDecoder().decode(value)) : undefined
+}
 
 /** `create`: it must not be there; `replace`: it must be. */
 export type SetHow = 'any' | 'create' | 'replace'
@@ -116,14 +120,6 @@ function ownAttributes(region: FsRegion, inode: Inode): ReadonlyMap<string, stri
 function toSetOwn(inode: Inode, name: string, value: Uint8Array): () => void {
   const number = Number(new TextDecoder().decode(value))
   switch (name.slice(ownPrefix.length)) {
-    case 'replicas':
-      if (inode.kind !== 'directory')
-        throw new FsError('EPERM', 'how often a file is kept is settled when it is made, by its directory')
-      if (!Number.isInteger(number) || number < 1 || number > replicasMax)
-        throw new FsError('EINVAL', `replicas are 1 to ${replicasMax}`)
-      return () => {
-        inode.replicas = number
-      }
     case 'page-size':
       if (inode.kind !== 'directory')
         throw new FsError('EPERM', 'a file keeps the page size that it was made with')
