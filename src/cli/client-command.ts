@@ -16,6 +16,8 @@ export interface ClientOptions {
   readonly timeout?: number
   /** Modules, for commands that take locks. */
   readonly plugin?: readonly string[]
+  /** Bytes of pages that it keeps, for commands that last. */
+  readonly memory?: number
 }
 
 /** What a command works with: its connection, and how long each of its steps may wait. */
@@ -55,7 +57,7 @@ export function clientCommand(
 
 /** Connects as the options say, and closes the connection whatever happens. An interrupt ends what waits. */
 export async function withClient<T>(command: Command, use: (client: Client) => Promise<T>): Promise<T> {
-  const { at, timeout: timeoutMs = defaultTimeoutMs, plugin } = command.opts<ClientOptions>()
+  const { at, timeout: timeoutMs = defaultTimeoutMs, plugin, memory } = command.opts<ClientOptions>()
   if (at === undefined) {
     return command.error(
       'error: which node? Give --at ENDPOINT, or set KHAZANA_AT in the environment: the socket of a node on this ' +
@@ -65,7 +67,9 @@ export async function withClient<T>(command: Command, use: (client: Client) => P
   const plugins = await loadPlugins(plugin, 'client')
   using interrupts = Interrupts.listen()
   const wait = { timeoutMs, signal: interrupts.signal }
-  const khazana = await Khazana.connect(at, { ...wait, ...plugins, name: `khazana ${command.name()}` })
+  const name = `khazana ${command.name()}`
+  const limits = memory === undefined ? {} : { memoryBytesMax: memory }
+  const khazana = await Khazana.connect(at, { ...wait, ...plugins, ...limits, name })
   try {
     return await use({ khazana, wait })
   } finally {

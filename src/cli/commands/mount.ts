@@ -6,7 +6,7 @@ import { FileSystem } from '../../fs/file-system.js'
 import type { Logger } from '../../io/logger.js'
 import { FuseFront } from '../../fuse/front/fuse-front.js'
 import { FuseServer } from '../../fuse/server/fuse-server.js'
-import { addressArgument } from '../arguments.js'
+import { addressArgument, sizeArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { fsEnvironment } from '../fs-environment.js'
 import { writeLine } from '../standard-output.js'
@@ -23,11 +23,21 @@ const examples = `  khazana mount ::1:400:0 /mnt/shared &
   umount /mnt/shared                          # ends it`
 
 const blockSize = 4096
+/** Bytes. Each file that the kernel knows takes a page. */
+const memoryDefault = 256 * 1024 * 1024
 
 export function addMount(program: Command): void {
   const command = clientCommand(program, 'mount', description, examples)
     .argument('<address>', 'of the file system', addressArgument)
     .argument('<directory>', 'to mount it on')
+    .option(
+      '--memory <size>',
+      'RAM for pages of files, besides what the kernel keeps (default: 256MiB)',
+      sizeArgument,
+    )
+    .hook('preAction', (mount) => {
+      if (mount.getOptionValue('memory') === undefined) mount.setOptionValue('memory', memoryDefault)
+    })
     .action((address: Address, directory: string) =>
       withClient(command, async ({ khazana, wait }) => {
         const fs = await FileSystem.mount(khazana, fsEnvironment(), address)
