@@ -13,6 +13,8 @@ export interface Libc {
   /** False where another process has it. */
   tryLock(fd: number): boolean
   unlock(fd: number): void
+  /** Lets others have the processor first. */
+  yieldProcessor(): void
   /** Asks the kernel to forget what it has of a file, where that is on the disk. */
   forgetPages(fd: number): void
 }
@@ -27,6 +29,7 @@ export function loadLibc(): Libc {
     length: number,
     advice: number,
   ) => number
+  const schedYield = libc.func('int sched_yield()') as () => number
   const [taken, free] = [wholeFile(writeLock), wholeFile(unlock)]
   const must = (result: number, what: string): void => {
     if (result !== 0) throw new Error(`${what} fails with errno ${koffi.errno()}`)
@@ -34,6 +37,7 @@ export function loadLibc(): Libc {
   return {
     lock: (fd) => must(fcntl(fd, setLockAndWait, taken), 'F_SETLKW'),
     tryLock: (fd) => fcntl(fd, setLock, taken) === 0,
+    yieldProcessor: () => void schedYield(),
     unlock: (fd) => must(fcntl(fd, setLock, free), 'F_SETLK'),
     forgetPages: (fd) => void advise(fd, 0, 0, dontNeed),
   }

@@ -8,6 +8,9 @@ const pollPauseMs = 0.1
 /** Between two writes that somebody waits for: up to so long, by chance, so that they do not fall in step. */
 const writePauseMsMax = 4
 
+/** Looks under a lock that find that it is not one's turn, before there are pauses between them. */
+const vainTriesMax = 10
+
 /** Who begins, and who answers. */
 export type Side = 0 | 1
 
@@ -107,13 +110,19 @@ export function pairs(libc: Libc): Pairs {
         let last = 0
         const start = performance.now()
         let seconds = 0
+        let vain = 0
         while (performance.now() - start < budgetMs) {
           libc.lock(fd)
           last = readNumber(fd)
           first ??= last
           seconds = secondsSince(start)
-          if (last % 2 === side) writeNumber(fd, last + 1)
+          const isMine = last % 2 === side
+          if (isMine) writeNumber(fd, last + 1)
           libc.unlock(fd)
+          vain = isMine ? 0 : vain + 1
+          // Who is woken by the unlock would find it locked again, by who has nothing to do yet.
+          if (vain > vainTriesMax) pause(pollPauseMs)
+          else libc.yieldProcessor()
         }
         return { operations: last - (first ?? 0), seconds }
       }),
