@@ -8,7 +8,7 @@ export default {
     'sim/{,scale/}main.ts',
     'torture/{,client/,failover/}main.ts',
     'bin/khazana',
-    'bench/{main,process/child}.ts',
+    'bench/{main,fs/main,process/child}.ts',
     'scripts/*.mjs',
     'test/{**/*.test,coordinator/embedded-child,posix/agent/main,fuse/benchmark,fuse/memory-daemon}.ts',
     'examples/*/*.ts',

@@ -1,3 +1,4 @@
+import { fsAgentPart } from '../fs/agent/fs-agent.js'
 import { homeRegion } from '../parts/home-region.js'
 import { rawServer } from '../parts/raw-socket.js'
 import { trafficPart } from '../parts/traffic.js'
@@ -42,4 +43,5 @@ export const parts: readonly Part<never, object>[] = [
   trafficPart,
   halfWriterPart,
   mixPart,
+  fsAgentPart,
 ]
