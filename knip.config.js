@@ -10,7 +10,7 @@ export default {
     'bin/khazana',
     'bench/{main,fs/main,process/child}.ts',
     'scripts/*.mjs',
-    'test/{**/*.test,coordinator/embedded-child,posix/agent/main,fuse/benchmark,fuse/memory-daemon}.ts',
+    'test/{**/*.test,coordinator/embedded-child,posix/agent/main,fuse/benchmark,fuse/memory-daemon,fuse/racer}.ts',
     'examples/*/*.ts',
   ],
   project: [

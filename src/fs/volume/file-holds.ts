@@ -1,8 +1,12 @@
 import type { Address } from '../../address/address.js'
-import type { HoldEnd, RightHold } from '../../node/replica/right-hold.js'
+import type { Region } from '../../client/region.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import type { PageRunner } from '../pages/page-runner.js'
 import { inodePage } from './volume.js'
+
+type RightHold = NonNullable<ReturnType<Region['tryHold']>>
+/** Why a hold is to end: see `Region.tryHold`. */
+type HoldEnd = Parameters<Parameters<Region['tryHold']>[1]>[0]
 
 /** Is told that copies of what is known of a file must go, once for each hold; who has them calls `release` when they have gone. */
 export type HoldEnded = (file: Address, why: HoldEnd) => void
