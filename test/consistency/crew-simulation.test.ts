@@ -22,6 +22,10 @@ test(`what is held is what others may not change, and is let go of, in ${seeds} 
   assert(wanted > seeds, `only ${wanted} holds were waited for: the runs try too little`)
 })
 
+test('nothing is held while a commit in doubt is about to put its bytes there (seed 4580)', () => {
+  assert(runCrewSeed(4580, crew, { holds: true }).done > 0)
+})
+
 /** Seeds that show a fault as soon as its cure is taken out of the protocol. */
 const regressions = [
   { seed: 429, fault: 'acknowledging a section that read what its own site wrote and the disk refused' },

@@ -146,11 +146,11 @@ class CrewManager implements ConsistencyManager {
     if (known === undefined && (!crew.isRoot || !crew.site.isAllocated({ first: page, count: 1 })))
       return 'refused'
     const state = known ?? crew.page(page)
-    // Under a lock all that must be is so.
-    const isLocked = state.readers > 0 || state.writing
-    const isFree = state.recalled === undefined && state.queue.length === 0
-    const isThere = isLocked || (isFree && state.held === 0 && state.doubted === 0)
-    if (state.right < shared || !isThere || state.handing !== undefined || !lentAllows(state, shared)) {
+    const isFree = state.recalled === undefined && state.queue.length === 0 && state.held === 0
+    // Under a lock all that must be is so. What is taken for commits in doubt is no lock: they are about to put other bytes there.
+    const isThere = state.readers > 0 || state.writing || isFree
+    const isSure = isThere && state.doubted === 0 && state.handing === undefined
+    if (state.right < shared || !isSure || !lentAllows(state, shared)) {
       forgetIfIdle(crew, state)
       return 'refused'
     }

@@ -33,7 +33,7 @@ export function unpin(crew: CrewState, first: number, end: number, mode: LockMod
     if (state === undefined) continue
     if (mode === 'read') state.readers -= 1
     else state.writing = false
-    if (state.readers === 0 && !state.writing && state.holds === 0) state.wanted = none
+    if (state.readers === 0 && !state.writing) state.wanted = none
     if (state.queue.length > 0 || state.recalled !== undefined || state.doubted > 0) crew.mark(state)
   }
 }

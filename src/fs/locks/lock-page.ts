@@ -8,8 +8,6 @@ import type { LockTable } from './lock-table.js'
 import { decodeLockTable, encodeLockTable } from './lock-table-layout.js'
 import { lockTableBytes } from './lock-table-size.js'
 
-const nothing = new Uint8Array(0)
-
 /** Where the table of a file's locks is: behind the last byte that a file may have, so that nobody meets it who looks for data. It has storage from the first lock on. */
 export class LockPage {
   readonly #region: Region
@@ -47,16 +45,6 @@ export class LockPage {
       return await this.#region.lock(mode, this.#range, wait)
     } catch (reason) {
       throw fsErrorFrom(KhazanaError.from(reason))
-    }
-  }
-
-  /** Whether the right behind the lock still stands. */
-  stands(lock: Lock): boolean {
-    try {
-      lock.read(this.#offset, 0, nothing)
-      return true
-    } catch {
-      return false
     }
   }
 

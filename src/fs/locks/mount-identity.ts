@@ -1,5 +1,6 @@
 import { FsError } from '../errno.js'
 import { fsErrorFrom } from '../errors.js'
+import { stands } from '../pages/lock.js'
 import type { Lock } from '../pages/lock.js'
 import type { PageRunner } from '../pages/page-runner.js'
 import { KhazanaError } from '../../stdx/errors.js'
@@ -61,16 +62,5 @@ export class MountIdentity {
     } finally {
       this.#entering = undefined
     }
-  }
-}
-
-const nothing = new Uint8Array(0)
-
-function stands(lock: Lock): boolean {
-  try {
-    lock.read(lock.offset, 0, nothing)
-    return true
-  } catch {
-    return false
   }
 }

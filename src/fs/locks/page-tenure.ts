@@ -1,12 +1,11 @@
 import type { FsEnvironment } from '../environment.js'
+import { stands } from '../pages/lock.js'
 import type { Lock } from '../pages/lock.js'
 import type { LockPage } from './lock-page.js'
 import type { LockTable } from './lock-table.js'
 
 /** For how long a table is kept that nobody else wants, before it is written down: what is taken and given back within that costs no disk. Milliseconds. */
 const keepMs = 50
-/** The same where the page had to be waited for: who has asked for it meanwhile may have done so before there was anybody to be told. Milliseconds. */
-const keepUntoldMs = 2
 
 export interface PageTenureOptions {
   readonly page: LockPage
@@ -46,7 +45,7 @@ export class PageTenure {
   writeAtOnce(): boolean {
     const { page, lost } = this.#options
     if (this.#lock?.mode === 'write') {
-      if (page.stands(this.#lock)) return true
+      if (stands(this.#lock)) return true
       lost()
     }
     this.drop()
@@ -58,17 +57,12 @@ export class PageTenure {
 
   /** The same when the page has come. */
   async write(): Promise<void> {
-    if (!this.writeAtOnce()) this.#begin(await this.#options.page.lock('write'), keepUntoldMs)
+    if (!this.writeAtOnce()) this.#begin(await this.#options.page.lock('write'), keepMs)
   }
 
   /** Has the page for reading, until others want it. May end at once. Throws `EINTR` by the signal. */
   async read(signal: AbortSignal): Promise<void> {
-    const { page } = this.#options
-    this.#begin(await page.lock('read', signal), undefined)
-    // Who has asked for the page meanwhile may have done so before there was anybody to be told. Where somebody waits it is not had a second time.
-    this.drop()
-    const again = page.tryLock('read')
-    if (again !== undefined) this.#begin(again, undefined)
+    this.#begin(await this.#options.page.lock('read', signal), undefined)
   }
 
   /** It is time to let the page go. */

@@ -11,6 +11,7 @@ import { FsRegion } from './fs-region.js'
 import type { HeldPages } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
+import { inOrder } from './page-order.js'
 import { redo } from './redo.js'
 import type { Need } from './miss.js'
 
@@ -365,10 +366,4 @@ function addNeed(needs: PagesNeed[], need: PagesNeed): void {
     needs.splice(index, 1)
   }
   needs.push(need)
-}
-
-/** One order for all mounts, so that none waits for another one that waits for it. */
-function inOrder(a: PagesNeed, b: PagesNeed): number {
-  if (a.region.address !== b.region.address) return a.region.address < b.region.address ? -1 : 1
-  return a.first - b.first
 }

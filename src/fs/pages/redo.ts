@@ -5,6 +5,7 @@ import type { FsEnvironment } from '../environment.js'
 import type { Batch } from './batch.js'
 import type { HeldPages } from './fs-region.js'
 import type { Lock } from './lock.js'
+import { inOrder } from './page-order.js'
 
 /** What a lost home, or a lost way there, makes of a release: nothing of it happened, or nobody knows. */
 const mayBeRedone: ReadonlySet<ErrorCode> = new Set([
@@ -35,37 +36,48 @@ export async function redo(
   { khazana, environment, timeoutMs }: RedoOptions,
 ): Promise<KhazanaError | undefined> {
   const held = batch.held.toSorted(inOrder)
-  let isOver = false
+  const time = { isOver: false }
   const cancel = environment.after(timeoutMs, () => {
-    isOver = true
+    time.isOver = true
   })
-  const isTimeOver = (): boolean => isOver
-  let reason = failure
-  while (mayBeRedone.has(reason.code) && !isTimeOver()) {
-    const locks: Lock[] = []
-    try {
-      for (const each of held) locks.push(await lockAgain(each, timeoutMs))
-      const found = held.map((each, index) => contentOf(each, locks[index]))
-      if (found.every((content) => content !== 'before' && content !== 'other')) return undefined
-      if (found.some((content) => content !== 'before' && content !== 'both')) return changedByOthers(failure)
-      held.forEach(({ bytes }, index) => {
-        const lock = locks[index]
-        lock?.map(lock.offset, lock.length).set(bytes)
-      })
-      await khazana.unlockAll(locks)
-      return undefined
-    } catch (again) {
-      reason = KhazanaError.from(again)
+  try {
+    for (let reason = failure; ;) {
+      if (!mayBeRedone.has(reason.code) || time.isOver) return reason
+      try {
+        return await redoOnce(held, failure, { khazana, timeoutMs })
+      } catch (again) {
+        reason = KhazanaError.from(again)
+      }
       await new Promise<void>((resolve) => {
         environment.after(pauseMs, resolve)
       })
-    } finally {
-      for (const lock of locks) lock.discard()
-      if (isTimeOver()) cancel()
     }
+  } finally {
+    cancel()
   }
-  cancel()
-  return reason
+}
+
+/** Throws where it may go better the next time. */
+async function redoOnce(
+  held: readonly HeldPages[],
+  failure: KhazanaError,
+  { khazana, timeoutMs }: Pick<RedoOptions, 'khazana' | 'timeoutMs'>,
+): Promise<KhazanaError | undefined> {
+  const locks: Lock[] = []
+  try {
+    for (const each of held) locks.push(await lockAgain(each, timeoutMs))
+    const found = held.map((each, index) => contentOf(each, locks[index]))
+    if (found.every((content) => content === 'after' || content === 'both')) return undefined
+    if (found.some((content) => content === 'after' || content === 'other')) return changedByOthers(failure)
+    held.forEach(({ bytes }, index) => {
+      const lock = locks[index]
+      lock?.map(lock.offset, lock.length).set(bytes)
+    })
+    await khazana.unlockAll(locks)
+    return undefined
+  } finally {
+    for (const lock of locks) lock.discard()
+  }
 }
 
 type Content = 'before' | 'after' | 'both' | 'other'
@@ -92,10 +104,4 @@ function changedByOthers(cause: KhazanaError): KhazanaError {
   return new KhazanaError('context-broken', 'others have changed the same files since their home was lost', {
     cause,
   })
-}
-
-/** One order for all mounts, so that none waits for another one that waits for it. */
-function inOrder(a: HeldPages, b: HeldPages): number {
-  if (a.region.address !== b.region.address) return a.region.address < b.region.address ? -1 : 1
-  return a.first - b.first
 }

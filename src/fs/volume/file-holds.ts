@@ -44,12 +44,12 @@ export class FileHolds {
     return this.#held.size
   }
 
-  /** Holds the file from now on, where that can be: in an operation that has its inode it can. */
+  /** Holds the file from now on, where that can be: in an operation that has its inode it can. Never throws: the operation may have changed something. */
   take(region: FsRegion): void {
     const { address, handle, pageSize } = region
     if (handle === undefined || this.#held.has(address)) return
     const range = { offset: inodePage * pageSize, length: pageSize }
-    const hold = handle.tryHold(range, (why) => {
+    const hold = tryHold(handle, range, (why) => {
       this.#tell(address, why)
     })
     if (hold === undefined) return
@@ -88,5 +88,16 @@ export class FileHolds {
     if (held === undefined || held.isEnding) return
     held.isEnding = true
     this.#ended(file, why)
+  }
+}
+
+/** Undefined also where the region has ended, or the mount is about to. */
+function tryHold(
+  ...[region, range, ended]: [Region, ...Parameters<Region['tryHold']>]
+): RightHold | undefined {
+  try {
+    return region.tryHold(range, ended)
+  } catch {
+    return undefined
   }
 }

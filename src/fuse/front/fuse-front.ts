@@ -12,15 +12,16 @@ import type { FileLock, Forgotten, RequestOf } from '../protocol/requests.js'
 import type { FuseServer } from '../server/fuse-server.js'
 import type { Answer, Call, FuseOperations } from '../server/operations.js'
 import { openFlagsOf } from './caching.js'
-import { DescriptionLocks } from './description-locks.js'
 import { KernelCache } from './kernel-cache.js'
 import { Listing } from './listing.js'
 import type { Seen } from './listing.js'
+import { LockRequests } from './lock-requests.js'
 import { kindOfMode, permissionBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
 import { inDirectory, then } from './soon.js'
+import { WrittenFiles } from './written-files.js'
 import { checkXattrName, isListed } from './xattr-names.js'
 
 const openTruncates = 0o1000
@@ -63,9 +64,8 @@ export class FuseFront implements FuseOperations {
   readonly #blockSize: number
   readonly #nodes: NodeTable
   readonly #listings = new Map<number, Listing>()
-  readonly #descriptionLocks = new DescriptionLocks()
-  /** Files whose bytes have been changed since they were closed last: whoever closes one waits until it is durable. */
-  readonly #written = new Set<FileAddress>()
+  readonly #locks: LockRequests
+  readonly #written = new WrittenFiles()
   #cache: KernelCache | undefined
   #lastHandle = 0
 
@@ -73,6 +73,7 @@ export class FuseFront implements FuseOperations {
     this.#fs = fs
     this.#blockSize = blockSize
     this.#nodes = new NodeTable(fs.root)
+    this.#locks = new LockRequests(fs)
   }
 
   /** From now on the kernel keeps what it is told for as long as it is right: `server` is what it is told by. Once; until then it keeps nothing. */
@@ -164,7 +165,7 @@ export class FuseFront implements FuseOperations {
   setattr(request: RequestOf<'setattr'>): Answer<AttributesAnswer> {
     const { header, mode, uid, gid, size, atime, mtime, killSuidGid } = request
     const changes = { mode, uid, gid, size, accessed: atime, modified: mtime, losesSetId: killSuidGid }
-    if (size !== undefined) this.#written.add(this.#at(header.node))
+    if (size !== undefined) this.#written.changed(this.#at(header.node))
     return then(this.#fs.setAttributes(this.#at(header.node), changes), (file) => this.#attributes(file))
   }
 
@@ -262,7 +263,7 @@ export class FuseFront implements FuseOperations {
     const file = this.#at(header.node)
     // Pages that come from the kernel belong where they were, however the file was opened.
     const isAppend = (flags & openAppends) !== 0 && !fromCache
-    this.#written.add(file)
+    this.#written.changed(file)
     const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
     return then(written, () => {
       // What comes from the kernel's pages is in them, and it waits for us with these.
@@ -279,20 +280,15 @@ export class FuseFront implements FuseOperations {
     const [from, to] = [this.#at(header.node), this.#at(targetNode)]
     // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
     const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
-    this.#written.add(to)
+    this.#written.changed(to)
     await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
     await this.#cache?.wrote(to)
     return bytes.length
   }
 
-  /** A descriptor is closed: by that a process loses all its locks of records on the file. */
-  flush({ header, fh, lockOwner }: RequestOf<'flush'>): Answer<void> {
-    const file = this.#at(header.node)
-    this.#descriptionLocks.closed(fh, lockOwner)
-    return then(this.#fs.releaseLocks(file, 'posix', lockOwner), () =>
-      // A name, and who may do what, take no time to be closed: they follow in a moment, and `fsync` waits for them.
-      this.#written.delete(file) ? this.#sync(file) : undefined,
-    )
+  flush(request: RequestOf<'flush'>): Answer<void> {
+    const file = this.#at(request.header.node)
+    return then(this.#locks.closed(file, request), () => this.#written.close(file, () => this.#sync(file)))
   }
 
   fsync({ header }: RequestOf<'fsync'>, call: Call): Answer<void> {
@@ -300,54 +296,26 @@ export class FuseFront implements FuseOperations {
   }
 
   /** Nobody waits for it. */
-  release({ header, fh, unlockFlock, lockOwner }: RequestOf<'release'>): Answer<void> {
-    const { address, ino } = this.#known(header.node)
-    const owners = this.#descriptionLocks.released(fh)
-    if (owners.length > 0 || unlockFlock)
-      return this.#releaseLocked(address, ino, owners, unlockFlock ? lockOwner : undefined)
-    this.#fs.close(ino)
-  }
-
-  /** `flocks`: whose locks of the whole file end, too. */
-  async #releaseLocked(
-    file: FileAddress,
-    ino: number,
-    owners: readonly bigint[],
-    flocks: bigint | undefined,
-  ): Promise<void> {
-    try {
-      for (const owner of owners) await this.#fs.releaseLocks(file, 'posix', owner)
-      if (flocks !== undefined) await this.#fs.releaseLocks(file, 'flock', flocks)
-    } finally {
+  release(request: RequestOf<'release'>): Answer<void> {
+    const { address, ino } = this.#known(request.header.node)
+    const ended = this.#locks.released(address, request)
+    const close = (): void => {
       this.#fs.close(ino)
     }
+    return ended instanceof Promise ? ended.finally(close) : close()
   }
 
-  getlk({ header, owner, lock, isFlock }: RequestOf<'getlk'>, call: Call): Answer<FileLock> {
-    const { type, start, end, pid } = lock
-    if (type === 'unlock') return Errno.of('EINVAL')
-    const request = { kind: isFlock ? 'flock' : 'posix', owner, type, start, end, pid } as const
-    const found = patiently(call, this.#fs.testLock(this.#at(header.node), request))
-    return then(found, (inTheWay) => {
-      if (inTheWay === undefined) return { ...lock, type: 'unlock' as const }
-      // Processes of other machines have no number here.
-      return { ...inTheWay, pid: inTheWay.isOfThisMount ? inTheWay.pid : 0 }
-    })
+  getlk(request: RequestOf<'getlk'>, call: Call): Answer<FileLock> {
+    return this.#locks.test(this.#at(request.header.node), request, call)
   }
 
-  setlk({ header, fh, owner, lock, isFlock, waits }: RequestOf<'setlk'>, call: Call): Answer<void> {
-    const file = this.#at(header.node)
-    const { type, start, end, pid } = lock
-    const kind = isFlock ? 'flock' : 'posix'
-    if (type === 'unlock') return this.#fs.unlock(file, { kind, owner, start, end })
-    if (!isFlock) this.#descriptionLocks.asked(fh, owner)
-    const request = { kind, owner, type, start, end, pid } as const
-    return waits ? this.#fs.setLockWait(file, request, call.signal) : this.#fs.setLock(file, request)
+  setlk(request: RequestOf<'setlk'>, call: Call): Answer<void> {
+    return this.#locks.set(this.#at(request.header.node), request, call)
   }
 
   async fallocate(request: RequestOf<'fallocate'>): Promise<void> {
     const file = this.#at(request.header.node)
-    this.#written.add(file)
+    this.#written.changed(file)
     await this.#allocate(request)
     await this.#cache?.wrote(file)
   }
@@ -464,7 +432,7 @@ export class FuseFront implements FuseOperations {
     const file = this.#nodes.forget(node, lookups)
     if (file === undefined) return
     this.#cache?.forgotten(file.address)
-    this.#written.delete(file.address)
+    this.#written.forget(file.address)
     if (file.isKept) this.#fs.close(file.ino)
   }
 
@@ -480,7 +448,7 @@ export class FuseFront implements FuseOperations {
   }
 
   async #truncated({ address, ino }: KnownFile, flags: number, losesSetId: boolean): Promise<OpenAnswer> {
-    this.#written.add(address)
+    this.#written.changed(address)
     try {
       await this.#fs.setAttributes(address, { size: 0, losesSetId })
     } catch (reason) {
