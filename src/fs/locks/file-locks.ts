@@ -70,7 +70,8 @@ export class FileLocks {
     const lost = (): void => {
       this.#isUnsure = true
     }
-    this.#tenure = new PageTenure({ page, environment, adopt, lost, toEnd: this.#work.bind(this) })
+    const isInUse = (): boolean => this.#isInUse
+    this.#tenure = new PageTenure({ page, environment, adopt, lost, toEnd: this.#work.bind(this), isInUse })
   }
 
   /** This mount, as others know it. */
@@ -91,6 +92,11 @@ export class FileLocks {
   /** Whether something is to be done that has to wait for the table. */
   get isBusy(): boolean {
     return this.#jobs.length > 0
+  }
+
+  /** Whether programs here have locks. */
+  get #isInUse(): boolean {
+    return this.#table.held.some(({ mount }) => mount.incarnation === this.#mount.incarnation)
   }
 
   /** Does something with the table as it is at this moment: at once, or when that is at hand. Throws what `change` throws, and `FsError`. */
@@ -190,6 +196,7 @@ export class FileLocks {
       // It waits for the page.
       else this.#tenure.end()
     }
+    if (!this.#isInUse) this.#tenure.noteUnused()
     this.#lookLater()
   }
 

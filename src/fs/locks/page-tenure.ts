@@ -6,6 +6,11 @@ import type { LockTable } from './lock-table.js'
 
 /** For how long a table is kept that nobody else wants, before it is written down: what is taken and given back within that costs no disk. Milliseconds. */
 const keepMs = 50
+/**
+ * For how long who wants the table waits where something in it is locked here. Most programs keep a lock for less, and then the page goes as it was, without the disk; to write
+ * the table down takes no less. Milliseconds.
+ */
+const graceMs = 2
 
 export interface PageTenureOptions {
   readonly page: LockPage
@@ -16,6 +21,8 @@ export interface PageTenureOptions {
   readonly lost: () => void
   /** It is time to let the page go: `isToEnd`. */
   readonly toEnd: () => void
+  /** Whether programs here have locks in the table. */
+  readonly isInUse: () => boolean
 }
 
 /**
@@ -27,6 +34,8 @@ export class PageTenure {
   #lock: Lock | undefined
   #isToEnd = false
   #cancelKeep: (() => void) | undefined
+  /** Somebody waits for the page, and for what programs here have locked. */
+  #cancelGrace: (() => void) | undefined
 
   constructor(options: PageTenureOptions) {
     this.#options = options
@@ -65,6 +74,11 @@ export class PageTenure {
     this.#begin(await this.#options.page.lock('read', signal), undefined)
   }
 
+  /** Programs here have given back what others may wait for. */
+  noteUnused(): void {
+    if (this.#cancelGrace !== undefined) this.end()
+  }
+
   /** It is time to let the page go. */
   end(): void {
     this.#isToEnd = true
@@ -94,11 +108,13 @@ export class PageTenure {
     this.#isToEnd = false
     this.#cancelKeep?.()
     this.#cancelKeep = undefined
+    this.#cancelGrace?.()
+    this.#cancelGrace = undefined
     return lock
   }
 
   #begin(lock: Lock, forMs: number | undefined): void {
-    const { page, environment, adopt } = this.#options
+    const { page, environment, adopt, isInUse } = this.#options
     try {
       adopt(page.load(lock), lock.mode === 'read' ? 'read' : 'write')
     } catch (reason) {
@@ -109,7 +125,11 @@ export class PageTenure {
     const end = (): void => {
       if (this.#lock === lock) this.end()
     }
-    lock.onWanted(end)
+    lock.onWanted(() => {
+      if (this.#lock !== lock) return
+      if (lock.mode === 'write' && isInUse()) this.#cancelGrace ??= environment.after(graceMs, end)
+      else this.end()
+    })
     if (forMs !== undefined) this.#cancelKeep = environment.after(forMs, end)
   }
 }

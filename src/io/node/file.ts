@@ -2,6 +2,7 @@ import fs from 'node:fs'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { File } from '../storage.js'
 import { fileError } from './file-error.js'
+import { GatheredReads } from './gathered-reads.js'
 
 /** The most buffers that one writev takes (IOV_MAX on Linux and macOS). */
 const vectorMax = 1024
@@ -18,6 +19,7 @@ const zeros = new Uint8Array(1024 * 1024)
 export class NodeFile implements File {
   readonly #path: string
   readonly #fd: number
+  readonly #reads: GatheredReads
   #durableFd: number | undefined
   #size: number
   #isUnsynced = false
@@ -28,6 +30,7 @@ export class NodeFile implements File {
   constructor(path: string, fd: number, size: number) {
     this.#path = path
     this.#fd = fd
+    this.#reads = new GatheredReads(fd)
     this.#size = size
   }
 
@@ -36,15 +39,7 @@ export class NodeFile implements File {
   }
 
   async read(position: number, into: Uint8Array): Promise<number> {
-    return await this.#use(async () => {
-      let done = 0
-      while (done < into.length) {
-        const got = await readSome(this.#fd, into, done, position + done)
-        if (got === 0) break
-        done += got
-      }
-      return done
-    })
+    return await this.#use(() => this.#reads.read(position, into))
   }
 
   async write(position: number, chunks: readonly Uint8Array[]): Promise<void> {
@@ -116,15 +111,6 @@ function call(start: (done: (error: NodeJS.ErrnoException | null) => void) => vo
   return new Promise((resolve, reject) => {
     start((error) => {
       if (error === null) resolve()
-      else reject(error)
-    })
-  })
-}
-
-function readSome(fd: number, into: Uint8Array, offset: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    fs.read(fd, into, offset, into.length - offset, position, (error, got) => {
-      if (error === null) resolve(got)
       else reject(error)
     })
   })

@@ -88,15 +88,20 @@ export class Outgoing {
 
   /** The entry with all its bytes, and without the pages that cannot be read, which is told. */
   async #load(to: SiteId, entry: Entry): Promise<Entry> {
-    const unreadable = new Set<PageIndex>()
-    const loaded: Uint8Array[] = []
     const stamps = stampsOf(entry.message)?.filter((stamp) => stamp.hasBytes) ?? []
-    for (const [slot, { page }] of stamps.entries()) {
-      const bytes = entry.pages[slot] ?? (await this.#loadPage(to, entry.message, page))
-      if (bytes === undefined) unreadable.add(page)
-      else loaded.push(bytes)
+    // All at once: those that lie together on the disk are one read.
+    const loading = stamps.map(
+      ({ page }, slot) => entry.pages[slot] ?? this.#loadPage(to, entry.message, page),
+    )
+    const loaded = await Promise.all(loading)
+    const unreadable = new Set<PageIndex>()
+    stamps.forEach(({ page }, slot) => {
+      if (loaded[slot] === undefined) unreadable.add(page)
+    })
+    return {
+      message: without(entry.message, unreadable),
+      pages: loaded.filter((bytes) => bytes !== undefined),
     }
-    return { message: without(entry.message, unreadable), pages: loaded }
   }
 
   async #loadPage(to: SiteId, message: CmMessage, page: PageIndex): Promise<Uint8Array | undefined> {
