@@ -43,7 +43,7 @@ const replicasTimeoutMs = 3_600_000
 const holdsMax = 65_536
 
 export interface MountOptions {
-  /** For how long what is changed stays in memory alone at most, where nobody waits for it. Milliseconds; 10 unless told. */
+  /** For how long what is changed stays in memory alone at most, where nobody waits for it. Milliseconds; 100 unless told. */
   readonly releaseAfterMs?: number
   /** For how long an operation waits for others and for homes. Milliseconds; 30,000 unless told. */
   readonly timeoutMs?: number
@@ -95,7 +95,7 @@ export class FileSystem {
     address: Address,
     options: MountOptions = {},
   ): Promise<FileSystem> {
-    const { releaseAfterMs = 10, timeoutMs = 30_000 } = options
+    const { releaseAfterMs = 100, timeoutMs = 30_000 } = options
     try {
       return new FileSystem(await openVolume(khazana, environment, address, { releaseAfterMs, timeoutMs }))
     } catch (reason) {
@@ -235,7 +235,7 @@ export class FileSystem {
   }
 
   /**
-   * Writes all of it; up to 256 KiB are written as a whole. Answers where they begin, which is where the file ended where they are appended. Throws `EISDIR`, `EINVAL`,
+   * Writes all of it; up to 1 MiB is written as a whole. Answers where they begin, which is where the file ended where they are appended. Throws `EISDIR`, `EINVAL`,
    * `EFBIG`, `ENOSPC`.
    */
   write(file: Address, offset: number, bytes: Uint8Array, how: Partial<WriteHow> = {}): Soon<number> {

@@ -5,7 +5,7 @@ const asideBytes = 1024 * 1024
 /** Bytes of a file at most. */
 export const fileBytesMax = fileSpaceBytes - asideBytes
 /** Bytes that one operation writes or reads at most: longer ones are several. */
-export const pieceBytesMax = 256 * 1024
+export const pieceBytesMax = 1024 * 1024
 /** Bytes of a name. */
 export const nameBytesMax = 255
 /** Bytes of the target of a symbolic link. */

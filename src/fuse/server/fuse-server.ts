@@ -4,6 +4,7 @@ import { KhazanaError } from '../../stdx/errors.js'
 import { Channel } from './channel.js'
 import type { Mounted, MountOptions } from '../device/mount.js'
 import { mountDevice } from '../device/mount.js'
+import { readAhead } from '../device/read-ahead.js'
 import { Notifier } from '../device/notifier.js'
 import type { SystemCalls } from '../device/system-calls.js'
 import { loadSystemCalls } from '../device/system-calls.js'
@@ -87,7 +88,10 @@ export class FuseServer {
       server.#dispatcher.agreed,
       server.closed.then(() => 'refused' as const),
     ])
-    if (outcome === 'agreed') return server
+    if (outcome === 'agreed') {
+      void readAhead(options.path, options.maxReadaheadBytes ?? transferBytesMax)
+      return server
+    }
     await server.unmount()
     throw new KhazanaError('wrong-version', 'the kernel speaks another version of FUSE')
   }
