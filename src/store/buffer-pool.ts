@@ -1,4 +1,5 @@
 import { assert } from '../stdx/assert.js'
+import { isZeroPage } from '../stdx/zero-page.js'
 
 /**
  * Page buffers that are used again: a new 4 KiB Uint8Array costs some 2 us on Node (its memory is fetched and zeroed
@@ -37,7 +38,7 @@ export class BufferPool {
   give(buffer: Uint8Array): void {
     const bytes = buffer.length
     assert(buffer.buffer.byteLength === bytes, 'a pooled buffer is no view into a larger one')
-    if (this.#freeBytes + bytes > this.#freeBytesMax) return
+    if (this.#freeBytes + bytes > this.#freeBytesMax || isZeroPage(buffer)) return
     const free = this.#free.get(bytes)
     if (free === undefined) this.#free.set(bytes, [buffer])
     else free.push(buffer)

@@ -1,15 +1,16 @@
 import { assert } from '../stdx/assert.js'
 import { ByteReader, malformed } from './byte-reader.js'
-import { frameMark, payloadLogMax, payloadLogMin, preludeBytes } from './frame.js'
+import { frameMark, payloadLogMax, payloadLogMin, preludeBytes, zeroPageMark } from './frame.js'
 import { headerBytesMax } from './limits.js'
 import { message as messageLayout } from './message-layout.js'
 import type { Message } from './message.js'
 import { isSequenced, payloadCount } from './payloads.js'
+import { zeroPage } from '../stdx/zero-page.js'
 
 /** A frame as it arrived. */
 export interface Frame {
   readonly message: Message
-  /** The receiver's own. */
+  /** The receiver's own, but for `zeroPage`. */
   readonly pages: readonly Uint8Array[]
   /** The message's number in the session's stream; 0 outside of it. */
   readonly sequence: number
@@ -136,7 +137,7 @@ export class FrameReader {
     }
     if (messageBytes > headerBytesMax) throw malformed(`a message of ${messageBytes} bytes without its pages`)
     const headBytes = preludeBytes + messageBytes + pageCount
-    if (headBytes + pageCount * 2 ** payloadLogMin > frameBytes) {
+    if (headBytes > frameBytes) {
       throw malformed('a frame is shorter than its parts')
     }
     return headBytes
@@ -165,6 +166,21 @@ export class FrameReader {
     }
     const logs = bytes.slice(tableAt, tableAt + pageCount)
     this.#open = { message, sequence, acknowledged, bytes: frameBytes, logs, pages: [] }
+    this.#goOn(this.#open)
+  }
+
+  /** The next page is one whose bytes are to arrive, or the frame is whole. */
+  #goOn(open: OpenFrame): void {
+    for (;;) {
+      const log = open.logs[open.pages.length]
+      if (log === undefined) {
+        this.#open = undefined
+        this.#options.receive(open)
+        return
+      }
+      if ((log & zeroPageMark) === 0) return
+      open.pages.push(zeroPage(2 ** (log & ~zeroPageMark)))
+    }
   }
 
   #takePage(chunk: Uint8Array, offset: number, open: OpenFrame): number {
@@ -179,10 +195,7 @@ export class FrameReader {
     this.#page = undefined
     this.#pageFilled = 0
     open.pages.push(page)
-    if (open.pages.length === open.logs.length) {
-      this.#open = undefined
-      this.#options.receive(open)
-    }
+    this.#goOn(open)
     return offset + taken
   }
 
@@ -193,13 +206,13 @@ export class FrameReader {
   }
 }
 
-/** The sizes of the pages, added up. */
+/** The sizes of the pages whose bytes are sent, added up. */
 function payloadBytesOf(bytes: Uint8Array, at: number, pageCount: number): number {
   let sum = 0
   for (let index = at; index < at + pageCount; index++) {
-    const log = bytes[index] ?? 0
+    const log = (bytes[index] ?? 0) & ~zeroPageMark
     if (log < payloadLogMin || log > payloadLogMax) throw malformed(`a page of 2^${log} bytes`)
-    sum += 2 ** log
+    if (log === bytes[index]) sum += 2 ** log
   }
   return sum
 }

@@ -1,15 +1,16 @@
 import { assert } from '../stdx/assert.js'
 import { ByteWriter } from './byte-writer.js'
-import { frameMark, payloadLogMax, payloadLogMin, preludeBytes, sequenceMax } from './frame.js'
+import { frameMark, payloadLogMax, payloadLogMin, preludeBytes, sequenceMax, zeroPageMark } from './frame.js'
 import { headerBytesMax, payloadBytesMax, payloadsMax } from './limits.js'
 import { message as messageLayout } from './message-layout.js'
 import type { Message } from './message.js'
 import { isSequenced, payloadCount } from './payloads.js'
 import { KhazanaError } from '../stdx/errors.js'
+import { isZeroPage } from '../stdx/zero-page.js'
 
 const slabBytes = 64 * 1024
 
-/** A frame as it is sent: its head, then its pages, which are those given to `encode`. */
+/** A frame as it is sent: its head, then its pages, which are those given to `encode`, without those that were never written. */
 export interface EncodedFrame {
   readonly head: Uint8Array
   readonly pages: readonly Uint8Array[]
@@ -40,9 +41,16 @@ export class FrameWriter {
     messageLayout.write(writer, message)
     const messageBytes = writer.length - preludeBytes
     let payloadBytes = 0
+    let zeros = 0
     for (const page of pages) {
-      writer.u8(logOfLength(page))
-      payloadBytes += page.length
+      const log = logOfLength(page)
+      if (isZeroPage(page)) {
+        writer.u8(log | zeroPageMark)
+        zeros += 1
+      } else {
+        writer.u8(log)
+        payloadBytes += page.length
+      }
     }
     checkLimits(messageBytes, payloadBytes, pages.length)
     const bytes = writer.length + payloadBytes
@@ -52,7 +60,8 @@ export class FrameWriter {
     writer.patchU32(8, messageBytes)
     writer.patchU48(12, sequence)
     writer.patchU48(18, acknowledged)
-    return { head: writer.finish(), pages, bytes }
+    const sent = zeros === 0 ? pages : pages.filter((page) => !isZeroPage(page))
+    return { head: writer.finish(), pages: sent, bytes }
   }
 }
 

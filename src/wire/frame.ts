@@ -8,8 +8,8 @@
  *    12  u48  the message's number in the session's stream; 0 for messages outside of it
  *    18  u48  how many numbered messages the sender has received
  *    24       the message, as `message-layout.ts` says
- *             one byte for each page: the binary logarithm of its size
- *             the pages, one after the other
+ *             one byte for each page: the binary logarithm of its size, and `zeroPageMark` for a page that was never written
+ *             the pages, one after the other, without those that were never written
  *
  * There is no checksum: what leaves the machine goes through TLS, which has a better one; the mark, and the sums of
  * lengths that must agree, tell a stream that is no stream of frames.
@@ -20,5 +20,8 @@ export const preludeBytes = 24
 export const payloadLogMin = 12
 /** A patch may be longer than the largest page: the bytes it changes, and where they are. */
 export const payloadLogMax = 21
+
+/** All bytes of the page are 0, and are not sent. */
+export const zeroPageMark = 0x80
 
 export const sequenceMax = 2 ** 48 - 1

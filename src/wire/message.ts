@@ -10,7 +10,7 @@ import type { TransactionCall, TransactionResult } from './transaction-message.j
 import type { TransferCall, TransferResult } from './transfer-message.js'
 
 /** The one version of the protocol that this code speaks. */
-export const protocolVersion = 8
+export const protocolVersion = 9
 
 /** Everything that crosses a connection. The set is closed; the decoder knows no other. */
 export type Message = SessionMessage | SequencedMessage

@@ -33,6 +33,32 @@ test('what is written is read, across more chunks than one system call takes', a
   await file.close()
 })
 
+test('reads that begin together are each what it would be alone: neighbours, one that begins anywhere, and what is behind the end', async () => {
+  const directory = await openDirectory(base)
+  const file = await directory.open('a', { create: true })
+  const random = Prng.fromSeed(2)
+  const all = random.bytes(3 * 1024 * 1024 + 1234)
+  await file.write(0, [all])
+  for (let round = 0; round < 30; round++) {
+    const wanted: { readonly at: number; readonly into: Uint8Array }[] = []
+    while (wanted.length < 400) {
+      let at = random.below(all.length + 5000)
+      // More and fewer than one call takes, buffers and bytes, in any order.
+      const length = 1 + random.below(round % 2 === 0 ? 100 : 40_000)
+      for (let run = random.below(300); run >= 0; run--, at += length)
+        wanted.splice(random.below(wanted.length + 1), 0, { at, into: new Uint8Array(length) })
+    }
+    const got = await Promise.all(wanted.map(({ at, into }) => file.read(at, into)))
+    wanted.forEach(({ at, into }, index) => {
+      const expected = all.subarray(at, at + into.length)
+      assert.equal(got[index], expected.length)
+      assert.ok(Buffer.from(into.subarray(0, expected.length)).equals(expected))
+    })
+  }
+  await file.close()
+  await assert.rejects(file.read(0, new Uint8Array(1)), { code: 'closed' })
+})
+
 test('resizing fills with zeros that occupy the disk, and cuts', async () => {
   const directory = await openDirectory(base)
   const file = await directory.open('a', { create: true })

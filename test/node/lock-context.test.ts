@@ -10,6 +10,7 @@ import { spaceId } from '../../src/store/space.js'
 import type { LockContext } from '../../src/node/replica/lock-context.js'
 import { Replica } from '../../src/node/replica/replica.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
+import { zeroPage } from '../../src/stdx/zero-page.js'
 import { applyPatch } from '../../src/wire/patch.js'
 import { settle } from './fake-world.js'
 import {
@@ -114,6 +115,22 @@ describe('a lock context of a protocol with parcels', () => {
     assert.deepEqual(seen(later), [50, 2, 60, 4])
     await lock.unlock()
     assert.deepEqual(seen(later), [50, 2, 60, 4])
+  })
+
+  it('gives a view of a page that was never written which is its own, whatever is done to it', async () => {
+    const bench = new Bench()
+    bench.backing.stored.clear()
+    const lock = await bench.lock('read')
+    for (const [first, pages] of [
+      [0, 1],
+      [1, 2],
+    ] as const) {
+      const view = lock.map(first * pageBytes, pages * pageBytes)
+      assert.ok(view.every((byte) => byte === 0))
+      view.fill(7)
+      assert.ok(zeroPage(pageBytes).every((byte) => byte === 0))
+    }
+    await lock.unlock()
   })
 
   it('sees changes as they arrive where its isolation is live, but for what it has written over', async () => {

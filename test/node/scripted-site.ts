@@ -164,6 +164,10 @@ export class FakeBacking implements HomeBacking {
     return this.stored.get(index)?.version
   }
 
+  isNeverWritten(index: PageIndex): boolean {
+    return !this.stored.has(index)
+  }
+
   async load(
     index: PageIndex,
   ): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined> {

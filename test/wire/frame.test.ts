@@ -5,8 +5,9 @@ import { preludeBytes } from '../../src/wire/frame.js'
 import { FrameWriter } from '../../src/wire/frame-writer.js'
 import { frameBytesMax, handshakeBytesMax, headerBytesMax } from '../../src/wire/limits.js'
 import type { Message } from '../../src/wire/message.js'
+import { isZeroPage, zeroPage } from '../../src/stdx/zero-page.js'
 import { messages } from './arbitrary-message.js'
-import { bytesOf, commitOf, frameOf, reading } from './frames.js'
+import { bytesOf, commitOf, frameOf, pageOf, reading } from './frames.js'
 
 const protocolError = { code: 'protocol-error' }
 
@@ -63,6 +64,33 @@ describe('frames in a stream', () => {
     assert.deepEqual(allocated, [4096, 65_536])
     assert.deepEqual(frames[0]?.pages, pages)
     assert.ok(frames[0].pages.every((page, index) => page.buffer !== pages[index]?.buffer))
+  })
+
+  it('carry no bytes of pages that were never written, wherever these are among the others', () => {
+    for (let pattern = 0; pattern < 32; pattern++) {
+      const isZero = (index: number): boolean => (pattern & (1 << index)) !== 0
+      const { message } = commitOf([4096, 4096, 4096, 4096, 4096])
+      const pages = Array.from({ length: 5 }, (_, index) =>
+        isZero(index) ? zeroPage(4096) : pageOf(4096, index),
+      )
+      const encoded = new FrameWriter().encode(message, pages, 1, 0)
+      const sent = pages.filter((page) => !isZeroPage(page))
+      assert.equal(encoded.bytes, encoded.head.length + 4096 * sent.length)
+      const { reader, frames, allocated } = reading(frameBytesMax)
+      for (const chunk of [encoded.head, ...encoded.pages]) reader.push(chunk)
+      assert.equal(allocated.length, sent.length)
+      assert.deepEqual(frames[0]?.pages, pages)
+      assert.deepEqual(
+        frames[0].pages.map((page) => isZeroPage(page)),
+        pages.map((page) => isZeroPage(page)),
+      )
+    }
+  })
+
+  it('carry all bytes of a page that only happens to be all zeros', () => {
+    const { message } = commitOf([8192])
+    const encoded = new FrameWriter().encode(message, [new Uint8Array(8192)], 1, 0)
+    assert.equal(encoded.bytes, encoded.head.length + 8192)
   })
 
   it('keep what was encoded while others are encoded after it', () => {

@@ -5,6 +5,7 @@ import { FrameReader, type Frame } from '../../src/wire/frame-reader.js'
 import type { FrameWriter } from '../../src/wire/frame-writer.js'
 import type { Message, SequencedMessage } from '../../src/wire/message.js'
 import { isSequenced, payloadCount } from '../../src/wire/payloads.js'
+import { zeroPage } from '../../src/stdx/zero-page.js'
 
 /** A commit of pages of these sizes, and their bytes, which tell the pages apart. */
 export function commitOf(sizes: readonly number[]): { message: SequencedMessage; pages: Uint8Array[] } {
@@ -28,9 +29,11 @@ export function pageOf(size: number, seed: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, index) => (index * 31 + seed * 17 + (index >> 8)) & 0xff)
 }
 
-/** Any message in a frame, with as many small pages as it names. */
+/** Any message in a frame, with as many small pages as it names, of which every third was never written. */
 export function frameOf(writer: FrameWriter, message: Message): Uint8Array {
-  const pages = Array.from({ length: payloadCount(message) }, (_, index) => pageOf(4096, index))
+  const pages = Array.from({ length: payloadCount(message) }, (_, index) =>
+    index % 3 === 1 ? zeroPage(4096) : pageOf(4096, index),
+  )
   return bytesOf(writer, message, pages, isSequenced(message) ? 1 : 0)
 }
 

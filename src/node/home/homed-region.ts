@@ -208,6 +208,11 @@ export class HomedRegion implements HomeBacking {
     return this.storedVersion(page) ?? (this.floor === 0 ? neverWritten : undefined)
   }
 
+  /** Others of a group may have what this node has not. */
+  isNeverWritten(page: PageIndex): boolean {
+    return this.group === undefined && !this.#open.has(page) && this.storedVersion(page) === undefined
+  }
+
   /** The disk of this node may have more than all members have: that is nobody's to see yet. */
   async load(
     page: PageIndex,

@@ -1,6 +1,7 @@
 import type { PageIndex, PageRange } from '../../address/page.js'
 import { present } from '../../stdx/assert.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import { isZeroPage, zeroPage } from '../../stdx/zero-page.js'
 import { RegionFrame } from '../page-memory.js'
 import type { FrameOwner, PageMemory } from '../page-memory.js'
 import type { HomeBacking } from './home-backing.js'
@@ -71,6 +72,15 @@ export class FrameTable implements FrameOwner {
 
   get(page: PageIndex): RegionFrame | undefined {
     return this.#frames.get(page)
+  }
+
+  /** The page's bytes, where nothing has to be waited for; for others to hold for as long as they like. */
+  peek(page: PageIndex): Uint8Array | undefined {
+    const frame = this.#frames.get(page)
+    if (frame === undefined)
+      return this.#backing?.isNeverWritten(page) === true ? zeroPage(this.pageSize) : undefined
+    frame.isEscaped = true
+    return frame.bytes
   }
 
   /** Makes the bytes the page's. Takes them over. */
@@ -177,7 +187,7 @@ export class FrameTable implements FrameOwner {
       if (frame !== undefined) return frame
       // What was read was overtaken while it was being read. Bytes that are not durable yet never leave memory.
       if (stored?.version !== backing.storedVersion(page)) continue
-      return this.set(page, stored?.bytes ?? new Uint8Array(this.#options.pageSize))
+      return this.set(page, stored?.bytes ?? zeroPage(this.#options.pageSize))
     }
   }
 
@@ -193,7 +203,8 @@ export class FrameTable implements FrameOwner {
       frames.length,
       size,
     )
-    if (found !== undefined) return found
+    // Who gets the view should not write to it. Who does so all the same spoils one page, not all that were never written.
+    if (found !== undefined && !frames.some((frame) => isZeroPage(frame.bytes))) return found
     const memory = new Uint8Array(frames.length * size)
     frames.forEach((frame, slot) => {
       const part = memory.subarray(slot * size, (slot + 1) * size)

@@ -30,6 +30,8 @@ export interface HomeBacking {
    * other bytes. Nothing where the region has no home group.
    */
   skipVersions(above: number): void
+  /** Whether `load` would find nothing, for certain: it may also answer false where it would. */
+  isNeverWritten(page: PageIndex): boolean
   /** Undefined: never written since allocated. Throws `damaged`. */
   load(page: PageIndex): Promise<{ readonly version: Version; readonly bytes: Uint8Array } | undefined>
   /**

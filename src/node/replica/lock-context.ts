@@ -7,6 +7,7 @@ import { timeoutOf } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import { checkBytes } from '../../stdx/checks.js'
 import { KhazanaError } from '../../stdx/errors.js'
+import { isZeroPage } from '../../stdx/zero-page.js'
 import type { TransactionTag } from '../../wire/transaction-message.js'
 import type { RegionFrame } from '../page-memory.js'
 
@@ -375,8 +376,10 @@ export class LockContext {
     // Whoever has the view may have it for longer than the lock.
     for (const frame of frames) frame.isEscaped = true
     const size = this.#pageSize
-    const found = contiguous(snapshot.slice(firstSlot, lastSlot + 1), count, size)
-    if (found !== undefined) return found
+    const pages = snapshot.slice(firstSlot, lastSlot + 1)
+    const found = contiguous(pages, count, size)
+    // As in `FrameTable.makeContiguous`.
+    if (found !== undefined && !pages.some((bytes) => bytes !== undefined && isZeroPage(bytes))) return found
     const memory = new Uint8Array(count * size)
     for (let slot = firstSlot; slot <= lastSlot; slot++) {
       const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)

@@ -120,10 +120,7 @@ export class Outgoing {
   #pagesOf(message: CmMessage): (Uint8Array | undefined)[] {
     const pages: (Uint8Array | undefined)[] = []
     for (const stamp of stampsOf(message) ?? []) {
-      if (!stamp.hasBytes) continue
-      const frame = this.#options.frames.get(stamp.page)
-      if (frame !== undefined) frame.isEscaped = true
-      pages.push(frame?.bytes)
+      if (stamp.hasBytes) pages.push(this.#options.frames.peek(stamp.page))
     }
     return pages
   }
