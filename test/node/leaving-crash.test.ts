@@ -143,7 +143,7 @@ describe('a leave in which a node dies', () => {
         const { cluster } = scene
         const node = cluster.node(2)
         void codeOf(node.leave({ timeoutMs: 20_000 }))
-        await cluster.until('it is about to', () => node.members.find(node.node)?.state === 'left', 0.1)
+        await cluster.until('it is about to', () => node.members.find(node.node)?.state === 'left', 0.02)
         await cluster.pause(afterMs)
         const hasSaidSo = isForgotten(scene, 2)
         cluster.losePower(2)
