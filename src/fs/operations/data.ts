@@ -7,6 +7,7 @@ import { Contents, pageOfByte } from '../file/contents.js'
 import { fileBytesMax } from '../file/limits.js'
 import { Inode } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
+import type { FsRegion } from '../pages/fs-region.js'
 import { inodePage, readInode, writeInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
 import { needsClearing, storedPages } from './clear.js'
@@ -20,8 +21,10 @@ export function read(volume: Volume, file: Address, offset: number, length: numb
   return (attempt: Attempt): Uint8Array => {
     const { runner, environment } = volume
     const region = runner.region(file)
+    expect(attempt, region, { offset, length, mode: 'read' })
     const inode = readInode(attempt, region)
     checkHasBytes(inode)
+    noteStorage(region, inode)
     const bytes = new Contents(attempt, region, inode).read(offset, length)
     const now = environment.now()
     // As Linux does unless told otherwise: once for each change of the file, and once a day.
@@ -56,8 +59,10 @@ export function write(volume: Volume, file: Address, offset: number, bytes: Uint
   return (attempt: Attempt): number => {
     const { runner, environment } = volume
     const region = runner.region(file)
+    if (!how.isAppend) expect(attempt, region, { offset, length: bytes.length, mode: 'write' })
     const inode = writeInode(attempt, region)
     checkHasBytes(inode)
+    noteStorage(region, inode)
     const start = how.isAppend ? inode.size : offset
     if (start + bytes.length > inode.size) needsClearing(volume, attempt, inode, file)
     const put = new Contents(attempt, region, inode).toWrite(start, bytes)
@@ -127,6 +132,27 @@ export function zero(volume: Volume, file: Address, from: number, to: number) {
     put()
     inode.touchModified(environment.now())
   }
+}
+
+/** The pages of these bytes, where they had storage the last time. */
+function expect(
+  attempt: Attempt,
+  region: FsRegion,
+  {
+    offset,
+    length,
+    mode,
+  }: { readonly offset: number; readonly length: number; readonly mode: 'read' | 'write' },
+): void {
+  const { pageSize, storageEnd } = region
+  if (storageEnd === 0 || pageSize === 0 || length === 0) return
+  const first = pageOfByte(offset, pageSize)
+  attempt.expect(region, first, pageOfByte(offset + length - 1, pageSize) + 1 - first, mode)
+}
+
+function noteStorage(region: FsRegion, { isInTail, isSparse, allocatedEnd }: Inode): void {
+  // Of sparse ones any page may have none.
+  region.storageEnd = isInTail || isSparse ? 0 : allocatedEnd
 }
 
 function checkHasBytes({ kind }: Inode): void {

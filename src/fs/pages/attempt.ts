@@ -4,6 +4,7 @@ import { HeldPages } from './fs-region.js'
 import type { FsRegion } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
+import type { Need, PagesNeed } from './miss.js'
 
 /** Pages of one region that are known to have no storage at this moment, and so are zeros. */
 export interface Hole {
@@ -40,12 +41,20 @@ export class Attempt {
   readonly #holes: readonly Hole[]
   readonly #allocated: readonly Allocated[]
   #isChanging = false
+  #next: PagesNeed | undefined
 
   constructor({ locks, holes, allocated }: Beforehand) {
     this.#reading = locks.filter(({ lock }) => lock.mode === 'read')
     for (const { region, lock } of locks) if (lock.mode !== 'read') this.#hold(region, lock)
     this.#holes = holes
     this.#allocated = allocated
+  }
+
+  /** These pages will be needed, if they have storage still: so that they need not be waited for after the first ones. */
+  expect(region: FsRegion, first: number, count: number, mode: 'read' | 'write'): void {
+    const there = Math.min(count, region.storageEnd - first)
+    if (there > 0 && !region.held.has(first))
+      this.#next = { kind: 'pages', region, first, count: there, mode }
   }
 
   /** The page's bytes, which are not to be changed, until the end of the run; undefined where it has no storage. Throws `Miss`. */
@@ -234,9 +243,13 @@ export class Attempt {
     return { handle, pageSize: handle.pageSize }
   }
 
-  #missing(need: Miss['need']): Miss {
+  #missing(need: Need): Miss {
     assert(!this.#isChanging, 'all pages are asked for before the first is changed')
-    return new Miss(need)
+    const next = this.#next
+    return new Miss(
+      need,
+      need.kind === 'pages' && next !== undefined && !overlap(need, next) ? next : undefined,
+    )
   }
 
   #endReading(): void {
@@ -250,6 +263,11 @@ export class Attempt {
       lock.discard()
     }
   }
+}
+
+/** Whether some page is in both. */
+function overlap(a: PagesNeed, b: PagesNeed): boolean {
+  return a.region === b.region && a.first < b.first + b.count && b.first < a.first + a.count
 }
 
 function part({ first, bytes }: HeldPages, { pageSize }: FsRegion, page: number): Uint8Array {

@@ -49,6 +49,8 @@ export class FsRegion {
   failure: KhazanaError | undefined
   /** By their pages: when what is being released has come to its end. Until then nobody here has the page: where a home is lost, it may be had without what is on its way. */
   readonly leaving = new Map<number, Promise<void>>()
+  /** Of a file with bytes: the page with which its storage ended where that was seen last, 0 where it had none. Only to guess by. */
+  storageEnd = 0
   /** Of a directory: how deep its pages were where something was found last, which is where to look first. */
   directoryDepth = 0
   /** What keeps it from being forgotten. */

@@ -13,7 +13,7 @@ import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
 import { inOrder } from './page-order.js'
 import { redo } from './redo.js'
-import type { Need } from './miss.js'
+import type { Need, PagesNeed } from './miss.js'
 
 /** A plain function over pages: see `Attempt`. */
 export type Operation<T> = (attempt: Attempt) => T
@@ -83,7 +83,7 @@ export class PageRunner {
     if (this.#isClosed) throw new FsError('EIO', 'the file system is not mounted any more')
     const outcome = this.#try(operation, nothingBeforehand)
     if (outcome.kind === 'done') return outcome.result
-    return this.#runPatiently(operation, outcome.need)
+    return this.#runPatiently(operation, outcome.miss)
   }
 
   /** Resolves when all that has been changed in the region before is durable. Throws `FsError` where something was lost since it was last asked. */
@@ -184,7 +184,7 @@ export class PageRunner {
   #try<T>(
     operation: Operation<T>,
     beforehand: Beforehand,
-  ): { readonly kind: 'done'; readonly result: T } | { readonly kind: 'missing'; readonly need: Need } {
+  ): { readonly kind: 'done'; readonly result: T } | { readonly kind: 'missing'; readonly miss: Miss } {
     const attempt = new Attempt(beforehand)
     try {
       const result = operation(attempt)
@@ -196,7 +196,7 @@ export class PageRunner {
         throw reason
       }
       attempt.abandon()
-      if (reason instanceof Miss) return { kind: 'missing', need: reason.need }
+      if (reason instanceof Miss) return { kind: 'missing', miss: reason }
       throw reason instanceof KhazanaError ? fsErrorFrom(reason) : reason
     }
   }
@@ -238,19 +238,21 @@ export class PageRunner {
       })
   }
 
-  async #runPatiently<T>(operation: Operation<T>, first: Need): Promise<T> {
+  async #runPatiently<T>(operation: Operation<T>, first: Miss): Promise<T> {
     const holes: Hole[] = []
     const allocated: Allocated[] = []
     const needs: PagesNeed[] = []
     let losses = 0
-    let need = first
+    let miss = first
     for (let run = 1; run <= runsMax; run++) {
+      const { need, next } = miss
+      if (next !== undefined) void this.#fetch(next)
       if (need.kind === 'pages' && isLost(needs, need)) losses += 1
       const locks = await this.#bring(need, losses > lossesMax ? needs : [], { holes, allocated })
       if (need.kind === 'pages') addNeed(needs, need)
       const outcome = this.#try(operation, { locks, holes, allocated })
       if (outcome.kind === 'done') return outcome.result
-      need = outcome.need
+      miss = outcome.miss
     }
     throw new FsError('EIO', `an operation needed something else ${runsMax} times`)
   }
@@ -301,6 +303,22 @@ export class PageRunner {
     }
   }
 
+  /**
+   * Has the pages come here, for whoever takes them first. Not locked for longer than that, as what is waited for with something in hand is waited for in one order by all. Never
+   * rejects.
+   */
+  async #fetch({ region, first, count, mode }: PagesNeed): Promise<void> {
+    const { handle, pageSize } = region
+    if (handle === undefined) return
+    try {
+      const range = { offset: first * pageSize, length: count * pageSize }
+      const lock = await handle.lock(mode, range, { timeoutMs: this.#options.timeoutMs })
+      lock.discard()
+    } catch {
+      // Whoever needs them hears of it.
+    }
+  }
+
   /** Undefined where it is of no use any more, as the open batch has the pages; `hole` where some of them have no storage: these are known then. */
   async #lock({ region, first, count, mode }: PagesNeed, holes: Hole[]): Promise<Lock | 'hole' | undefined> {
     const { timeoutMs } = this.#options
@@ -342,8 +360,6 @@ export class PageRunner {
     for (let page = first; page < first + count; page++) if (!has(page)) holes.push({ region, page })
   }
 }
-
-type PagesNeed = Extract<Need, { kind: 'pages' }>
 
 /** Whether one of the pages was needed, and had, before. */
 function isLost(needs: readonly PagesNeed[], { region, first, count }: PagesNeed): boolean {

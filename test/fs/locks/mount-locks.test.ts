@@ -76,6 +76,41 @@ describe('locks on files', () => {
     })
   })
 
+  it('that are kept for moments go from one mount to the other without the disk', async () => {
+    await withMounts(2, async ({ cluster, file, mount }) => {
+      const turns: number[] = []
+      const end = cluster.now() + 2000
+      const work = async (number: number): Promise<void> => {
+        while (cluster.now() < end) {
+          await mount(number).setLockWait(file, posix(1, 'write'))
+          if (turns.at(-1) !== number) turns.push(number)
+          await cluster.pause(0.5)
+          await mount(number).releaseLocks(file, 'posix', 1n)
+          await cluster.pause(0.1)
+        }
+      }
+      await Promise.all([work(1), work(2)])
+      // To write the table down takes 4 ms.
+      assert.ok(turns.length > 2000 / 4, `${turns.length} times in 2 s`)
+    })
+  })
+
+  it("that are kept for longer than that stand in nobody else's way", async () => {
+    await withMounts(2, async ({ cluster, file, mount }) => {
+      for (let round = 0; round < 20; round++) {
+        await mount(1).setLockWait(file, posix(1, 'write', 0, 9))
+        const start = cluster.now()
+        await mount(2).setLockWait(file, posix(1, 'write', 10, 19))
+        assert.equal(await outcome(() => mount(2).setLock(file, posix(2, 'write', 0, 9))), 'EAGAIN')
+        const ms = cluster.now() - start
+        // The first lock of a mount tells the others of the mount.
+        assert.ok(ms < handOverMsMax || round === 0, `${ms} ms`)
+        await mount(1).releaseLocks(file, 'posix', 1n)
+        await mount(2).releaseLocks(file, 'posix', 1n)
+      }
+    })
+  })
+
   it('of several mounts on parts of a file do not hold each other up', async () => {
     await withMounts(3, async ({ cluster, file, mount }) => {
       const waits: number[] = []
