@@ -97,17 +97,18 @@ describe('locks on files', () => {
 
   it("that are kept for longer than that stand in nobody else's way", async () => {
     await withMounts(2, async ({ cluster, file, mount }) => {
+      const waits: number[] = []
       for (let round = 0; round < 20; round++) {
         await mount(1).setLockWait(file, posix(1, 'write', 0, 9))
         const start = cluster.now()
         await mount(2).setLockWait(file, posix(1, 'write', 10, 19))
         assert.equal(await outcome(() => mount(2).setLock(file, posix(2, 'write', 0, 9))), 'EAGAIN')
-        const ms = cluster.now() - start
-        // The first lock of a mount tells the others of the mount.
-        assert.ok(ms < handOverMsMax || round === 0, `${ms} ms`)
+        waits.push(cluster.now() - start)
         await mount(1).releaseLocks(file, 'posix', 1n)
         await mount(2).releaseLocks(file, 'posix', 1n)
       }
+      const [median = Infinity] = waits.sort((a, b) => a - b).slice(waits.length / 2)
+      assert.ok(median < handOverMsMax, `${waits.join(' ')} ms`)
     })
   })
 
