@@ -37,7 +37,7 @@ interface Document {
 /** Rows that need neither fio nor git nor sqlite3. */
 const everywhere = [
   ...['create', 'stat', 'list', 'rename', 'unlink', 'create-sync'],
-  ...['visible', 'visible-p99', 'name-exchange', 'lock-alone', 'lock-hand-over'],
+  ...['visible', 'visible-p99', 'name-exchange', 'lock-alone', 'lock-hand-over', 'lock-counter'],
 ]
 
 /** Two directories, one as a mount, which has something in it that is not the benchmark's. */

@@ -38,6 +38,13 @@ export interface Pairs {
   releaseLock(): void
   /** False where somebody has it. */
   canLock(path: string): boolean
+  /** Takes and gives back a lock that the other side wants, too, for a time; how often this side got it after the other one. `turnPath`: a file of both, anywhere. */
+  passLock(argument: {
+    readonly path: string
+    readonly turnPath: string
+    readonly side: Side
+    readonly budgetMs: number
+  }): Work
   /** Counts on under the lock whenever it is this side's turn, for a time; how often the number went on meanwhile, by both. */
   passCounter(argument: { readonly path: string; readonly side: Side; readonly budgetMs: number }): Work
 }
@@ -104,6 +111,24 @@ export function pairs(libc: Libc): Pairs {
       withFile(path, 'r+', (fd) => {
         return libc.tryLock(fd)
       }),
+    passLock: ({ path, turnPath, side, budgetMs }) =>
+      withFile(path, 'r+', (fd) =>
+        withFile(turnPath, 'r+', (turn) => {
+          const start = performance.now()
+          let operations = 0
+          while (performance.now() - start < budgetMs) {
+            libc.lock(fd)
+            // Neither's at first.
+            if (readNumber(turn) !== side + 1) {
+              writeNumber(turn, side + 1)
+              operations += 1
+            }
+            libc.unlock(fd)
+            libc.yieldProcessor()
+          }
+          return { operations, seconds: secondsSince(start) }
+        }),
+      ),
     passCounter: ({ path, side, budgetMs }) =>
       withFile(path, 'r+', (fd) => {
         let first: number | undefined

@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenario.js'
 import { firstReads } from './first-reads.js'
-import { lockAlone, lockHandOver } from './locks.js'
+import { lockAlone, lockCounter, lockHandOver } from './locks.js'
 import { manyFiles } from './many-files.js'
 import { random } from './random.js'
 import { sequential } from './sequential.js'
@@ -19,4 +19,5 @@ export const allScenarios: readonly Scenario[] = [
   sights,
   lockAlone,
   lockHandOver,
+  lockCounter,
 ]
