@@ -176,6 +176,11 @@ export class FileSystem {
     return this.#runHolding(attributes(this.#volume, file), file)
   }
 
+  /** The same where they are in memory here; undefined where they would have to be waited for. Throws as well. */
+  attributesAtHand(file: Address): FileAttributes | undefined {
+    return this.#volume.runner.runNow(this.#holding(attributes(this.#volume, file), file))
+  }
+
   /** Throws `EISDIR`, `EINVAL` and `EFBIG` for a size. */
   setAttributes(file: Address, changes: AttributeChanges): Soon<FileAttributes> {
     const result = this.#runHolding(setAttributes(this.#volume, file, changes), file)
@@ -379,10 +384,19 @@ export class FileSystem {
     resultOf?: (result: T) => Address,
     then?: () => void,
   ): Soon<T> {
+    return this.#run(this.#holding(operation, file, resultOf, then))
+  }
+
+  #holding<T>(
+    operation: Operation<T>,
+    file: Address,
+    resultOf?: (result: T) => Address,
+    then?: () => void,
+  ): Operation<T> {
     const holds = this.#holds
-    if (holds === undefined) return this.#run(operation)
+    if (holds === undefined) return operation
     const { runner } = this.#volume
-    return this.#run((attempt) => {
+    return (attempt) => {
       try {
         const result = operation(attempt)
         holds.take(runner.region(file))
@@ -393,7 +407,7 @@ export class FileSystem {
         if (reason instanceof FsError && reason.code === 'ENOENT') holds.take(runner.region(file))
         throw reason
       }
-    })
+    }
   }
 
   async #readPieces(

@@ -86,6 +86,13 @@ export class PageRunner {
     return this.#runPatiently(operation, outcome.miss)
   }
 
+  /** Its result where all that it needs is at hand; else undefined, and nothing is asked for. Throws `FsError`. */
+  runNow<T>(operation: Operation<T>): T | undefined {
+    if (this.#isClosed) return undefined
+    const outcome = this.#try(operation, nothingBeforehand)
+    return outcome.kind === 'done' ? outcome.result : undefined
+  }
+
   /** Resolves when all that has been changed in the region before is durable. Throws `FsError` where something was lost since it was last asked. */
   async durable(region: FsRegion): Promise<void> {
     if (this.#open.regions.has(region)) void this.release()

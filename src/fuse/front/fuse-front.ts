@@ -68,6 +68,8 @@ export class FuseFront implements FuseOperations {
   readonly #written = new WrittenFiles()
   #cache: KernelCache | undefined
   #lastHandle = 0
+  /** The directory in which a name was looked up last, until that is noted by who lists it. */
+  #lookedInto: FileAddress | undefined
 
   constructor({ fs, blockSize }: FuseFrontOptions) {
     this.#fs = fs
@@ -86,6 +88,7 @@ export class FuseFront implements FuseOperations {
 
   lookup({ header, name }: RequestOf<'lookup'>, call: Call): Answer<Entry> {
     const parent = this.#at(header.node)
+    this.#lookedInto = parent
     const absent = (reason: unknown): Entry => this.#absent(reason, parent)
     try {
       const found = patiently(
@@ -359,6 +362,11 @@ export class FuseFront implements FuseOperations {
         fs: this.#fs,
         directory,
         stamp: (file) => this.#cache?.stamp(file),
+        isLookedInto: () => {
+          const isLookedInto = this.#lookedInto === directory
+          if (isLookedInto) this.#lookedInto = undefined
+          return isLookedInto
+        },
         tell: (seen, held) => this.#tellSeen(seen, directory, held),
       })
       this.#listings.set(fh, listing)

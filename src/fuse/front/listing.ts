@@ -8,13 +8,18 @@ import type { DirectoryItem } from '../protocol/directory-builder.js'
 import { typeBits } from './modes.js'
 
 export interface ListingOptions {
-  readonly fs: FileSystem
+  readonly fs: ListedFileSystem
   readonly directory: FileAddress
   /** Under what a file is as it has just been said to be. */
   readonly stamp: (file: FileAddress) => HoldNumber | undefined
+  /** Whether names of the directory were looked up since it was asked last: who lists it asks for each file then. */
+  readonly isLookedInto: () => boolean
   /** The kernel is told of a file; `held`: what the directory was held under when the name was found there. */
   readonly tell: (seen: Seen, held: HoldNumber | undefined) => Entry
 }
+
+/** What a listing asks of a file system. */
+export type ListedFileSystem = Pick<FileSystem, 'attributes' | 'attributesAtHand' | 'list' | 'parentOf'>
 
 /** A file, and what it was held under when it was looked at. */
 export interface Seen {
@@ -31,6 +36,8 @@ interface Found {
 
 /** Files that are looked at together. */
 const lookedAtMax = 64
+/** So many files are brought from elsewhere before it is known that they are asked for: most who list a directory ask, and one by one takes long. */
+const broughtMax = 4096
 
 const dot = Uint8Array.of(46)
 const dotDot = Uint8Array.of(46, 46)
@@ -40,6 +47,8 @@ const firstOffset = 2
 /** An open directory. Its offsets are the positions of entries, which stay what they are whatever is added and removed. */
 export class Listing {
   readonly #options: ListingOptions
+  /** Files that were brought without being asked for, and others. */
+  #brought = 0
   /** What was read ahead. */
   #ahead: readonly DirectoryEntry[] = []
   /** What the directory was held under then. */
@@ -55,7 +64,12 @@ export class Listing {
     return builder.finish()
   }
 
-  /** All that the files take is brought before the kernel is told of the first, so that what it is told is right when it hears of it. */
+  /**
+   * Names, with their files, so that these need not be looked up one by one. Of large directories only those that are at hand, unless who lists it asks for files: others may want the names alone,
+   * and wait for nothing else. (What the kernel does by itself, `FUSE_READDIRPLUS_AUTO`, asks for no files after the first names of a directory, so most are looked up one by one.)
+   *
+   * All that the files take is brought before the kernel is told of the first, so that what it is told is right when it hears of it.
+   */
   async namesAndFiles(offset: number, sizeBytes: number): Promise<Uint8Array> {
     const room = new DirectoryPlusBuilder(sizeBytes)
     const found: Found[] = []
@@ -75,8 +89,15 @@ export class Listing {
 
   /** Some at a time: where the files are elsewhere, one after the other would take long. */
   async #look(found: readonly Found[]): Promise<readonly (Seen | undefined)[]> {
-    const { fs, stamp } = this.#options
+    const { fs, stamp, isLookedInto } = this.#options
     const seen: (Seen | undefined)[] = []
+    if (!isLookedInto() && this.#brought >= broughtMax) {
+      return found.map(({ address }) => {
+        const file = address === undefined ? undefined : attributesAtHand(fs, address)
+        return file && { file, stamp: stamp(file.address) }
+      })
+    }
+    this.#brought += found.length
     for (let at = 0; at < found.length; at += lookedAtMax) {
       const looks = found.slice(at, at + lookedAtMax).map(async ({ address }) => {
         const file = address === undefined ? undefined : await attributesOf(fs, address)
@@ -129,8 +150,17 @@ export class Listing {
   }
 }
 
+/** Undefined also for a file that has gone meanwhile. */
+function attributesAtHand(fs: ListedFileSystem, address: FileAddress): FileAttributes | undefined {
+  try {
+    return fs.attributesAtHand(address)
+  } catch {
+    return undefined
+  }
+}
+
 /** Undefined for a file that has gone meanwhile. */
-async function attributesOf(fs: FileSystem, address: FileAddress): Promise<FileAttributes | undefined> {
+async function attributesOf(fs: ListedFileSystem, address: FileAddress): Promise<FileAttributes | undefined> {
   try {
     return await fs.attributes(address)
   } catch {

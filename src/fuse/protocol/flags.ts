@@ -8,7 +8,6 @@ export const initFlags = {
   flockLocks: 1 << 10,
   autoInvalidateData: 1 << 12,
   readdirplus: 1 << 13,
-  readdirplusAuto: 1 << 14,
   asyncDirectIo: 1 << 15,
   writebackCache: 1 << 16,
   noOpenSupport: 1 << 17,

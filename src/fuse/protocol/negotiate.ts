@@ -36,7 +36,6 @@ const wanted =
   low.maxPages |
   // Names with their attributes; auto: only while the reader does stat what it reads.
   low.readdirplus |
-  low.readdirplusAuto |
   // Direct reads and writes go out at once, not one after another.
   low.asyncDirectIo |
   // Lookups and readdir of one directory at the same time; a file system behind must allow it.
@@ -87,7 +86,7 @@ export function negotiate(request: RequestOf<'init'>, wishes: Wishes): InitAnswe
   if (request.major === version.major && request.minor < version.minorMin) return undefined
   let flags = wanted
   if (wishes.writes === 'kernel') flags |= low.writebackCache
-  if (wishes.readdirplus === 'missing') flags &= ~(low.readdirplus | low.readdirplusAuto)
+  if (wishes.readdirplus === 'missing') flags &= ~low.readdirplus
   if (wishes.locks === 'missing') flags &= ~(low.posixLocks | low.flockLocks)
   const granted = flags & request.flags
   // SETXATTR has two forms, told apart by this alone.

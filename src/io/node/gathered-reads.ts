@@ -28,7 +28,10 @@ export class GatheredReads {
   read(position: number, into: Uint8Array): Promise<number> {
     return new Promise((resolve, reject) => {
       // When all that can go on in this turn has done so.
-      if (this.#wanted.length === 0) process.nextTick(() => void this.#readWanted())
+      if (this.#wanted.length === 0)
+        process.nextTick(() => {
+          this.#readWanted()
+        })
       this.#wanted.push({ position, into, resolve, reject })
     })
   }
