@@ -31,7 +31,7 @@ class Scene {
     })
     const fs: ListedFileSystem = {
       attributes: (address) => {
-        if (!isAtHand(Number(address))) this.brought.push(Number(address))
+        if (address > 1n && !isAtHand(Number(address))) this.brought.push(Number(address))
         return Promise.resolve(attributes(address))
       },
       attributesAtHand: (address) => (isAtHand(Number(address)) ? attributes(address) : undefined),
