@@ -139,6 +139,14 @@ export class Acceptor {
       this.#refuse(handshake, error)
       return
     }
+    // Before anything is made of it: the caller will have nothing of a session with whoever it does not mean, and would only end the one that there is.
+    if (hello.to !== 0 && hello.to !== identity.site) {
+      this.#refuse(
+        handshake,
+        new KhazanaError('unreachable', `node ${identity.site} is where node ${hello.to} was`),
+      )
+      return
+    }
     const known = hello.resume === undefined ? undefined : this.#sessions.get(hello.resume.session)
     if (known !== undefined && canResume(known, hello, identity.incarnation)) {
       this.#resume(handshake, hello, known)
