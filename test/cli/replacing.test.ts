@@ -7,6 +7,8 @@ import type { Region } from '../../src/index.js'
 import { Daemon, TemporaryFolder } from './daemon.js'
 
 const byte = { offset: 0, length: 1 }
+/** In which all nodes get numbers for others that they may have to admit. */
+const settledMs = 500
 /** Several leases, in each of which a session would be lost. */
 const restMs = 3000
 
@@ -37,8 +39,10 @@ describe('a node whose disk was lost, and another one in its place', () => {
     await using one = await Daemon.start(folder.in('1'))
     await using two = await Daemon.start(folder.in('2'), ['--join', one.ready.listen])
     await using three = await Daemon.start(folder.in('3'), ['--join', one.ready.listen])
+    await pause(settledMs)
     await using newOne = await replace(one, folder.in('1b'), three)
-    await using newTwo = await replace(two, folder.in('2b'), three)
+    // Which has no numbers yet, and whose manager is the one that is dead by then.
+    await using newTwo = await replace(two, folder.in('2b'), newOne)
     const [atOne, atTwo] = [await Khazana.connect(newOne.at), await Khazana.connect(newTwo.at)]
     const region = await atOne.reserve(4096)
     await region.allocate()
