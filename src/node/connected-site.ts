@@ -1,6 +1,6 @@
 import type { RegionDescriptor } from '../address/descriptor.js'
 import { noCluster } from '../address/identity.js'
-import type { NodeId } from '../address/identity.js'
+import type { ClusterId, NodeId } from '../address/identity.js'
 import { Plugins } from '../consistency/plugins.js'
 import type { PluginOptions } from '../consistency/plugins.js'
 import type { Clock } from '../io/clock.js'
@@ -8,7 +8,7 @@ import type { Endpoint } from '../io/network.js'
 import type { Random } from '../io/random.js'
 import type { World } from '../io/world.js'
 import { KhazanaError } from '../stdx/errors.js'
-import type { Call, Result, SequencedMessage } from '../wire/message.js'
+import type { Call, Result, SequencedMessage, Welcome } from '../wire/message.js'
 import { Deadline, defaultTimeoutMs, timeoutOf, within, withResolvers } from '../io/deadline.js'
 import type { WaitOptions } from '../io/deadline.js'
 import { formatEndpoint } from './endpoint-text.js'
@@ -52,6 +52,7 @@ export class ConnectedSite implements SiteAccess {
   readonly #dialer: Dialer
   readonly #connected = withResolvers<Session>()
   #gateway: NodeId | undefined
+  #cluster: ClusterId | undefined
   #closed: KhazanaError | undefined
   #closing: Promise<void> | undefined
 
@@ -114,6 +115,9 @@ export class ConnectedSite implements SiteAccess {
         name: options.name ?? 'client',
         listen: '',
       }),
+      judge: (welcome) => {
+        this.#judge(welcome)
+      },
       open: (session) => this.#onSession(session),
       failed: (error) => {
         if (this.#gateway === undefined) this.#connected.reject(notThere(endpoint, error))
@@ -121,6 +125,7 @@ export class ConnectedSite implements SiteAccess {
       refused: (error) => {
         this.#connected.reject(error)
         this.#closed ??= error
+        this.replicas.closeAll(error)
         this.#watches.close(error)
       },
     })
@@ -195,12 +200,21 @@ export class ConnectedSite implements SiteAccess {
     }
   }
 
+  /**
+   * Where the node's disk was lost, another node may have come to its place, or even the first one of another cluster, whose regions have the addresses that
+   * those had which this process has handles of. Throws `wrong-cluster`.
+   */
+  #judge({ site, cluster }: Welcome): void {
+    const gateway = this.#gateway
+    if (gateway === undefined || (gateway === site && this.#cluster === cluster)) return
+    const what = site === gateway ? 'a node of another cluster' : `node ${site}`
+    throw new KhazanaError('wrong-cluster', `${what} answers where node ${gateway} was: connect anew`)
+  }
+
   #onSession(session: Session): SessionHandlers {
-    const { site } = session.peer
-    if (this.#gateway !== undefined && this.#gateway !== site) {
-      throw new KhazanaError('wrong-cluster', `node ${site} answers where node ${this.#gateway} was`)
-    }
+    const { site, cluster } = session.peer
     this.#gateway = site as NodeId
+    this.#cluster = cluster
     this.#peers.up(session)
     this.replicas.sessionUp(session)
     this.#connected.resolve(session)

@@ -384,6 +384,7 @@ export const message = union<words.Message, 'kind'>('kind', {
       cluster,
       role: choice(['node', 'client']),
       site: noSiteId,
+      to: noSiteId,
       incarnation: count,
       name,
       listen: endpoint,

@@ -42,6 +42,8 @@ export interface Hello {
   readonly role: 'node' | 'client'
   /** 0 where the sender has no id yet (a client, or a node that asks to join). */
   readonly site: SiteId | 0
+  /** Whom the sender means: another node may have come to listen there. 0 where it takes any. */
+  readonly to: SiteId | 0
   /** Counts the starts of the sender: its rights of an earlier one are void. */
   readonly incarnation: number
   /** For people. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Revision } from '../../src/coordinator/coordinator.js'
+import type { LeaseId, Revision } from '../../src/coordinator/coordinator.js'
 import { EtcdAccess } from '../../src/coordinator/etcd/etcd-access.js'
 import { StoreCoordinator } from '../../src/coordinator/store-coordinator.js'
 import { nodeClock } from '../../src/io/node/clock.js'
@@ -155,6 +155,32 @@ describe('a client of etcd', () => {
     )
     assert.deepEqual(asked, ['1', '4', '4', '8'])
   })
+
+  const renewals = [
+    ['counts', '3', '3', 'alive'],
+    ['does not count, as its leader had been replaced,', '3', '4', undefined],
+  ] as const
+  for (const [what, renewedIn, readIn, expected] of renewals) {
+    it(`a renewal ${what} where it was in term ${renewedIn} and a read after it in term ${readIn}`, async () => {
+      const paths: (string | undefined)[] = []
+      await withEtcd(
+        (body, response) => {
+          const isRenewal = 'ID' in (JSON.parse(body) as object)
+          paths.push(isRenewal ? 'renewal' : 'read')
+          const answer = isRenewal
+            ? { result: { header: { revision: '7', raft_term: renewedIn }, ID: '5', TTL: '3' } }
+            : { header: { revision: '7', raft_term: readIn } }
+          response.end(JSON.stringify(answer))
+        },
+        async (client) => {
+          const renewed = client.keepAlive('5' as LeaseId, wait)
+          if (expected === undefined) await assert.rejects(renewed)
+          else assert.equal(await renewed, expected)
+        },
+      )
+      assert.deepEqual(paths.slice(0, 2), ['renewal', 'read'])
+    })
+  }
 
   it('refuses endpoints and prefixes that cannot be', () => {
     for (const endpoints of [[], ['localhost:2379'], ['http://a/path'], ['ftp://a'], ['http://']]) {

@@ -19,7 +19,14 @@ const dialing: LocalIdentity = {
   listen: '',
 }
 
-const hello: Hello = { kind: 'hello', version: protocolVersion, ...dialing, latest: 0, resume: undefined }
+const hello: Hello = {
+  kind: 'hello',
+  version: protocolVersion,
+  ...dialing,
+  to: 0,
+  latest: 0,
+  resume: undefined,
+}
 
 interface Raw {
   readonly pipe: FakePipe

@@ -79,6 +79,48 @@ describe('a node keeps its lease at the coordinator', () => {
     })
   })
 
+  it('from when it asked, however late the answer comes', async () => {
+    const bed = new Bed(3)
+    const { store, scheduler } = bed
+    const clock = schedulerClock(scheduler)
+    const client = store.clientOf(undefined, clock)
+    const lateMs = 700
+    const ends: number[] = []
+    const late = <T>(answer: Promise<T>): Promise<T> =>
+      answer.then(
+        (value) =>
+          new Promise<T>((resolve) =>
+            clock.after(lateMs, () => {
+              resolve(value)
+            }),
+          ),
+      )
+    const keeper = new LeaseKeeper({
+      ...{ self, incarnation: 1, clock, leaseMs, logger: { log: () => undefined } },
+      coordinator: {
+        ...{ get: (...of) => client.get(...of), list: (...of) => client.list(...of) },
+        ...{ transact: (...of) => client.transact(...of), watch: (...of) => client.watch(...of) },
+        ...{
+          revoke: (...of) => client.revoke(...of),
+          close: () => {
+            client.close()
+          },
+        },
+        grantLease: (...of) => late(client.grantLease(...of)),
+        keepAlive: (...of) => late(client.keepAlive(...of)),
+      },
+      held: () => ends.push(keeper.validUntil - clock.now()),
+      renewed: () => ends.push(keeper.validUntil - clock.now()),
+      lapsed: () => assert.fail('the answers come in time'),
+    })
+    keeper.start()
+    await scheduler.settle(bed.rest(10_000), 600_000)
+    keeper.stop(new KhazanaError('closed', 'the test is over'))
+    client.close()
+    assert.ok(ends.length > 5)
+    assert.ok(Math.max(...ends) <= leaseMs - lateMs, `${ends.join(', ')} ms`)
+  })
+
   it('and stops before others may take its place, then begins anew', async () => {
     const bed = new Bed(2)
     await bed.run(async () => {

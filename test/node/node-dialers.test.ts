@@ -144,6 +144,7 @@ class TwoNodes {
       cluster,
       role: 'node',
       site: this.other(to).id,
+      to: to.id,
       incarnation: 5,
       name: 'raw',
       listen: '',
@@ -166,6 +167,20 @@ class TwoNodes {
 }
 
 describe('two nodes, either of which may dial', () => {
+  it('keep the session that they have when one of them comes to listen where it looks for a third', async () => {
+    const nodes = new TwoNodes()
+    const { low, high } = nodes
+    low.dialers.want(high.id)
+    await settle()
+    const { session } = high
+    assert.deepEqual(await nodes.greet(high, { to: nodeId(9), latest: session?.id ?? 0 }), [
+      'refused unreachable',
+    ])
+    nodes.assertOneSession()
+    assert.equal(high.session, session)
+    assert.deepEqual(await nodes.greet(high, { to: high.id, latest: session?.id ?? 0 }), ['welcome'])
+  })
+
   it('have one session when both dial at once, that of the one with the higher id', async () => {
     const nodes = new TwoNodes()
     const { low, high } = nodes

@@ -178,6 +178,27 @@ describe('releases that a node keeps', () => {
     assert.equal(bench.releases.count, 0)
   })
 
+  it('are kept anew where they are asked for again while the record of what is done is being deleted', async () => {
+    const bench = new Bench()
+    bench.refuse('unreachable')
+    await bench.releases.keep(free)
+    bench.allow()
+    bench.disk.isStuck = true
+    await bench.clock.advance(1000)
+    assert.equal(bench.attempts.length, 2)
+    const again = bench.releases.keep(free)
+    bench.refuse('unreachable')
+    bench.disk.flush()
+    await again
+    await settle()
+    assert.equal(bench.releases.count, 1)
+    assert.equal(bench.disk.stored.size, 1)
+    bench.allow()
+    await bench.clock.advance(1000)
+    assert.equal(bench.releases.count, 0)
+    assert.equal(bench.disk.stored.size, 0)
+  })
+
   it('let nobody on that they are in the way of, until their records are gone', async () => {
     const bench = new Bench()
     bench.refuse('unreachable')

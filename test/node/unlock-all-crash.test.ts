@@ -123,6 +123,28 @@ describe('a release of locks at two homes, of which one node loses its power', (
   }
 })
 
+describe('a home that is ready, and has not heard what was decided', () => {
+  it('hears it also where the region that decides is to end meanwhile', async () => {
+    for (const seed of [1, 2, 3, 4]) {
+      const cluster = new NodeCluster({ seed, nodes: 4 })
+      await cluster.run(async () => {
+        const regions = [await cluster.reserve(2, 1), await cluster.reserve(3, 1)]
+        const [deciding, other] = regions as [Region, Region]
+        const khazana = new Khazana(cluster.node(site))
+        await khazana.unlockAll(await write(khazana, regions, 1))
+        await khazana.unlockAll(await write(khazana, regions, 2))
+        cluster.losePower(3)
+        const state = await (await cluster.at(site, deciding)).unreserve({ timeoutMs: 2000 })
+        assert.equal(state, 'pending', 'it had heard it')
+        await cluster.start(3)
+        assert.equal(await read(cluster, 1, other), 2)
+        const isGone = (): boolean => cluster.node(2).home.find(deciding.address) === undefined
+        await cluster.until('the region has ended', isGone)
+      })
+    }
+  })
+})
+
 /** How long a page of the other region is kept from a third node when the home that decides dies so soon after the release began. Milliseconds. */
 async function blockedFor(afterMs: number): Promise<number> {
   const cluster = new NodeCluster({ seed: 100 + afterMs, nodes: 5 })

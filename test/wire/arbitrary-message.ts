@@ -394,6 +394,7 @@ export const messages: Arbitrary<Message> = fc.oneof(
     ...who,
     role: fc.constantFrom('node', 'client'),
     site: fc.oneof(fc.constant(0 as const), site),
+    to: fc.oneof(fc.constant(0 as const), site),
     latest: whole(0, sessionNumberMax),
     resume: fc.option(plain({ session: count, peerIncarnation: count, received: count }), {
       nil: undefined,

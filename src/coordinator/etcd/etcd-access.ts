@@ -1,4 +1,5 @@
 import type { Clock } from '../../io/clock.js'
+import { timeoutOf } from '../../io/deadline.js'
 import type { WaitOptions } from '../../io/deadline.js'
 import type { HttpClient } from '../../io/http.js'
 import { unreachable } from '../../stdx/assert.js'
@@ -27,6 +28,8 @@ export const endpointsMax = 32
 const namespaceDefault = 'khazana/'
 /** Entries of a list that are asked for at a time: 8 MiB of values at most. */
 const pageEntries = 500
+/** Read for the answer's header alone: there need be no such key. */
+const termKey = 'term'
 
 /**
  * The way to an etcd, version 3.4 or later, over the JSON gateway that each of its members has. Why not by gRPC: docs/adr/0020-coordinator.md.
@@ -140,11 +143,25 @@ export class EtcdAccess implements StoreAccess {
     return { id: id as LeaseId, ttlMs: numberOf(answer['TTL']) * 1000 }
   }
 
-  /** A lease that has ended has no time left. */
-  async #keepAlive(lease: LeaseId, wait: WaitOptions): Promise<'alive' | 'ended'> {
+  /**
+   * A lease that has ended has no time left.
+   *
+   * Etcd renews without asking its other members: a leader whose disk hangs, and that has been replaced without noticing, goes on saying that a lease lives which has long
+   * ended for all others (before 3.4.31 and 3.5.13; etcd-io/etcd 15247). So a renewal counts when a read, which a majority takes part in, finds afterwards that the leader
+   * is still the one of the term in which it was renewed: a later leader gives all leases their full time again.
+   */
+  async #keepAlive(lease: LeaseId, options: WaitOptions): Promise<'alive' | 'ended'> {
+    const { clock } = this.#options
+    const endsAt = clock.now() + timeoutOf(options)
     try {
-      const answer = await this.#gateway.call('/v3/lease/keepalive', { ID: lease }, wait)
-      return numberOf(fieldsOf(answer['result'])['TTL']) > 0 ? 'alive' : 'ended'
+      const answer = await this.#gateway.call('/v3/lease/keepalive', { ID: lease }, options)
+      const result = fieldsOf(answer['result'])
+      if (numberOf(result['TTL']) === 0) return 'ended'
+      const wait = { ...options, timeoutMs: Math.max(1, endsAt - clock.now()) }
+      const read = { key: this.#keys.key(termKey), keys_only: true }
+      const since = await this.#gateway.call('/v3/kv/range', read, wait)
+      if (termOf(since) === termOf(result)) return 'alive'
+      throw new KhazanaError('outcome-unknown', 'etcd has got another leader while a lease was renewed')
     } catch (error) {
       if (isNotFound(error)) return 'ended'
       throw error
@@ -159,6 +176,11 @@ export class EtcdAccess implements StoreAccess {
     }
     return 'ended'
   }
+}
+
+/** Counts the leaders that there were. */
+function termOf(answer: Fields): number {
+  return numberOf(fieldsOf(answer['header'])['raft_term'])
 }
 
 function isNotFound(error: unknown): boolean {

@@ -184,6 +184,8 @@ export class Membership {
       if (this.hasLeft) throw hasLeftItself()
       if (error.code !== 'unreachable' && error.code !== 'timeout' && error.code !== 'outcome-unknown')
         throw error
+      // Another one may be the manager soon: who joins tries again.
+      if (!this.hasIds) throw noNumbersNow(this.manager, error)
       return this.giveId(name, listen)
     }
   }
@@ -363,6 +365,11 @@ function firstIds(self: NodeId, table: MemberTable): readonly NodeIdRange[] {
 
 function newMember(node: NodeId, name: string, listen: string): Member {
   return { node, name: name === '' ? `node-${node}` : name, listen, revision: 0, state: 'in' }
+}
+
+function noNumbersNow(manager: NodeId, cause: KhazanaError): KhazanaError {
+  const why = `this node has no numbers for new nodes, and node ${manager}, the cluster manager, does not answer`
+  return new KhazanaError('unreachable', `${why}: ${cause.message}`, { cause })
 }
 
 function hasLeftItself(): KhazanaError {

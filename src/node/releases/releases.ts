@@ -38,6 +38,8 @@ interface Kept {
   readonly ended: Resolvers<void>
   /** How often it was asked for: an attempt that began before the last time says nothing of that. */
   asks: number
+  /** It is done, and its record is about to go: who asks for it now may mean what was written since. */
+  isForgotten: boolean
   /** Why it was not possible last. */
   failure: KhazanaError | undefined
 }
@@ -175,12 +177,17 @@ export class Releases {
   }
 
   #find(release: Release): Kept | undefined {
-    for (const kept of this.#kept.values()) if (isSameRelease(kept.release, release)) return kept
+    for (const kept of this.#kept.values()) {
+      if (!kept.isForgotten && isSameRelease(kept.release, release)) return kept
+    }
     return undefined
   }
 
   #add(number: number, release: Release, stored: Promise<void>): Kept {
-    const kept = { number, release, stored, ended: withResolvers<void>(), asks: 1, failure: undefined }
+    const kept: Kept = {
+      ...{ number, release, stored, ended: withResolvers<void>() },
+      ...{ asks: 1, isForgotten: false, failure: undefined },
+    }
     // Nobody need wait for either.
     stored.catch(() => undefined)
     kept.ended.promise.catch(() => undefined)
@@ -243,7 +250,13 @@ export class Releases {
   }
 
   async #forget(kept: Kept): Promise<void> {
-    await this.#options.store.commit({ deletes: [releaseKey(kept.number)] })
+    kept.isForgotten = true
+    try {
+      await this.#options.store.commit({ deletes: [releaseKey(kept.number)] })
+    } catch (error) {
+      kept.isForgotten = false
+      throw error
+    }
     this.#end(kept)
   }
 

@@ -139,6 +139,13 @@ export class Acceptor {
       this.#refuse(handshake, error)
       return
     }
+    // Before anything is made of it: the caller will have nothing of a session with whoever it does not mean, and would only end the one that there is.
+    if (hello.to !== 0 && hello.to !== identity.site) {
+      // Who looks for one that is gone comes again and again; that it is not found is in the log there.
+      const why = `node ${identity.site} is where node ${hello.to} was`
+      this.#turnAway(handshake, new KhazanaError('unreachable', why))
+      return
+    }
     const known = hello.resume === undefined ? undefined : this.#sessions.get(hello.resume.session)
     if (known !== undefined && canResume(known, hello, identity.incarnation)) {
       this.#resume(handshake, hello, known)
@@ -270,8 +277,12 @@ export class Acceptor {
   }
 
   #refuse(handshake: Handshake, error: KhazanaError): void {
-    this.#forget(handshake)
     this.#log('connection refused', handshake.link.remote, error)
+    this.#turnAway(handshake, error)
+  }
+
+  #turnAway(handshake: Handshake, error: KhazanaError): void {
+    this.#forget(handshake)
     handshake.link.send(this.#writer.encode(refusedBecause(error), [], 0, 0))
     const patience = this.#options.clock.after(handshakeMs, () => handshake.link.destroy())
     void handshake.link.close().then(() => patience.cancel())

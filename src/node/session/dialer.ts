@@ -43,6 +43,8 @@ export interface DialerOptions extends SessionContext {
   readonly identity: () => LocalIdentity
   /** The node that must answer, where it is known. */
   readonly expected: NodeId | undefined
+  /** Throws a `KhazanaError` where there is to be no session with whoever answers so. */
+  readonly judge?: (welcome: Welcome) => void
   /** An attempt has failed; another one follows. `attempt` counts from 1 since the last success. */
   readonly failed: (error: KhazanaError, attempt: number) => void
   /** Asked before a new session begins: false while rights of an earlier one may still be in use. */
@@ -177,7 +179,7 @@ export class Dialer {
     })
     const { session } = this
     const latest = Math.max(this.#latest, this.#options.latest?.() ?? 0)
-    const hello = helloOf(this.#options.identity(), session, latest)
+    const hello = helloOf(this.#options.identity(), this.#options.expected, session, latest)
     const patience = this.#options.clock.after(handshakeMs, () => {
       this.#abandon(new KhazanaError('unreachable', `no answer to "hello" in ${handshakeMs} ms`))
     })
@@ -205,6 +207,7 @@ export class Dialer {
   #welcomed(link: FrameLink, hello: Hello, welcome: Welcome): void {
     try {
       checkWelcome(welcome, this.#options.identity(), this.#options.expected)
+      this.#options.judge?.(welcome)
     } catch (reason) {
       this.#abandon(KhazanaError.from(reason))
       return

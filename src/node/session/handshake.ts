@@ -31,9 +31,14 @@ export interface SessionContext {
 export const handshakeMs = 5000
 
 /**
- * The first message on a connection, which asks to go on with a session where there is one. `latest`: see `Hello.latest`.
+ * The first message on a connection, which asks to go on with a session where there is one. `expected`, `latest`: see `Hello.to` and `Hello.latest`.
  */
-export function helloOf(local: LocalIdentity, session: SessionDriver | undefined, latest: number): Hello {
+export function helloOf(
+  local: LocalIdentity,
+  expected: NodeId | undefined,
+  session: SessionDriver | undefined,
+  latest: number,
+): Hello {
   const resume =
     session === undefined
       ? undefined
@@ -44,6 +49,7 @@ export function helloOf(local: LocalIdentity, session: SessionDriver | undefined
     cluster: local.cluster,
     role: local.role,
     site: session === undefined ? local.site : session.assigned,
+    to: expected ?? 0,
     incarnation: local.incarnation,
     name: local.name,
     listen: local.listen,
