@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Address } from '../address/address.js'
 import type { RegionDescriptor } from '../address/descriptor.js'
 
@@ -9,50 +10,53 @@ import type { RegionDescriptor } from '../address/descriptor.js'
  * there are more than `entriesMax`.
  */
 export class RegionDirectory {
-  readonly #entriesMax: number
-  /** By last use: the first is the oldest. */
-  readonly #byUse = new Map<Address, RegionDescriptor>()
+  readonly #entries: Map<Address, RegionDescriptor> | LRUCache<Address, RegionDescriptor>
   readonly #starts: Address[] = []
 
+  /** `entriesMax`: at least 1; `Infinity` where none is ever to go by itself. */
   constructor(entriesMax: number) {
-    this.#entriesMax = entriesMax
+    const dispose = (_: RegionDescriptor, start: Address, reason: LRUCache.DisposeReason): void => {
+      if (reason === 'evict') this.#starts.splice(this.#after(start) - 1, 1)
+    }
+    this.#entries = entriesMax === Infinity ? new Map() : new LRUCache({ max: entriesMax, dispose })
   }
 
   get size(): number {
-    return this.#byUse.size
+    return this.#entries.size
   }
 
   /** The descriptor of the region that holds the address. */
   find(address: Address): RegionDescriptor | undefined {
     const start = this.#starts[this.#after(address) - 1]
-    const found = start === undefined ? undefined : this.#byUse.get(start)
+    const found = start === undefined ? undefined : this.#peek(start)
     if (found === undefined || address >= found.address + BigInt(found.size)) return undefined
-    this.#byUse.delete(found.address)
-    this.#byUse.set(found.address, found)
-    return found
+    // A use.
+    return this.#entries.get(found.address)
   }
 
   /** Remembers the descriptor, instead of all that overlap it; of one reservation, the newest that was heard of. */
   add(descriptor: RegionDescriptor): void {
-    const before = this.#byUse.get(descriptor.address)
+    const before = this.#peek(descriptor.address)
     if (before?.generation === descriptor.generation && before.revision > descriptor.revision) return
     const end = descriptor.address + BigInt(descriptor.size)
     for (let at = this.#after(end as Address) - 1; at >= 0; at--) {
-      const known = this.#byUse.get(this.#starts[at] as Address)
+      const known = this.#peek(this.#starts[at] as Address)
       if (known === undefined || known.address + BigInt(known.size) <= descriptor.address) break
       if (known.address < end) this.forget(known.address)
     }
     this.#starts.splice(this.#after(descriptor.address), 0, descriptor.address)
-    this.#byUse.set(descriptor.address, descriptor)
-    for (const oldest of this.#byUse.keys()) {
-      if (this.#byUse.size <= this.#entriesMax) break
-      this.forget(oldest)
-    }
+    this.#entries.set(descriptor.address, descriptor)
   }
 
   forget(start: Address): void {
-    if (!this.#byUse.delete(start)) return
+    if (!this.#entries.delete(start)) return
     this.#starts.splice(this.#after(start) - 1, 1)
+  }
+
+  /** Not a use. */
+  #peek(start: Address): RegionDescriptor | undefined {
+    const entries = this.#entries
+    return entries instanceof Map ? entries.get(start) : entries.peek(start)
   }
 
   /** How many starts are at or before the address. */

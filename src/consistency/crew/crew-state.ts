@@ -43,6 +43,7 @@ export class CrewState {
   connected: boolean
   effects: CmEffect[] = []
   readonly #marked = new Set<PageIndex>()
+  #taking: SetIterator<PageIndex> | undefined
   /** Pages of which a child holds a right or waits for one: a superset. */
   readonly #pagesOfChild = new Map<SiteId, Set<PageIndex>>()
   /** How many pages of a child are void. */
@@ -90,11 +91,14 @@ export class CrewState {
 
   /** Takes the next page to look at. */
   takeMarked(): PageState | undefined {
-    for (const page of this.#marked) {
-      this.#marked.delete(page)
-      const state = this.pages.get(page)
+    // One iteration for all of a step: to begin anew for each page would step over all that have been taken.
+    const taking = (this.#taking ??= this.#marked.values())
+    for (let next = taking.next(); next.done !== true; next = taking.next()) {
+      this.#marked.delete(next.value)
+      const state = this.pages.get(next.value)
       if (state !== undefined) return state
     }
+    this.#taking = undefined
     return undefined
   }
 

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import type { Address } from '../../address/address.js'
 import type { Region } from '../../client/region.js'
 import type { FsRegion } from '../pages/fs-region.js'
@@ -17,7 +18,6 @@ export type HoldNumber = number
 interface Held {
   readonly number: HoldNumber
   readonly hold: RightHold
-  isEnding: boolean
 }
 
 /**
@@ -26,67 +26,67 @@ interface Held {
  */
 export class FileHolds {
   readonly #ended: HoldEnded
-  readonly #max: number
-  /** The oldest first. */
-  readonly #held = new Map<Address, Held>()
+  readonly #held: LRUCache<Address, Held>
+  /** Those of which copies are to go. */
+  readonly #ending = new Map<Address, Held>()
   #last = 0
 
-  /** `max`: files that are held; beyond that the oldest is to end. */
+  /** `max`: files that are held; beyond that the one that was used least lately is to end. */
   constructor(runner: PageRunner, ended: HoldEnded, max: number) {
     this.#ended = ended
-    this.#max = max
+    const dispose = (held: Held, file: Address, reason: LRUCache.DisposeReason): void => {
+      if (reason === 'evict') this.#end(file, held, 'wanted')
+    }
+    this.#held = new LRUCache({ max, dispose })
     runner.onLost((region) => {
       this.#tell(region.address, 'lost')
     })
   }
 
   get count(): number {
-    return this.#held.size
+    return this.#held.size + this.#ending.size
   }
 
   /** Holds the file from now on, where that can be: in an operation that has its inode it can. Never throws: the operation may have changed something. */
   take(region: FsRegion): void {
     const { address, handle, pageSize } = region
-    if (handle === undefined || this.#held.has(address)) return
+    if (handle === undefined || this.#held.has(address) || this.#ending.has(address)) return
     const range = { offset: inodePage * pageSize, length: pageSize }
     const hold = tryHold(handle, range, (why) => {
       this.#tell(address, why)
     })
     if (hold === undefined) return
     this.#last += 1
-    this.#held.set(address, { number: this.#last, hold, isEnding: false })
-    if (this.#held.size > this.#max) this.#endOldest()
+    this.#held.set(address, { number: this.#last, hold })
   }
 
   /** The hold under which a copy that is made now is valid; undefined where there is none, or it is to end. */
   current(file: Address): HoldNumber | undefined {
     const held = this.#held.get(file)
-    return held?.isEnding === false && held.hold.isHeld ? held.number : undefined
+    return held?.hold.isHeld === true ? held.number : undefined
   }
 
   /** No copy of what the file was is in use any more. Idempotent. */
   release(file: Address): void {
-    const held = this.#held.get(file)
+    const held = this.#held.peek(file) ?? this.#ending.get(file)
     this.#held.delete(file)
+    this.#ending.delete(file)
     held?.hold.release()
   }
 
   releaseAll(): void {
-    for (const file of [...this.#held.keys()]) this.release(file)
-  }
-
-  #endOldest(): void {
-    for (const [file, { isEnding }] of this.#held) {
-      if (isEnding) continue
-      this.#tell(file, 'wanted')
-      return
-    }
+    for (const file of [...this.#held.keys(), ...this.#ending.keys()]) this.release(file)
   }
 
   #tell(file: Address, why: HoldEnd): void {
-    const held = this.#held.get(file)
-    if (held === undefined || held.isEnding) return
-    held.isEnding = true
+    const held = this.#held.peek(file)
+    if (held === undefined) return
+    this.#held.delete(file)
+    this.#end(file, held, why)
+  }
+
+  #end(file: Address, held: Held, why: HoldEnd): void {
+    this.#ending.set(file, held)
     this.#ended(file, why)
   }
 }
