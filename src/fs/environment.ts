@@ -15,3 +15,7 @@ export interface Timestamp {
   readonly seconds: number
   readonly nanoseconds: number
 }
+
+export function isEarlier(a: Timestamp, b: Timestamp): boolean {
+  return a.seconds < b.seconds || (a.seconds === b.seconds && a.nanoseconds < b.nanoseconds)
+}

@@ -4,6 +4,9 @@ import type { Timestamp } from '../environment.js'
 import { FsError } from '../errno.js'
 import { getInt53, getUint53, setInt53, setUint53, viewOf } from './fields.js'
 
+/** The page of a file's region in which its inode is. */
+export const inodePage = 0
+
 /** What a file is. */
 export type FileKind = 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'character' | 'block'
 

@@ -1,8 +1,9 @@
+import { inodePage } from '../layout/inode.js'
 import type { Address } from '../../address/address.js'
 import { FsError } from '../errno.js'
 import type { FsEnvironment } from '../environment.js'
 import type { PageRunner } from '../pages/page-runner.js'
-import { inodePage } from '../volume/volume.js'
+
 import { DeadMounts } from './dead-mounts.js'
 import { FileLocks, tableIsFull } from './file-locks.js'
 import { isSameOwner, lockEndMax } from './file-lock.js'

@@ -3,10 +3,10 @@ import { KhazanaError } from '../../stdx/errors.js'
 import { byteOfPage, pageOfByte } from '../file/contents.js'
 import { FsError } from '../errno.js'
 import { fsErrorFrom } from '../errors.js'
-import { Inode } from '../layout/inode.js'
+import { Inode, inodePage } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
 import type { FsRegion } from '../pages/fs-region.js'
-import { inodePage } from '../volume/volume.js'
+
 import type { Volume } from '../volume/volume.js'
 
 /** How long storage is waited for to be taken away, before that is given up; the home may still do it for as long again. Milliseconds. */

@@ -1,14 +1,15 @@
 import type { Address } from '../../address/address.js'
+import { isEarlier } from '../environment.js'
 import type { Timestamp } from '../environment.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import { FsError } from '../errno.js'
 import { fsErrorFrom } from '../errors.js'
 import { Contents, pageOfByte } from '../file/contents.js'
 import { fileBytesMax } from '../file/limits.js'
-import { Inode } from '../layout/inode.js'
+import type { Inode } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
 import type { FsRegion } from '../pages/fs-region.js'
-import { inodePage, readInode, writeInode } from '../volume/volume.js'
+import { readInode, writeInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
 import { needsClearing, storedPages } from './clear.js'
 import { loseSetId } from './set-attributes.js'
@@ -19,7 +20,7 @@ const accessedAgainSeconds = 86_400
 /** At most `length` bytes from `offset` on: fewer where the file ends. Throws `EISDIR`, `EINVAL` for what has no bytes. */
 export function read(volume: Volume, file: Address, offset: number, length: number) {
   return (attempt: Attempt): Uint8Array => {
-    const { runner, environment } = volume
+    const { runner, environment, accesses } = volume
     const region = runner.region(file)
     expect(attempt, region, { offset, length, mode: 'read' })
     const inode = readInode(attempt, region)
@@ -28,11 +29,7 @@ export function read(volume: Volume, file: Address, offset: number, length: numb
     const bytes = new Contents(attempt, region, inode).read(offset, length)
     const now = environment.now()
     // As Linux does unless told otherwise: once for each change of the file, and once a day.
-    if (bytes.length > 0 && isToBeNoted(inode, now)) {
-      const page = attempt.write(region, inodePage)
-      attempt.change()
-      noteAccess(page, now)
-    }
+    if (bytes.length > 0 && isToBeNoted(inode, now)) accesses.note(file, now)
     return bytes
   }
 }
@@ -162,18 +159,8 @@ function checkHasBytes({ kind }: Inode): void {
 
 function isToBeNoted({ accessed, modified, changed }: Inode, { seconds }: Timestamp): boolean {
   return (
-    !isBefore(modified, accessed) ||
-    !isBefore(changed, accessed) ||
+    !isEarlier(modified, accessed) ||
+    !isEarlier(changed, accessed) ||
     seconds - accessed.seconds >= accessedAgainSeconds
   )
-}
-
-function isBefore(a: Timestamp, b: Timestamp): boolean {
-  return a.seconds < b.seconds || (a.seconds === b.seconds && a.nanoseconds < b.nanoseconds)
-}
-
-function noteAccess(page: Uint8Array, now: Timestamp): void {
-  const inode = new Inode(page)
-  inode.accessed = now
-  inode.bump()
 }

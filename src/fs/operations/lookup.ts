@@ -10,20 +10,21 @@ import { readDirectory, readInode } from '../volume/volume.js'
 import type { Volume } from '../volume/volume.js'
 
 /** What a name in a directory means. Throws `ENOENT`, `ENOTDIR`, `ENAMETOOLONG`. */
-export function lookup({ runner }: Volume, parent: Address, name: Uint8Array) {
+export function lookup({ runner, accesses }: Volume, parent: Address, name: Uint8Array) {
   checkName(name)
   return (attempt: Attempt): FileAttributes => {
     const region = runner.region(parent)
     const inode = readDirectory(attempt, region)
-    if (isDot(name)) return attributesOf(parent, inode)
+    if (isDot(name)) return accesses.seen(attributesOf(parent, inode))
     const address = isDotDot(name) ? inode.parent : new Directory(attempt, region, inode).find(name)?.address
     if (address === undefined) throw new FsError('ENOENT', 'no such file or directory')
-    return attributesOf(address, readInode(attempt, runner.region(address)))
+    return accesses.seen(attributesOf(address, readInode(attempt, runner.region(address))))
   }
 }
 
-export function attributes({ runner }: Volume, file: Address) {
-  return (attempt: Attempt): FileAttributes => attributesOf(file, readInode(attempt, runner.region(file)))
+export function attributes({ runner, accesses }: Volume, file: Address) {
+  return (attempt: Attempt): FileAttributes =>
+    accesses.seen(attributesOf(file, readInode(attempt, runner.region(file))))
 }
 
 /** Names behind a position, in their order, without `.` and `..`; none at the end. */
@@ -35,9 +36,9 @@ export function list({ runner }: Volume, directory: Address, behind: number) {
 }
 
 /** What `..` means there. */
-export function parentOf({ runner }: Volume, directory: Address) {
+export function parentOf({ runner, accesses }: Volume, directory: Address) {
   return (attempt: Attempt): FileAttributes => {
     const { parent } = readDirectory(attempt, runner.region(directory))
-    return attributesOf(parent, readInode(attempt, runner.region(parent)))
+    return accesses.seen(attributesOf(parent, readInode(attempt, runner.region(parent))))
   }
 }

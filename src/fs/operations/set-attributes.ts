@@ -43,6 +43,7 @@ export function setAttributes(volume: Volume, file: Address, changes: AttributeC
     if (resize !== undefined) inode.modified = now
     if (modified !== undefined) inode.modified = modified === 'now' ? now : modified
     inode.touchChanged(now)
+    volume.accesses.forget(file)
     return attributesOf(file, inode)
   }
 }

@@ -1,9 +1,9 @@
+import { inodePage } from '../layout/inode.js'
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../../address/address.js'
 import type { Region } from '../../client/region.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import type { PageRunner } from '../pages/page-runner.js'
-import { inodePage } from './volume.js'
 
 type RightHold = NonNullable<ReturnType<Region['tryHold']>>
 /** Why a hold is to end: see `Region.tryHold`. */

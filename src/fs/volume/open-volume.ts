@@ -9,6 +9,7 @@ import { MountIdentity } from '../locks/mount-identity.js'
 import { MountLocks } from '../locks/mount-locks.js'
 import { KeptLock } from '../pages/kept-lock.js'
 import { PageRunner } from '../pages/page-runner.js'
+import { AccessTimes } from './access-times.js'
 import { InoSource } from './ino-source.js'
 import { ownPageSize } from './make-volume.js'
 import { MountRegister } from './mount-register.js'
@@ -88,12 +89,15 @@ export async function openVolume(
     work.add(done)
     return done
   }
+  const accesses = new AccessTimes({ runner, environment, whenIdle })
   const volume: OpenVolume = {
     ...{ khazana, environment, runner, root, inos, spares, orphans, openings, reaper, id, locks, whenIdle },
+    accesses,
     close: async () => {
       state.isClosed = true
       await locks.close()
       await identity.close()
+      await accesses.write()
       await reaper.close()
       await Promise.all(work)
       await giveBack(volume, recordRegion.address)

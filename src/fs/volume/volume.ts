@@ -2,18 +2,16 @@ import type { Address } from '../../address/address.js'
 import type { Khazana } from '../../client/khazana.js'
 import type { FsEnvironment } from '../environment.js'
 import { FsError } from '../errno.js'
-import { Inode } from '../layout/inode.js'
+import { Inode, inodePage } from '../layout/inode.js'
 import type { Attempt } from '../pages/attempt.js'
 import type { FsRegion } from '../pages/fs-region.js'
 import type { PageRunner } from '../pages/page-runner.js'
+import type { AccessTimes } from './access-times.js'
 import type { InoSource } from './ino-source.js'
 import type { Openings } from './openings.js'
 import type { Orphans } from './orphans.js'
 import type { Reaper } from './reaper.js'
 import type { Spares } from './spares.js'
-
-/** The page of a file's region in which its inode is. */
-export const inodePage = 0
 
 /** A mounted file system, as operations see it. */
 export interface Volume {
@@ -26,6 +24,7 @@ export interface Volume {
   readonly orphans: Orphans
   readonly openings: Openings
   readonly reaper: Reaper
+  readonly accesses: AccessTimes
 }
 
 /** The file's inode, to look at. Throws `Miss`, `ESTALE` for what is no file any more. */
