@@ -11,6 +11,9 @@ import type { FrameTable } from './frame-table.js'
 /** Bytes of pages in one message: small enough that leases are renewed between two on a slow link. */
 export const messagePagesBytesMax = 1024 * 1024
 
+/** Pages that are given up in one message. */
+const yieldPagesMax = 4096
+
 export interface OutgoingOptions {
   readonly region: Address
   readonly generation: number
@@ -36,12 +39,45 @@ interface Entry {
 export class Outgoing {
   readonly #options: OutgoingOptions
   readonly #waiting = new Map<SiteId, Entry[]>()
+  /**
+   * What is given up to a peer, until something else is said to it, or this turn is over: memory gives pages up one by one, and a message for each would cost those who
+   * read or write many pages more than these.
+   */
+  readonly #givenUp = new Map<SiteId, Yield>()
 
   constructor(options: OutgoingOptions) {
     this.#options = options
   }
 
   send(to: SiteId, message: CmMessage): void {
+    const isGivingUp = message.kind === 'yield' && !message.handed
+    const before = this.#givenUp.get(to)
+    if (before !== undefined) {
+      const both = isGivingUp ? together(before, message) : undefined
+      if (both !== undefined) {
+        this.#givenUp.set(to, both)
+        return
+      }
+      this.#sendGivenUp(to)
+    }
+    if (!isGivingUp) {
+      this.#send(to, message)
+      return
+    }
+    this.#givenUp.set(to, message)
+    queueMicrotask(() => {
+      this.#sendGivenUp(to)
+    })
+  }
+
+  #sendGivenUp(to: SiteId): void {
+    const message = this.#givenUp.get(to)
+    if (message === undefined) return
+    this.#givenUp.delete(to)
+    this.#send(to, message)
+  }
+
+  #send(to: SiteId, message: CmMessage): void {
     const session = this.#options.session(to)
     if (session === undefined || session.loss !== undefined) return
     for (const part of split(message, this.#options.pageSize)) {
@@ -54,6 +90,7 @@ export class Outgoing {
 
   /** Drops what was to be sent to a peer whose session is lost. */
   forget(peer: SiteId): void {
+    this.#givenUp.delete(peer)
     this.#waiting.delete(peer)
   }
 
@@ -90,10 +127,9 @@ export class Outgoing {
   async #load(to: SiteId, entry: Entry): Promise<Entry> {
     const stamps = stampsOf(entry.message)?.filter((stamp) => stamp.hasBytes) ?? []
     // All at once: those that lie together on the disk are one read.
-    const loading = stamps.map(
-      ({ page }, slot) => entry.pages[slot] ?? this.#loadPage(to, entry.message, page),
+    const loaded = await Promise.all(
+      stamps.map(async ({ page }, slot) => entry.pages[slot] ?? this.#loadPage(to, entry.message, page)),
     )
-    const loaded = await Promise.all(loading)
     const unreadable = new Set<PageIndex>()
     stamps.forEach(({ page }, slot) => {
       if (loaded[slot] === undefined) unreadable.add(page)
@@ -130,6 +166,17 @@ export class Outgoing {
     const bytes = pages.filter((page) => page !== undefined)
     session.send({ kind: 'cm', region, generation, era, body }, bytes)
   }
+}
+
+type Yield = Extract<CmMessage, { readonly kind: 'yield' }>
+
+/** Both in one, where the pages of the second follow those of the first. */
+function together(first: Yield, second: Yield): Yield | undefined {
+  const { range, keep } = first
+  const count = range.count + second.range.count
+  const follows = range.first + range.count === second.range.first
+  if (!follows || keep !== second.keep || count > yieldPagesMax) return undefined
+  return { ...second, range: { first: range.first, count } }
 }
 
 /** The pages a message speaks of with their versions, where it does. */
