@@ -6,7 +6,7 @@ import { sliceOf } from '../../src/location/address-slice.js'
 import { expectResult } from '../../src/node/calls/result.js'
 import { present } from '../../src/stdx/assert.js'
 import { KhazanaError } from '../../src/stdx/errors.js'
-import type { Cast, Casting } from './cast.js'
+import type { Cast, Casting, ScaleRegion } from './cast.js'
 import { costOf, sumOf } from './measured.js'
 import type { Costs, OperationName } from './measured.js'
 import { regionBytes } from './scale-cluster.js'
@@ -90,6 +90,14 @@ async function read(region: Region): Promise<void> {
   await lock.unlock()
 }
 
+/** At its home: a page that was never written has no bytes to send. */
+async function fill(cluster: ScaleCluster, { address, home }: ScaleRegion): Promise<void> {
+  const region = await cluster.khazana(home).region(address)
+  const lock = await region.lock('write', whole)
+  lock.write(0, Uint8Array.of(1))
+  await lock.unlock()
+}
+
 // ---- reserving ------------------------------------------------------------------------------------------------------
 
 export async function reserves({ cluster, casting, costs, progress }: Stage, samples: number): Promise<void> {
@@ -132,6 +140,7 @@ export const firstUseNames: FirstUseNames = { lookup: 'lookup', whole: 'lookup a
 export async function firstUses(stage: Stage, samples: number): Promise<void> {
   const { cluster, costs } = stage
   await sampled(stage, 'first access', samples, {
+    prepare: ({ region }) => fill(cluster, region),
     measure: async ({ user, region: { address } }) => {
       const handle = await firstUse(stage, user, address, firstUseNames)
       const again = await costOf(cluster, () => read(handle))
@@ -226,6 +235,7 @@ export async function firstUsesOfPairs(
   for (let taken = 0; taken < samples; taken++) {
     if (state === 'replaced' && taken % slowBatchMax === 0) await cluster.rest()
     const { user, region } = casting.drawPair()
+    await fill(cluster, region)
     await firstUse(stage, user, region.address, names)
   }
   progress(`first access, manager ${state}: ${samples}`)
