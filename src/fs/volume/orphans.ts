@@ -10,19 +10,32 @@ export class Orphans {
   readonly #record: FsRegion
   /** In use, by number of the whole list. */
   readonly #used = new Set<number>()
+  /** Given back, the last one at the end. */
+  readonly #free: number[] = []
+  /** From here on none was ever in use here. */
+  #untouched = 0
+  /** Resolves when one has been given back; undefined where none is about to be. */
+  #room: () => Promise<void> | undefined = () => undefined
 
   constructor(record: FsRegion) {
     this.#record = record
   }
 
-  /** Asks for a place in the list; what it answers puts the file there, and tells where. Throws `Miss`, `ENOSPC`. */
+  /** How to wait for a place, where there is none. */
+  onFull(room: () => Promise<void> | undefined): void {
+    this.#room = room
+  }
+
+  /** Asks for a place in the list; what it answers puts the file there, and tells where. Throws `Miss`; `ENOSPC` where all are of files that are open. */
   toAdd(attempt: Attempt, address: Address): () => number {
     const perPage = Math.floor(this.#record.pageSize / 16)
     const count = perPage * orphansPages
-    // From the front, as the list is short mostly: so it stays on one page.
-    let place = 0
-    while (this.#used.has(place)) place += 1
-    if (place >= count) throw new FsError('ENOSPC', `${count} files without a name are open`)
+    const place = this.#next()
+    if (place >= count) {
+      const room = this.#room()
+      if (room === undefined) throw new FsError('ENOSPC', `${count} files without a name are open`)
+      attempt.await(() => room)
+    }
     const slots = new Slots(attempt.write(this.#record, orphansFirstPage + Math.floor(place / perPage)))
     if (slots.get(place % perPage) !== undefined) {
       // Of a mount that had the record before.
@@ -48,6 +61,19 @@ export class Orphans {
     return () => {
       slots.set(place % perPage, undefined)
       this.#used.delete(place)
+      this.#free.push(place)
     }
+  }
+
+  /** From the front, where there is a choice, as the list is short mostly: so it stays on one page. */
+  #next(): number {
+    for (;;) {
+      const place = this.#free.at(-1)
+      if (place === undefined) break
+      if (!this.#used.has(place)) return place
+      this.#free.pop()
+    }
+    while (this.#used.has(this.#untouched)) this.#untouched += 1
+    return this.#untouched
   }
 }

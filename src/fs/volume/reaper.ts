@@ -7,13 +7,15 @@ import type { Openings } from './openings.js'
 import type { Orphans } from './orphans.js'
 
 /** Files that are taken away at a time. */
-const atOnceMax = 8
+const atOnceMax = 64
 /** How long is waited for a file to be closed elsewhere, before the next is looked at. Milliseconds. */
 const waitMs = 100
 /** Until a file that is open is looked at again, at first and at most. Milliseconds. */
 const againMs = 500
 const againMsMax = 60_000
 const timeoutMs = 30_000
+/** The list is full: until all files are looked at again for that. */
+const allAgainSeconds = 5
 /** For how long a file stays that may have been found by its name a moment ago, and is about to be opened. Milliseconds. */
 const graceMs = 100
 /** Files that stay so long, at most: beyond, they go at once. */
@@ -35,6 +37,12 @@ export class Reaper {
   readonly #record: FsRegion
   readonly #environment: FsEnvironment
   readonly #queue: Orphan[] = []
+  /** They wait until it is durable that they have no name. */
+  readonly #unsettled: Orphan[] = []
+  #isSettling = false
+  readonly #waiting: (() => void)[] = []
+  /** When the list was full last, and all in it were looked at for that. Seconds. */
+  #allLookedAt = -Infinity
   readonly #later = new Map<Orphan, () => void>()
   readonly #working = new Set<Promise<void>>()
   #isClosed = false
@@ -49,16 +57,14 @@ export class Reaper {
     this.#openings = parts.openings
     this.#record = parts.record
     this.#environment = environment
+    this.#orphans.onFull(() => this.#whenRoom())
   }
 
   /** The file has lost its last name, by something that is not durable yet. */
   add(address: Address, ino: number, place: number): void {
     const orphan = { region: this.#runner.region(address), ino, place, tries: 0 }
     if (this.#later.size < graceMax) this.#workLater(orphan, graceMs)
-    else {
-      this.#queue.push(orphan)
-      this.#work()
-    }
+    else this.#workSoon(orphan)
   }
 
   /** A file has been closed here: it may be one that waits for that. */
@@ -68,16 +74,55 @@ export class Reaper {
       if (orphan.ino !== ino || orphan.tries === 0) continue
       cancel()
       this.#later.delete(orphan)
-      this.#queue.push(orphan)
+      this.#workSoon(orphan)
     }
-    this.#work()
   }
 
   /** Nothing more is begun. Resolves when what was has ended. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const cancel of this.#later.values()) cancel()
+    for (const go of this.#waiting.splice(0)) go()
     await Promise.all(this.#working)
+  }
+
+  /** Resolves when some file has been taken away, or was looked at in vain; undefined where all have just been. */
+  #whenRoom(): Promise<void> | undefined {
+    if (this.#isClosed) return undefined
+    const isBusy = this.#working.size > 0 || this.#queue.length > 0 || this.#isSettling
+    if (!isBusy) {
+      const { seconds } = this.#environment.now()
+      if (seconds - this.#allLookedAt < allAgainSeconds) return undefined
+      this.#allLookedAt = seconds
+      for (const [orphan, cancel] of this.#later) {
+        cancel()
+        this.#workSoon(orphan)
+      }
+      this.#later.clear()
+    }
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+    })
+  }
+
+  /** When it is durable that the file has no name: of all that come meanwhile together. */
+  #workSoon(orphan: Orphan): void {
+    this.#unsettled.push(orphan)
+    if (!this.#isSettling) void this.#settle()
+  }
+
+  /** Never rejects. */
+  async #settle(): Promise<void> {
+    this.#isSettling = true
+    while (this.#unsettled.length > 0) {
+      // What takes the name away is part of a batch then.
+      await Promise.resolve()
+      const group = this.#unsettled.splice(0)
+      await this.#runner.settled(this.#record)
+      this.#queue.push(...group)
+      this.#work()
+    }
+    this.#isSettling = false
   }
 
   #work(): void {
@@ -86,6 +131,7 @@ export class Reaper {
       if (orphan === undefined) return
       const work = this.#reap(orphan).finally(() => {
         this.#working.delete(work)
+        this.#waiting.shift()?.()
         this.#work()
       })
       this.#working.add(work)
@@ -96,7 +142,6 @@ export class Reaper {
   async #reap(orphan: Orphan): Promise<void> {
     const { region, ino, place } = orphan
     try {
-      await this.#runner.settled(this.#record)
       let isOver = !(await this.#isOrphan(region))
       if (!isOver) {
         isOver = await this.#openings.whileClosed(ino, waitMs, async () => {
@@ -123,8 +168,7 @@ export class Reaper {
   #workLater(orphan: Orphan, ms: number): void {
     const cancel = this.#environment.after(ms, () => {
       this.#later.delete(orphan)
-      this.#queue.push(orphan)
-      this.#work()
+      this.#workSoon(orphan)
     })
     this.#later.set(orphan, cancel)
   }
