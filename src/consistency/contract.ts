@@ -397,7 +397,7 @@ export interface MessageCodec<M> {
 }
 
 export interface CmOptions {
-  /** Root: whether rights from before a restart may be outstanding; then no write is granted until `grace-ended`. */
+  /** Root: whether rights from before a restart may be outstanding; then nothing is granted that they would be in the way of until `grace-ended`. */
   readonly grace: 'none' | 'until-ended'
   readonly pageSize: number
   /** Root: fences that no root before this one was given; none unless told. For `crew`. */

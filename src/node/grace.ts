@@ -3,8 +3,8 @@ import { withResolvers } from '../io/deadline.js'
 import { clockDriftMax } from '../stdx/clock-drift.js'
 
 /**
- * After a crash nobody can say which rights are still in use somewhere: their holders may go on reading until their
- * leases end. So for the length of a lease from its start, a node that had lessees gives no right to write.
+ * After a crash nobody can say which rights are still in use somewhere: their holders may go on reading, and be in the middle of writing, until their
+ * leases end. So for the length of a lease from its start, a node that had lessees gives no right that they may be in the way of.
  */
 export class Grace {
   #timer: Timer | undefined

@@ -236,9 +236,8 @@ transcript('home-crash', 'The home dies, and what it must not do when it comes b
     network.crashHome(0)
   })
   script.say(`
-    The new H knows what is durable, and nothing of tokens. Somebody may still be reading p0 under one from before. To
-    read beside them harms nobody. To write does: until a lease has passed, which all old tokens end with, H gives no
-    exclusive token. B reads version 1, C has to wait. So has a B that comes later: first come, first served.`)
+    The new H knows what is durable, and nothing of tokens. Somebody may still be reading p0 under one from before, or be about to
+    write to it. Until a lease has passed, which all old tokens end with, H gives none: B and C have to wait.`)
   script.happens('(B and C notice and connect again)', (network) => {
     for (const name of ['B', 'C']) {
       network.tellChild(script.link(name))
@@ -247,8 +246,7 @@ transcript('home-crash', 'The home dies, and what it must not do when it comes b
   })
   const early = script.lock('B', 'read', 0)
   script.run()
-  isOpen(early)
-  script.unlock(early)
+  assert.equal(early.state, 'waiting')
   const writer = script.lock('C', 'write', 0)
   script.run()
   assert.equal(writer.state, 'waiting')
@@ -261,10 +259,13 @@ transcript('home-crash', 'The home dies, and what it must not do when it comes b
   })
   assert.equal(lost.state, 'ending')
   assert.equal(reader.state, 'ending')
-  script.say('The lease has passed. Writers may go on.')
+  script.say('The lease has passed. First come, first served: B reads version 1.')
   script.happens('(grace ends)', (network) => {
     network.endGrace()
   })
+  script.run()
+  isOpen(early)
+  script.unlock(early)
   script.run()
   isOpen(writer)
   script.say(`

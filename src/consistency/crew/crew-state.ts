@@ -38,7 +38,7 @@ export class CrewState {
   readonly fences: Fences
   readonly site: CmSite
   readonly plantedBug: PlantedBug | undefined
-  /** Root: whether no exclusive right may be given yet. */
+  /** Root: whether no right may be given yet: holders of others, from before a restart, may use them still. */
   inGrace: boolean
   connected: boolean
   effects: CmEffect[] = []

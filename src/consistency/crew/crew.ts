@@ -130,7 +130,7 @@ class CrewManager implements ConsistencyManager {
       state.handing === undefined &&
       (mode === 'read' ? !state.writing : !state.writing && state.readers === 0) &&
       lentAllows(state, right) &&
-      (mode === 'read' || !crew.inGrace)
+      !crew.inGrace
     )
   }
 
@@ -150,7 +150,7 @@ class CrewManager implements ConsistencyManager {
     // Under a lock all that must be is so. What is taken for commits in doubt is no lock: they are about to put other bytes there.
     const isThere = state.readers > 0 || state.writing || isFree
     const isSure = isThere && state.doubted === 0 && state.handing === undefined
-    if (state.right < shared || !isSure || !lentAllows(state, shared)) {
+    if (state.right < shared || !isSure || !lentAllows(state, shared) || crew.inGrace) {
       forgetIfIdle(crew, state)
       return 'refused'
     }

@@ -83,11 +83,6 @@ function restartDoubts(crew: CrewState, lost: ReadonlySet<PageIndex>): void {
   crew.doubts.restart()
 }
 
-/** Whether the root may give exclusive rights by now. */
-export function graceAllows(crew: CrewState, request: { readonly right: number }): boolean {
-  return !crew.inGrace || request.right !== exclusive
-}
-
 /** Forgets a page of which only defaults are known, where its bytes are not held either. */
 export function forgetIfIdle(crew: CrewState, state: PageState): boolean {
   if (!isIdle(state)) return false

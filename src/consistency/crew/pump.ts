@@ -2,7 +2,7 @@ import type { SiteId } from '../../address/identity.js'
 import type { CrewState } from './crew-state.js'
 import { claimOn, takeClaimed } from './claims.js'
 import { grantChild, recallChildren } from './downstream.js'
-import { graceAllows, pin, tellWanted } from './locks.js'
+import { pin, tellWanted } from './locks.js'
 import { yieldLost } from './lost-rights.js'
 import type { ChildRequest, ClaimRequest, PageState, Right, Waiter } from './page-state.js'
 import { exclusive, lentAllows, localsAllow, none, shared, siteAllows } from './page-state.js'
@@ -31,7 +31,7 @@ function serveQueue(crew: CrewState, at: PageState): void {
       ask(crew, state, waiter.right)
       return
     }
-    if (!graceAllows(crew, waiter)) return
+    if (crew.inGrace) return
     const child = waiter.kind === 'child' ? waiter : undefined
     // It was told to give up what it has. Its answer is yet to come, and must not be taken for one about the new right.
     if (child !== undefined && owesAnswer(crew, state, child.child)) return
