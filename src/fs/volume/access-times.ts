@@ -2,6 +2,7 @@ import type { Address } from '../../address/address.js'
 import type { FileAttributes } from '../attributes.js'
 import { isEarlier } from '../environment.js'
 import type { FsEnvironment, Timestamp } from '../environment.js'
+import { FsError } from '../errno.js'
 import { Inode, inodePage } from '../layout/inode.js'
 import type { PageRunner } from '../pages/page-runner.js'
 
@@ -53,14 +54,15 @@ export class AccessTimes {
     return { ...attributes, accessed }
   }
 
-  /** All is written down, as far as it can be. Never rejects. */
+  /** All is written down, as far as it can be: where a home does not answer, the rest is not tried. Never rejects. */
   async write(): Promise<void> {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     const noted = [...this.#noted]
     this.#noted.clear()
     const writeNext = async (): Promise<void> => {
-      for (let next = noted.pop(); next !== undefined; next = noted.pop()) await this.#writeOne(...next)
+      for (let next = noted.pop(); next !== undefined; next = noted.pop())
+        if ((await this.#writeOne(...next)) === 'unanswered') noted.length = 0
     }
     await Promise.all(Array.from({ length: writtenAtOnce }, writeNext))
   }
@@ -69,7 +71,8 @@ export class AccessTimes {
     void this.#options.whenIdle(() => this.write())
   }
 
-  async #writeOne(file: Address, accessed: Timestamp): Promise<void> {
+  /** Never rejects. */
+  async #writeOne(file: Address, accessed: Timestamp): Promise<'done' | 'unanswered'> {
     const { runner } = this.#options
     const region = runner.region(file)
     try {
@@ -82,8 +85,10 @@ export class AccessTimes {
         inode.accessed = accessed
         inode.bump()
       })
-    } catch {
-      // The file has gone, or cannot be reached: nobody misses it.
+      return 'done'
+    } catch (reason) {
+      // Of a file that has gone nobody misses it.
+      return reason instanceof FsError && reason.code === 'ESTALE' ? 'done' : 'unanswered'
     }
   }
 }
