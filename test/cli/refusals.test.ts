@@ -25,7 +25,12 @@ describe('a mount says why it cannot be had', () => {
       khazana(['mount', address, folder.in('.')], { at: node.at })
     assertRefused(await mount(region), 1, 'invalid-argument', /no file system/)
     assertRefused(await mount('::1:2:3'), 1, 'invalid-argument', /nobody has reserved/)
-    assertRefused(await mount('::ffff:0:0:0:0'), 1, 'invalid-argument', /nobody has reserved|no node of the cluster/)
+    assertRefused(
+      await mount('::ffff:0:0:0:0'),
+      1,
+      'invalid-argument',
+      /nobody has reserved|no node of the cluster/,
+    )
   })
 })
 

@@ -73,7 +73,7 @@ export async function openVolume(
     record.alive,
   )
   const spares = new Spares({ khazana, runner, record: recordRegion, warn })
-  const orphans = new Orphans(recordRegion)
+  const orphans = new Orphans(recordRegion, environment)
   const openings = new Openings(await khazana.region(openingsAddress, { timeoutMs }), environment, timeoutMs)
   const reaper = new Reaper(runner, { orphans, openings, record: recordRegion }, environment)
   const inos = new InoSource(runner, superblock)
