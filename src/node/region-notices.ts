@@ -10,6 +10,7 @@ import { isChildSession, isOf } from './region-message.js'
 import type { RegionRouterOptions } from './region-router-options.js'
 import type { Replica } from './replica/replica.js'
 import type { Session } from './session/session.js'
+import { unreserved } from './unreserved.js'
 
 /** What the drivers of one region at two sites tell each other, beside what its managers do. */
 export class RegionNotices {
@@ -130,7 +131,12 @@ export class RegionNotices {
     const replica = this.#options.regions.get(descriptor.address)
     const described = this.#options.describe(descriptor.address)
     if (described === undefined || isNewer(descriptor, described)) this.#options.learned(descriptor)
-    if (replica === undefined || !isNewer(descriptor, replica.descriptor)) return
+    if (replica === undefined) return
+    if (replica.descriptor.generation < descriptor.generation) {
+      this.#options.regions.close(replica, unreserved())
+      return
+    }
+    if (!isNewer(descriptor, replica.descriptor)) return
     try {
       const role = self === undefined ? replica.role : ({ kind: 'copy', parent: descriptor.home } as const)
       this.#options.regions.open(descriptor, role)

@@ -70,14 +70,15 @@ export class RegionRouter {
       this.#answers.refuse(from, envelope, new KhazanaError('busy', 'too many messages wait for the region'))
   }
 
-  /** A client of another era than this node's may know better. */
+  /** A client of another era than this node's may know better, and so may one of a later reservation: of addresses that came again this node may have a copy of what was there before. */
   #isKnown(region: Address, { generation, era }: RegionMessage): boolean {
     const replica = this.#options.regions.get(region)
     const known = replica?.descriptor ?? this.#options.describe(region)
     if (known === undefined) return false
     // One that was its home, and waits to hear who is, knows no better than others.
     const isHome = known.home === this.#options.self && replica?.role.kind !== 'copy'
-    return isHome || known.generation !== generation || known.era >= era
+    if (isHome || known.generation > generation) return true
+    return known.generation === generation && known.era >= era
   }
 
   #handOver({ from, envelope, payloads }: Delivery): void {

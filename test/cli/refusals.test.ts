@@ -16,6 +16,24 @@ function assertRefused(outcome: Outcome, status: number, code: string, words: Re
   assert.doesNotMatch(stderr, /\n {4}at /, 'no stack')
 }
 
+describe('a mount says why it cannot be had', () => {
+  test('where there is no file system', async () => {
+    await using folder = await TemporaryFolder.make()
+    await using node = await Daemon.start(folder.in('a'))
+    const region = await output(['reserve', '64KiB'], { at: node.at })
+    const mount = (address: string): Promise<Outcome> =>
+      khazana(['mount', address, folder.in('.')], { at: node.at })
+    assertRefused(await mount(region), 1, 'invalid-argument', /no file system/)
+    assertRefused(await mount('::1:2:3'), 1, 'invalid-argument', /nobody has reserved/)
+    assertRefused(
+      await mount('::ffff:0:0:0:0'),
+      1,
+      'invalid-argument',
+      /nobody has reserved|no node of the cluster/,
+    )
+  })
+})
+
 describe('a node that cannot start says why', () => {
   let folder: TemporaryFolder
   let daemon: Daemon

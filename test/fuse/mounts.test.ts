@@ -93,12 +93,15 @@ test(
     const directory = folder.in('mnt')
     await mkdir(directory)
     const first = await Mount.start(address, directory, node.at)
-    await shell(`echo kept > ${directory}/file; echo closed > ${directory}/other`)
+    await shell(`echo kept > ${directory}/file; echo closed > ${directory}/other; stat ${directory}`)
     await first.kill()
     await assert.rejects(shell(`ls ${directory}`), /Transport endpoint is not connected/)
+    // As its kernel has been told of its root, it looks as if it were there.
+    await shell(`stat ${directory}`)
     await using again = await Mount.start(address, directory, node.at)
     assert.equal(await shell(`cat ${directory}/file ${directory}/other`), 'kept\nclosed')
     await shell(`umount ${directory}`)
     await again.ended
+    assert.equal(await shell(`grep -c " ${directory} " /proc/mounts || true`), '0')
   },
 )

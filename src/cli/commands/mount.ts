@@ -2,10 +2,13 @@ import type { Command } from 'commander'
 import { resolve } from 'node:path'
 import { formatAddress } from '../../address/address.js'
 import type { Address } from '../../address/address.js'
+import type { Khazana } from '../../client/khazana.js'
+import { FsError } from '../../fs/errno.js'
 import { FileSystem } from '../../fs/file-system.js'
 import type { Logger } from '../../io/logger.js'
 import { FuseFront } from '../../fuse/front/fuse-front.js'
 import { FuseServer } from '../../fuse/server/fuse-server.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import { addressArgument, sizeArgument } from '../arguments.js'
 import { clientCommand, withClient } from '../client-command.js'
 import { fsEnvironment } from '../fs-environment.js'
@@ -40,7 +43,7 @@ export function addMount(program: Command): void {
     })
     .action((address: Address, directory: string) =>
       withClient(command, async ({ khazana, wait }) => {
-        const fs = await FileSystem.mount(khazana, fsEnvironment(), address)
+        const fs = await mountAt(khazana, address)
         try {
           await serve(fs, address, resolve(directory), wait.signal)
         } finally {
@@ -48,6 +51,18 @@ export function addMount(program: Command): void {
         }
       }),
     )
+}
+
+/** Throws `invalid-argument` where there is no file system that can be mounted. */
+async function mountAt(khazana: Khazana, address: Address): Promise<FileSystem> {
+  try {
+    return await FileSystem.mount(khazana, fsEnvironment(), address)
+  } catch (reason) {
+    if (!(reason instanceof FsError) || (reason.code !== 'EINVAL' && reason.code !== 'ESTALE')) throw reason
+    throw new KhazanaError('invalid-argument', `${formatAddress(address)}: ${reason.message}`, {
+      cause: reason,
+    })
+  }
 }
 
 async function serve(

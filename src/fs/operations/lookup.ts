@@ -18,7 +18,7 @@ export function lookup({ runner, accesses }: Volume, parent: Address, name: Uint
     if (isDot(name)) return accesses.seen(attributesOf(parent, inode))
     const address = isDotDot(name) ? inode.parent : new Directory(attempt, region, inode).find(name)?.address
     if (address === undefined) throw new FsError('ENOENT', 'no such file or directory')
-    return accesses.seen(attributesOf(address, readInode(attempt, runner.region(address))))
+    return accesses.seen(attributesOf(address, readInode(attempt, runner.named(address))))
   }
 }
 
@@ -39,6 +39,6 @@ export function list({ runner }: Volume, directory: Address, behind: number) {
 export function parentOf({ runner, accesses }: Volume, directory: Address) {
   return (attempt: Attempt): FileAttributes => {
     const { parent } = readDirectory(attempt, runner.region(directory))
-    return accesses.seen(attributesOf(parent, readInode(attempt, runner.region(parent))))
+    return accesses.seen(attributesOf(parent, readInode(attempt, runner.named(parent))))
   }
 }

@@ -91,7 +91,7 @@ function toTakeAway(
   const directory = new Directory(attempt, parentRegion, parentInode)
   const entry = directory.find(name)
   if (entry === undefined) throw new FsError('ENOENT', 'no such file or directory')
-  const region = runner.region(entry.address)
+  const region = runner.named(entry.address)
   const inode = writeInode(attempt, region)
   const removeName = directory.toRemove(name)
   const lose = toLoseName(volume, attempt, region, inode)

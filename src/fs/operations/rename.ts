@@ -60,9 +60,9 @@ export function rename(volume: Volume, { from, to, left }: Renaming, how: Rename
     }
     if (replaced?.address === moved.address) return undefined
     if (how !== 'exchange' && replaced !== undefined) checkKinds(moved, replaced)
-    const movedRegion = runner.region(moved.address)
+    const movedRegion = runner.named(moved.address)
     const movedInode = writeInode(attempt, movedRegion)
-    const replacedRegion = replaced === undefined ? undefined : runner.region(replaced.address)
+    const replacedRegion = replaced === undefined ? undefined : runner.named(replaced.address)
     const replacedInode = replacedRegion === undefined ? undefined : writeInode(attempt, replacedRegion)
     if (how !== 'exchange' && replaced?.kind === 'directory' && (replacedInode?.entries ?? 0) > 0)
       throw new FsError('ENOTEMPTY', 'the directory at the new name is not empty')
@@ -135,7 +135,7 @@ function checkNotAbove(
   for (let depth = 0; depth < depthMax; depth++) {
     if (at === address) throw new FsError('EINVAL', 'a directory does not come into itself')
     if (at === root) return
-    at = readDirectory(attempt, runner.region(at)).parent
+    at = readDirectory(attempt, runner.named(at)).parent
   }
   throw new FsError('EIO', `directories are more than ${depthMax} deep`)
 }

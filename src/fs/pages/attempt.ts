@@ -1,3 +1,4 @@
+import type { Region } from '../../client/region.js'
 import { assert } from '../../stdx/assert.js'
 import { FsError } from '../errno.js'
 import { HeldPages } from './fs-region.js'
@@ -119,7 +120,9 @@ export class Attempt {
     const isDone = this.#allocated.some(
       (one) => one.region === region && one.first <= first && one.first + one.count >= first + count,
     )
-    if (!isDone) throw this.#missing({ kind: 'storage', region, first, count })
+    if (isDone) return
+    this.#sized(region)
+    throw this.#missing({ kind: 'storage', region, first, count })
   }
 
   /** How many of these pages were holes, and have got storage for this operation. */
@@ -193,7 +196,7 @@ export class Attempt {
     )
     if (known !== undefined) return known.lock
     this.#awaitLeaving(region, first, count)
-    const lock = handle.tryLock('read', range)
+    const lock = tryLock(region, handle, 'read', range)
     if (lock === undefined) throw this.#missing({ kind: 'pages', region, first, count, mode: 'read' })
     this.#reading.push({ region, lock })
     return lock
@@ -206,7 +209,7 @@ export class Attempt {
     this.#awaitLeaving(region, first, count)
     this.#endReadingOf(region, first, count)
     const range = { offset: first * pageSize, length: count * pageSize }
-    const lock = handle.tryLock('write', range)
+    const lock = tryLock(region, handle, 'write', range)
     if (lock === undefined) throw this.#missing({ kind: 'pages', region, first, count, mode: 'write' })
     return this.#hold(region, lock)
   }
@@ -238,7 +241,8 @@ export class Attempt {
   }
 
   #sized(region: FsRegion): { readonly handle: NonNullable<FsRegion['handle']>; readonly pageSize: number } {
-    const { handle } = region
+    const { handle, isGone } = region
+    if (isGone) throw new FsError('ESTALE', 'the file is no more')
     if (handle === undefined) throw this.#missing({ kind: 'region', region })
     return { handle, pageSize: handle.pageSize }
   }
@@ -262,6 +266,20 @@ export class Attempt {
       for (let page = first; page < first + count; page++) region.held.delete(page)
       lock.discard()
     }
+  }
+}
+
+/** As `Region.tryLock`. Undefined also where the region has ended, which whoever waits for the lock hears of. */
+function tryLock(
+  region: FsRegion,
+  handle: NonNullable<FsRegion['handle']>,
+  ...[mode, range]: [Lock['mode'], Parameters<Region['tryLock']>[1]]
+): Lock | undefined {
+  try {
+    return handle.tryLock(mode, range)
+  } catch (reason) {
+    region.noteEnd(reason)
+    return undefined
   }
 }
 

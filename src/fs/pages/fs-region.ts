@@ -1,6 +1,6 @@
 import type { Address } from '../../address/address.js'
 import type { Region } from '../../client/region.js'
-import type { KhazanaError } from '../../stdx/errors.js'
+import { KhazanaError } from '../../stdx/errors.js'
 import type { Lock } from './lock.js'
 
 /** Pages that are locked for writing, for an operation and then until its batch is released. */
@@ -43,6 +43,8 @@ export class FsRegion {
   readonly address: Address
   /** Undefined until it has been looked for. */
   handle: Region | undefined
+  /** What `handle` is of has ended: whatever has the address now is another region, and this one is found no more. */
+  isGone = false
   /** By their pages: what is locked for the batch that is open. */
   readonly held = new Map<number, HeldPages>()
   /** Why the last release with something of it failed, for who asks whether it is durable; told once. */
@@ -59,6 +61,12 @@ export class FsRegion {
   constructor(address: Address, handle: Region | undefined) {
     this.address = address
     this.handle = handle
+  }
+
+  /** Notes that the region has ended, where that is the reason; throws it where it is another one. */
+  noteEnd(reason: unknown): void {
+    if (KhazanaError.from(reason).code !== 'no-such-region') throw reason
+    this.isGone = true
   }
 
   get pageSize(): number {

@@ -1,5 +1,6 @@
 import type { Address } from '../../address/address.js'
 import type { Khazana } from '../../client/khazana.js'
+import type { Region } from '../../client/region.js'
 import { KhazanaError } from '../../stdx/errors.js'
 import type { FsEnvironment } from '../environment.js'
 import { FsError } from '../errno.js'
@@ -58,7 +59,10 @@ export class PageRunner {
     this.#options = options
   }
 
-  /** The one that stands for the region here. */
+  /**
+   * The one that stands for the region that has been known here by the address. Where that has ended, nothing is found through it: whoever has the address in hand means
+   * what was there, and not what may have come there since.
+   */
   region(address: Address): FsRegion {
     const known = this.#regions.get(address)
     if (known !== undefined) return known
@@ -66,6 +70,21 @@ export class PageRunner {
     this.#regions.set(address, made)
     if (this.#regions.size > regionsMax) this.#forgetSome()
     return made
+  }
+
+  /** The same for an address that has just been read in a directory: where the region that was known by it has ended, another one has it by now. */
+  named(address: Address): FsRegion {
+    const known = this.#regions.get(address)
+    if (known?.isGone === true) this.forget(known)
+    return this.region(address)
+  }
+
+  /** The same for a region that has just been reserved here. */
+  reserved(handle: Region): FsRegion {
+    this.#regions.delete(handle.address)
+    const region = this.region(handle.address)
+    region.handle = handle
+    return region
   }
 
   /** Calls back for each region of which changes were lost that operations here have seen. */
@@ -283,7 +302,15 @@ export class PageRunner {
         case 'storage': {
           const { region, first, count } = need
           const { pageSize } = region
-          await region.handle?.allocate({ offset: first * pageSize, length: count * pageSize }, { timeoutMs })
+          try {
+            await region.handle?.allocate(
+              { offset: first * pageSize, length: count * pageSize },
+              { timeoutMs },
+            )
+          } catch (reason) {
+            region.noteEnd(reason)
+            break
+          }
           for (let index = holes.length - 1; index >= 0; index--) {
             const hole = holes[index]
             if (hole?.region === region && hole.page >= first && hole.page < first + count)
@@ -329,8 +356,8 @@ export class PageRunner {
   /** Undefined where it is of no use any more, as the open batch has the pages; `hole` where some of them have no storage: these are known then. */
   async #lock({ region, first, count, mode }: PagesNeed, holes: Hole[]): Promise<Lock | 'hole' | undefined> {
     const { timeoutMs } = this.#options
-    const { handle, pageSize, held } = region
-    if (handle === undefined) return undefined
+    const { handle, pageSize, held, isGone } = region
+    if (handle === undefined || isGone) return undefined
     for (let page = first; page < first + count; page++) if (held.has(page)) return undefined
     try {
       const lock = await handle.lock(
@@ -346,7 +373,10 @@ export class PageRunner {
       }
       return lock
     } catch (reason) {
-      if (KhazanaError.from(reason).code !== 'not-allocated') throw reason
+      if (KhazanaError.from(reason).code !== 'not-allocated') {
+        region.noteEnd(reason)
+        return undefined
+      }
       // Page by page it turns out which.
       if (count === 1) holes.push({ region, page: first })
       else await this.#findHoles(region, first, count, holes)

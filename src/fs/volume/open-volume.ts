@@ -52,7 +52,10 @@ export async function openVolume(
     replicas,
     id,
   } = await runner.run((attempt) => {
-    const page = new Superblock(attempt.pageOf(superblock, superblockPage))
+    // What has no storage is no file system, as what has other bytes is none.
+    const page = new Superblock(
+      attempt.read(superblock, superblockPage) ?? new Uint8Array(superblock.pageSize),
+    )
     const { root, openings, lives, replicas, id } = page
     return { root, openings, lives, replicas, id }
   })

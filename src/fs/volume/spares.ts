@@ -141,9 +141,7 @@ export class Spares {
     reserved.forEach((handle, index) => {
       const slot = slots[index]
       if (slot === undefined) return
-      const region = runner.region(handle.address)
-      region.handle = handle
-      this.#spares.push({ region, slot, settings })
+      this.#spares.push({ region: runner.reserved(handle), slot, settings })
     })
   }
 }

@@ -17,6 +17,8 @@ export async function prepareMountPoint(path: string, calls: SystemCalls): Promi
       // Asynchronous: the path may lie in a file system that this very process serves.
       const stat = await fs.promises.stat(path)
       if (!stat.isDirectory()) throw new KhazanaError('invalid-argument', `${path} is not a directory`)
+      // What the dead one has said of its root the kernel may believe for long; this it always asks for.
+      await fs.promises.statfs(path)
       return
     } catch (error) {
       if (error instanceof KhazanaError) throw error

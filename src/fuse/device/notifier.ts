@@ -10,15 +10,24 @@ export interface NotifyWorkerData {
   readonly stopped: Int32Array
 }
 
+/** `forgotten`; `unknown`: the kernel knows no such file or name, yet: what it is told of one in an answer it knows when the program that has asked for it runs again. */
+export type NotifyResult = 'forgotten' | 'unknown'
+
 interface Waiting {
-  resolve(): void
+  resolve(result: NotifyResult): void
   reject(error: KhazanaError): void
 }
 
 const stopWaitMs = 1000
 
-/** Codes that mean there is nothing in the kernel's cache to forget, or no kernel side any more. */
-const done: ReadonlySet<Notified> = new Set(['taken', 'ENOENT', 'ENOTDIR', 'ENODEV', 'ENOTCONN'])
+/** What codes mean: also that there is no kernel side any more. */
+const results: ReadonlyMap<Notified, NotifyResult> = new Map([
+  ['taken', 'forgotten'],
+  ['ENOENT', 'unknown'],
+  ['ENOTDIR', 'unknown'],
+  ['ENODEV', 'forgotten'],
+  ['ENOTCONN', 'forgotten'],
+])
 
 /**
  * Notifications, written in order by a thread of their own. The kernel can hold one until dirty pages were written
@@ -42,7 +51,7 @@ export class Notifier {
   }
 
   /** Resolves when the kernel has taken it. Rejects with `busy` (the queue is full), `closed` or `internal`. */
-  async send(bytes: Uint8Array): Promise<void> {
+  async send(bytes: Uint8Array): Promise<NotifyResult> {
     if (this.#state === 'closed') throw new KhazanaError('closed', 'the mount has ended')
     if (this.#waiting.length >= this.#queueMax) {
       throw new KhazanaError('busy', `${this.#queueMax} notifications wait already`)
@@ -71,7 +80,8 @@ export class Notifier {
 
   #settle(notified: Notified): void {
     const first = this.#waiting.shift()
-    if (done.has(notified)) first?.resolve()
+    const result = results.get(notified)
+    if (result !== undefined) first?.resolve(result)
     else first?.reject(new KhazanaError('internal', `the kernel refused a notification: ${notified}`))
   }
 

@@ -300,8 +300,8 @@ export class FuseFront implements FuseOperations {
 
   /** Nobody waits for it. */
   release(request: RequestOf<'release'>): Answer<void> {
-    const { address, ino } = this.#known(request.header.node)
-    const ended = this.#locks.released(address, request)
+    const { address, ino, isPast } = this.#inTable(request.header.node)
+    const ended = isPast ? undefined : this.#locks.released(address, request)
     const close = (): void => {
       this.#fs.close(ino)
     }
@@ -384,14 +384,21 @@ export class FuseFront implements FuseOperations {
 
   releasedir({ header, fh }: RequestOf<'releasedir'>): void {
     this.#listings.delete(fh)
-    this.#fs.close(this.#known(header.node).ino)
+    this.#fs.close(this.#inTable(header.node).ino)
   }
 
   fsyncdir({ header }: RequestOf<'fsyncdir'>, call: Call): Answer<void> {
     return patiently(call, this.#sync(this.#at(header.node)))
   }
 
+  /** Throws `ESTALE` also for a file that is no more, whose address is another one's. */
   #known(node: number): KnownFile {
+    const file = this.#inTable(node)
+    if (file.isPast) throw Errno.of('ESTALE')
+    return file
+  }
+
+  #inTable(node: number): KnownFile {
     const file = this.#nodes.get(node)
     if (file === undefined) throw Errno.of('ESTALE')
     return file
@@ -439,8 +446,10 @@ export class FuseFront implements FuseOperations {
   #forget(node: number, lookups: number): void {
     const file = this.#nodes.forget(node, lookups)
     if (file === undefined) return
-    this.#cache?.forgotten(file.address)
-    this.#written.forget(file.address)
+    if (!file.isPast) {
+      this.#cache?.forgotten(file.address)
+      this.#written.forget(file.address)
+    }
     if (file.isKept) this.#fs.close(file.ino)
   }
 

@@ -11,6 +11,8 @@ const foreverMs = 24 * 60 * 60 * 1000
  * For how long the kernel is waited for to forget, before others get the file all the same: it may wait itself for what waits for these others. Milliseconds.
  */
 const forgetMsMax = 250
+/** For how long a program may not run that has been answered, and the kernel not know yet what it was told. Milliseconds. */
+const learnMsMax = 250
 /** Between two attempts where too many notifications wait. Milliseconds. */
 const retryMs = 5
 
@@ -36,7 +38,7 @@ interface Cached {
 type Server = Pick<FuseServer, 'notify' | 'startEpoch' | 'offers'>
 
 export interface KernelCacheOptions {
-  readonly holds: FileHolds
+  readonly holds: Pick<FileHolds, 'current' | 'release'>
   readonly nodes: NodeTable
   readonly server: Server
   readonly logger: Logger
@@ -168,12 +170,16 @@ export class KernelCache {
     if (node === undefined) return
     const { offset, length } = range ?? { offset: -1, length: 0 }
     const until = performance.now() + forgetMsMax
+    const lastMs = performance.now() + learnMsMax
     for (;;) {
       try {
         const forgetting = server.notify({ kind: 'inode', node, offset, length })
-        if ((await orLater(forgetting, until)) === 'later')
+        const result = await orLater(forgetting, until)
+        if (result === 'later')
           logger.log('warn', 'the kernel takes long to forget what others change', { node })
-        return
+        // It was told of the file, and the program that had asked has not run since: with what that brings it would have what is to be forgotten.
+        if (result !== 'unknown' || nodes.at(file)?.node !== node || performance.now() > lastMs) return
+        await new Promise((resolve) => setTimeout(resolve, retryMs))
       } catch (reason) {
         const { code, message } = KhazanaError.from(reason)
         if (code === 'busy' && performance.now() < until) {
@@ -189,7 +195,7 @@ export class KernelCache {
 }
 
 /** `later` where that takes longer than until then, of `performance.now()`. Rejects as `promise`, until then. */
-function orLater(promise: Promise<void>, until: number): Promise<'done' | 'later'> {
+function orLater<T>(promise: Promise<T>, until: number): Promise<T | 'later'> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(
       () => {
@@ -198,9 +204,9 @@ function orLater(promise: Promise<void>, until: number): Promise<'done' | 'later
       Math.max(0, until - performance.now()),
     )
     promise.then(
-      () => {
+      (result) => {
         clearTimeout(timer)
-        resolve('done')
+        resolve(result)
       },
       (reason: unknown) => {
         clearTimeout(timer)

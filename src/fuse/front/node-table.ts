@@ -10,6 +10,8 @@ export interface KnownFile {
   lookups: number
   /** Whether it has no name any more, and stays for as long as the kernel knows it: it may be some program's current directory. */
   isKept: boolean
+  /** Whether it is no more, as another file has its address by now: the kernel has not forgotten it yet. */
+  isPast: boolean
 }
 
 export const rootNode = 1
@@ -21,7 +23,7 @@ export class NodeTable {
   #next = rootNode + 1
 
   constructor(root: FileAddress) {
-    const file = { node: rootNode, address: root, ino: 1, lookups: 1, isKept: false }
+    const file = { node: rootNode, address: root, ino: 1, lookups: 1, isKept: false, isPast: false }
     this.#byNode.set(rootNode, file)
     this.#byAddress.set(root, file)
   }
@@ -35,14 +37,15 @@ export class NodeTable {
     return this.#byAddress.get(address)
   }
 
-  /** The kernel is told of the file, once more. */
+  /** The kernel is told of the file, once more. Addresses of files that are gone come again, their numbers do not. */
   tell(address: FileAddress, ino: number): KnownFile {
     const known = this.#byAddress.get(address)
-    if (known !== undefined) {
+    if (known?.ino === ino) {
       known.lookups += 1
       return known
     }
-    const file = { node: this.#next++, address, ino, lookups: 1, isKept: false }
+    if (known !== undefined) known.isPast = true
+    const file = { node: this.#next++, address, ino, lookups: 1, isKept: false, isPast: false }
     this.#byNode.set(file.node, file)
     this.#byAddress.set(address, file)
     return file
@@ -55,7 +58,7 @@ export class NodeTable {
     file.lookups -= count
     if (file.lookups > 0) return undefined
     this.#byNode.delete(node)
-    this.#byAddress.delete(file.address)
+    if (!file.isPast) this.#byAddress.delete(file.address)
     return file
   }
 }

@@ -6,6 +6,7 @@ import type { Mounted, MountOptions } from '../device/mount.js'
 import { mountDevice } from '../device/mount.js'
 import { readAhead } from '../device/read-ahead.js'
 import { Notifier } from '../device/notifier.js'
+import type { NotifyResult } from '../device/notifier.js'
 import type { SystemCalls } from '../device/system-calls.js'
 import { loadSystemCalls } from '../device/system-calls.js'
 import { Watcher } from '../device/watcher.js'
@@ -125,12 +126,13 @@ export class FuseServer {
   }
 
   /**
-   * Tells the kernel to forget. Resolves when it has: what is read after that comes from the operations. Pages are
+   * Tells the kernel to forget. Resolves when it has: what is read after that comes from the operations. `unknown` where it knows no such thing, yet: it
+   * may be about to learn of it from an answer that was written before. Pages are
    * to be invalidated before attributes with a new size are answered; else the kernel shows old pages, and zeros
    * behind them, for the new size. The promise may wait for operations (dirty pages are written back first), so no
    * operation may wait for it. Rejects with `busy` or `closed`.
    */
-  async notify(notification: Notification): Promise<void> {
+  async notify(notification: Notification): Promise<NotifyResult> {
     return this.#notifier.send(encodeNotification(notification))
   }
 
