@@ -244,11 +244,11 @@ export class FileSystem {
    * `EFBIG`, `ENOSPC`.
    */
   write(file: Address, offset: number, bytes: Uint8Array, how: Partial<WriteHow> = {}): Soon<number> {
-    const { isAppend = false, losesSetId = false } = how
+    const { isAppend = false, losesSetId = false, lostSetId } = how
     checkRange(offset, bytes.length)
     if (bytes.length <= pieceBytesMax)
-      return this.#run(write(this.#volume, file, offset, bytes, { isAppend, losesSetId }))
-    return this.#writePieces(file, offset, bytes, { isAppend, losesSetId })
+      return this.#run(write(this.#volume, file, offset, bytes, { isAppend, losesSetId, lostSetId }))
+    return this.#writePieces(file, offset, bytes, { isAppend, losesSetId, lostSetId })
   }
 
   /** Gives a range storage. `grows`: the file ends there at least from now on. */

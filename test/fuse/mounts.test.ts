@@ -105,3 +105,31 @@ test(
     assert.equal(await shell(`grep -c " ${directory} " /proc/mounts || true`), '0')
   },
 )
+
+test(
+  'who writes to a program that runs as somebody else takes that from it, and every kernel knows, which asks for nothing but the permissions',
+  { skip: process.getuid?.() === 0 ? cannotMount : 'only root acts for others' },
+  () =>
+    withTwoMounts(async (a, b) => {
+      const stranger = 'setpriv --reuid 4002 --regid 4002 --clear-groups'
+      const changes = [
+        `sh -c "echo more >> FILE"`,
+        `sh -c ": > FILE"`,
+        `fallocate -l 100000 FILE`,
+        `truncate -s 3 FILE`,
+        `sh -c "dd if=/dev/zero of=FILE bs=64k count=3 conv=notrunc 2>/dev/null"`,
+      ]
+      await shell(`chmod 755 ${a}`)
+      for (const change of changes) {
+        const file = `${b}/program`
+        await shell(
+          `rm -f ${a}/program; echo x > ${a}/program; chown 4001:4001 ${a}/program; chmod 6777 ${a}/program`,
+        )
+        // The kernels know it by then. It is by this alone that they ask for the permissions and nothing else.
+        assert.equal(await shell(`stat -c %a ${file}; stat -c %a ${a}/program`), '6777\n6777')
+        // From within, as the folder above is root's alone.
+        await shell(`cd ${b}; ${stranger} ${change.replace('FILE', 'program')}`)
+        assert.equal(await shell(`stat -c %a ${file}; stat -c %a ${a}/program`), '777\n777', change)
+      }
+    }),
+)

@@ -49,6 +49,8 @@ export interface WriteHow {
   readonly isAppend: boolean
   /** As in `AttributeChanges`. */
   readonly losesSetId: boolean
+  /** Called where there was something to lose. */
+  readonly lostSetId?: (() => void) | undefined
 }
 
 /** Writes at most `pieceBytesMax` bytes. Answers where they begin. Throws `EISDIR`, `EINVAL`, `EFBIG`, `ENOSPC`. */
@@ -65,7 +67,7 @@ export function write(volume: Volume, file: Address, offset: number, bytes: Uint
     const put = new Contents(attempt, region, inode).toWrite(start, bytes)
     attempt.change()
     put()
-    if (how.losesSetId) loseSetId(inode)
+    if (how.losesSetId && loseSetId(inode)) how.lostSetId?.()
     inode.touchModified(environment.now())
     return start
   }

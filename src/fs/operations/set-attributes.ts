@@ -61,9 +61,11 @@ function toResize(
 }
 
 /** A file that is not run by a group keeps its set-group-id bit, which means something else there. */
-export function loseSetId(inode: Inode): void {
+/** Answers whether there was anything to lose. */
+export function loseSetId(inode: Inode): boolean {
   const { mode, kind } = inode
-  if (kind === 'directory') return
+  if (kind === 'directory') return false
   const isRunByGroup = (mode & 0o010) !== 0
   inode.mode = mode & ~setUserId & (isRunByGroup ? ~setGroupId : ~0)
+  return inode.mode !== mode
 }

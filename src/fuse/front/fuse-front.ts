@@ -16,7 +16,7 @@ import { KernelCache } from './kernel-cache.js'
 import { Listing } from './listing.js'
 import type { Seen } from './listing.js'
 import { LockRequests } from './lock-requests.js'
-import { kindOfMode, permissionBits, toFuse } from './modes.js'
+import { kindOfMode, permissionBits, setIdBits, toFuse } from './modes.js'
 import { NodeTable } from './node-table.js'
 import type { KnownFile } from './node-table.js'
 import { patiently } from './patience.js'
@@ -267,13 +267,18 @@ export class FuseFront implements FuseOperations {
     // Pages that come from the kernel belong where they were, however the file was opened.
     const isAppend = (flags & openAppends) !== 0 && !fromCache
     this.#written.changed(file)
-    const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid })
+    const lost = { isSetId: false }
+    const lostSetId = (): void => {
+      lost.isSetId = true
+    }
+    const written = this.#fs.write(file, offset, data, { isAppend, losesSetId: killSuidGid, lostSetId })
     return then(written, () => {
       // What comes from the kernel's pages is in them, and it waits for us with these.
       const forgotten = fromCache ? undefined : this.#cache?.wrote(file)
       const durable = (flags & openWritesThrough) === 0 ? undefined : this.#sync(file)
-      if (forgotten === undefined) return then(durable, () => data.length)
-      return Promise.all([forgotten, durable]).then(() => data.length)
+      const permissions = lost.isSetId ? this.#cache?.permissionsChanged(file) : undefined
+      if (forgotten === undefined && permissions === undefined) return then(durable, () => data.length)
+      return Promise.all([forgotten, permissions, durable]).then(() => data.length)
     })
   }
 
@@ -284,8 +289,12 @@ export class FuseFront implements FuseOperations {
     // Who asks for more asks again. Not even the kernel sees who may write to set-id files: nobody but root.
     const bytes = await this.#fs.read(from, offset, Math.min(length, copiedBytesMax))
     this.#written.changed(to)
-    await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0 })
-    await this.#cache?.wrote(to)
+    let permissions: Promise<void> | undefined
+    const lostSetId = (): void => {
+      permissions = this.#cache?.permissionsChanged(to)
+    }
+    await this.#fs.write(to, targetOffset, bytes, { losesSetId: header.uid !== 0, lostSetId })
+    await Promise.all([this.#cache?.wrote(to), permissions])
     return bytes.length
   }
 
@@ -320,6 +329,7 @@ export class FuseFront implements FuseOperations {
     const file = this.#at(request.header.node)
     this.#written.changed(file)
     await this.#allocate(request)
+    if (request.header.uid !== 0) await this.#loseSetId(file, {})
     await this.#cache?.wrote(file)
   }
 
@@ -467,12 +477,22 @@ export class FuseFront implements FuseOperations {
   async #truncated({ address, ino }: KnownFile, flags: number, losesSetId: boolean): Promise<OpenAnswer> {
     this.#written.changed(address)
     try {
-      await this.#fs.setAttributes(address, { size: 0, losesSetId })
+      if (losesSetId) await this.#loseSetId(address, { size: 0 })
+      else await this.#fs.setAttributes(address, { size: 0 })
     } catch (reason) {
       this.#fs.close(ino)
       throw reason
     }
     return this.#opened(flags)
+  }
+
+  /** Beside another change, by who has no privileges. */
+  async #loseSetId(file: FileAddress, changes: { readonly size?: number }): Promise<void> {
+    const { mode } = await this.#fs.attributes(file)
+    const mayLose = (mode & setIdBits) !== 0
+    if (mayLose || changes.size !== undefined)
+      await this.#fs.setAttributes(file, { ...changes, losesSetId: true })
+    if (mayLose) await this.#cache?.permissionsChanged(file)
   }
 
   #opened(flags: number): OpenAnswer {

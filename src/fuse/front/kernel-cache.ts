@@ -114,6 +114,11 @@ export class KernelCache {
     return this.#forget(file, { offset: 0, length: 0 })
   }
 
+  /** Its permissions have changed by what the kernel takes for a change of its bytes alone. To be waited for before that is answered. */
+  permissionsChanged(file: FileAddress): Promise<void> {
+    return this.#forget(file, undefined)
+  }
+
   /** The kernel knows nothing of the file any more. */
   forgotten(file: FileAddress): void {
     const cached = this.#files.get(file)

@@ -14,6 +14,8 @@ const kindBits: Readonly<Record<FileKind, number>> = {
 }
 
 export const permissionBits = 0o7777
+/** Those that have a program run as its owner, or as one of its group. */
+export const setIdBits = 0o6000
 const kindMask = 0o170000
 
 export function typeBits(kind: FileKind): number {
