@@ -23,7 +23,11 @@ const examples = `  khazana mkfs
 
 export function addMkfs(program: Command): void {
   const command = clientCommand(program, 'mkfs', description, examples)
-    .option('--min-replicas <n>', 'on how many nodes all is durable (default: 1); they take over for each other while the first node of the cluster, or an etcd, is there', replicasArgument)
+    .option(
+      '--min-replicas <n>',
+      'on how many nodes all is durable (default: 1); they take over for each other while the first node of the cluster, or an etcd, is there',
+      replicasArgument,
+    )
     .option('--page-size <size>', 'of files, a power of two from 4KiB to 1MiB (default: 4KiB)', sizeArgument)
     .option('--json', 'print the address as JSON')
     .action(({ minReplicas, pageSize, json }: Options) =>
