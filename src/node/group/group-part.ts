@@ -97,6 +97,8 @@ export class GroupPart {
   readonly #options: GroupPartOptions
   #part: Part = { kind: 'neither', early: [] }
   #failures = 0
+  /** How often this node has gone on with it, or has begun to. */
+  #entries = 0
 
   constructor(options: GroupPartOptions) {
     this.#options = options
@@ -168,11 +170,14 @@ export class GroupPart {
   /** Goes on with what was here before, or with what a primary will send. Never rejects. */
   async enter(): Promise<void> {
     const { registry, name, signal, logger } = this.#options
-    this.#part = { kind: 'neither', early: [] }
+    this.#entries += 1
+    const entry = this.#entries
+    if (this.#part.kind !== 'neither') this.#part = { kind: 'neither', early: [] }
     try {
       await this.copies.settle()
       const seen = await registry.readPatiently(name)
-      if (seen !== undefined && !signal.aborted) this.#back(seen)
+      // Of two that go on with the same copies each would take itself for the primary.
+      if (seen !== undefined && !signal.aborted && entry === this.#entries) this.#back(seen)
     } catch (reason) {
       logger.log('error', 'a home group cannot be read', {
         group: name,
@@ -275,7 +280,9 @@ export class GroupPart {
       },
       propose: (change) => registry.propose(name, change),
       readRecord: () => this.#read(seen),
-      becamePrimary: (record) => void this.#takeOver(record),
+      becamePrimary: (record) => {
+        if (this.#part.kind === 'backup' && this.#part.backed === backed) void this.#takeOver(record)
+      },
       discard: () => void this.#discard(),
       failed: (reason) => void this.#onRefused(backed, reason),
     })

@@ -94,6 +94,7 @@ export interface GroupCounts {
 /** The home groups that this node leads, backs, or is to back (DESIGN 7). */
 export class HomeGroups {
   readonly #options: HomeGroupsOptions
+  #isStarted = false
   readonly #parts = new Map<string, GroupPart>()
   readonly #lease: LeaseKeeper
   readonly #bound: LeaseBound
@@ -231,6 +232,7 @@ export class HomeGroups {
 
   /** Goes on with groups of before. */
   start(): void {
+    this.#isStarted = true
     for (const part of this.#parts.values()) void part.enter()
     if (this.#parts.size > 0) this.#takePart()
     this.#doubt.start()
@@ -408,7 +410,8 @@ export class HomeGroups {
     // Of a group that has no regions nothing is left here after a start, and yet this node may be the one to say that a copy is not needed.
     if (part === undefined && (body.kind === 'begin' || body.kind === 'offer')) {
       part = this.#add(group)
-      void part.enter()
+      // Before the start the sessions may be there already; it enters all that there are.
+      if (this.#isStarted) void part.enter()
       this.#takePart()
     }
     if (part !== undefined) part.onMessage(node, body, pages)
