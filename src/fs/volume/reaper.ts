@@ -86,11 +86,14 @@ export class Reaper {
     await Promise.all(this.#working)
   }
 
+  get #isBusy(): boolean {
+    return this.#working.size > 0 || this.#queue.length > 0 || this.#isSettling
+  }
+
   /** Resolves when some file has been taken away, or was looked at in vain; undefined where all have just been. */
   #whenRoom(): Promise<void> | undefined {
     if (this.#isClosed) return undefined
-    const isBusy = this.#working.size > 0 || this.#queue.length > 0 || this.#isSettling
-    if (!isBusy) {
+    if (!this.#isBusy) {
       const { seconds } = this.#environment.now()
       if (seconds - this.#allLookedAt < allAgainSeconds) return undefined
       this.#allLookedAt = seconds
@@ -133,6 +136,8 @@ export class Reaper {
         this.#working.delete(work)
         this.#waiting.shift()?.()
         this.#work()
+        // Nothing more is about to go: each sees for itself.
+        if (!this.#isBusy) for (const go of this.#waiting.splice(0)) go()
       })
       this.#working.add(work)
     }
