@@ -379,7 +379,7 @@ export class LockContext {
     const pages = snapshot.slice(firstSlot, lastSlot + 1)
     const found = contiguous(pages, count, size)
     // As in `FrameTable.makeContiguous`.
-    if (found !== undefined && !pages.some((bytes) => bytes !== undefined && isZeroPage(bytes))) return found
+    if (found !== undefined && !pages.some(isZeroPage)) return found
     const memory = new Uint8Array(count * size)
     for (let slot = firstSlot; slot <= lastSlot; slot++) {
       const part = memory.subarray((slot - firstSlot) * size, (slot - firstSlot + 1) * size)
