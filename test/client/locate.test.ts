@@ -105,7 +105,8 @@ describe('locate', () => {
       assert.deepEqual(located.runs, [
         { first: 0, count: 1, atHand: 'write', holders: [holder(1, 'home')] },
         { first: 1, count: 1, atHand: 'none', holders: [holder(1, 'home'), holder(2, 'exclusive')] },
-        { first: 2, count: 1, atHand: 'read', holders: [holder(1, 'home', 0, 1), holder(2, 'shared')] },
+        // It was never written, so that the home has nothing of it in memory.
+        { first: 2, count: 1, atHand: 'none', holders: [holder(1, 'home', 0, 1), holder(2, 'shared')] },
         // Nobody has used it: even at the home it is on the disk alone.
         { first: 3, count: 1, atHand: 'none', holders: [holder(1, 'home')] },
       ])

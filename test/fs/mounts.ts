@@ -17,10 +17,14 @@ export const bytesOf = (text: string): Uint8Array => encoder.encode(text)
 export const textOf = (bytes: Uint8Array): string => decoder.decode(bytes)
 
 /** A cluster whose nodes have room for a file system. */
-export function fsCluster(nodes: number, seed = 1, more: Partial<NodeOptions> = {}): NodeCluster {
+export function fsCluster(
+  nodes: number,
+  seed = 1,
+  more: Partial<NodeOptions> = {},
+  wallClockMsMax?: number,
+): NodeCluster {
   return new NodeCluster({
-    nodes,
-    seed,
+    ...{ nodes, seed, wallClockMsMax },
     more: () => ({
       memoryBytesMax: 64 * MiB,
       diskBytesMax: 256 * MiB,

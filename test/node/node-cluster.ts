@@ -26,6 +26,8 @@ export interface NodeClusterOptions {
   readonly traceSink?: (line: string) => void
   /** What differs from the usual, of one of them by its number. */
   readonly more?: (number: number) => Partial<NodeOptions>
+  /** Of real time, for what it runs. Milliseconds; 60,000 unless told. */
+  readonly wallClockMsMax?: number | undefined
 }
 
 interface Member {
@@ -44,10 +46,11 @@ export class NodeCluster {
   readonly world: SimWorld
   readonly #members: Member[] = []
 
-  constructor({ seed = 1, nodes, traceSink, more = () => ({}) }: NodeClusterOptions) {
+  constructor({ seed = 1, nodes, traceSink, more = () => ({}), wallClockMsMax }: NodeClusterOptions) {
     this.world = new SimWorld({
       seed,
       ...(traceSink !== undefined && { traceSink }),
+      ...(wallClockMsMax !== undefined && { wallClockMsMax }),
       makeDisk: () => new DirectoryDisk((path) => new SimDirectory({ path })),
       disk: { operationMsMin: 0.1, operationMsMean: 0.2, syncMsMean: 4, bandwidthBytesPerMs: 100_000 },
     })
