@@ -6,6 +6,7 @@ import type { FsRegion } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
 import type { Need, PagesNeed } from './miss.js'
+import { overlap } from './page-order.js'
 
 /** Pages of one region that are known to have no storage at this moment, and so are zeros. */
 export interface Hole {
@@ -281,11 +282,6 @@ function tryLock(
     region.noteEnd(reason)
     return undefined
   }
-}
-
-/** Whether some page is in both. */
-function overlap(a: PagesNeed, b: PagesNeed): boolean {
-  return a.region === b.region && a.first < b.first + b.count && b.first < a.first + a.count
 }
 
 function part({ first, bytes }: HeldPages, { pageSize }: FsRegion, page: number): Uint8Array {

@@ -12,7 +12,7 @@ import { FsRegion } from './fs-region.js'
 import type { HeldPages } from './fs-region.js'
 import type { Lock } from './lock.js'
 import { Miss } from './miss.js'
-import { inOrder } from './page-order.js'
+import { inOrder, overlap } from './page-order.js'
 import { redo } from './redo.js'
 import type { Need, PagesNeed } from './miss.js'
 
@@ -399,17 +399,15 @@ export class PageRunner {
 }
 
 /** Whether one of the pages was needed, and had, before. */
-function isLost(needs: readonly PagesNeed[], { region, first, count }: PagesNeed): boolean {
-  return needs.some(
-    (one) => one.region === region && one.first < first + count && first < one.first + one.count,
-  )
+function isLost(needs: readonly PagesNeed[], need: PagesNeed): boolean {
+  return needs.some((one) => overlap(one, need))
 }
 
 function addNeed(needs: PagesNeed[], need: PagesNeed): void {
-  const { region, first, count, mode } = need
+  const { first, count, mode } = need
   for (let index = needs.length - 1; index >= 0; index--) {
     const one = needs[index]
-    if (one?.region !== region || one.first >= first + count || one.first + one.count <= first) continue
+    if (one === undefined || !overlap(one, need)) continue
     if (
       one.first <= first &&
       one.first + one.count >= first + count &&

@@ -3,7 +3,7 @@ import path from 'node:path'
 
 /**
  * Has the kernel read ahead so many bytes at the mount, where files are read from front to back: what the two sides agree on when they mount is only the most, and the kernel begins with
- * 128 KiB, which other nodes answer no faster than 1 MiB. Only root may. Never rejects: without it reading is slower, and nothing else.
+ * 128 KiB: two requests, and then a pause until both are answered. Only root may. Never rejects: without it reading is slower, and nothing else.
  *
  * The mount itself must not be looked at from here: a process that is killed while one of its own threads waits for its answer never ends.
  */

